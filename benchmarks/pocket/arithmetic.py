@@ -1,7 +1,7 @@
 """Arithmetic: AIME-like answers, integers from 0 to 999, over two to six steps.
 
-The trace works digit by digit from the right, so that each of its steps is one entry of a small table:
-` 614+072:4+2+0=06,1+7+0=08,6+0+0=06:686.` Behind each `=` stand carry (or borrow) and digit.
+Numbers have three digits, as AIME's answers do. The trace works from the right, so that each of its steps is one entry of
+a small table: ` (2) 614+072:4+2+0=6c0,1+7+0=8c0,6+0+0=6c0:686.` Behind each `=` stand the digit and the carry (or borrow).
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from benchmarks.pocket.sample import Sample
 def generate(rng: random.Random) -> Sample:
     """One question: a start value and steps, each of which keeps the value between 0 and 999."""
     value = rng.randint(1, 400)
-    text, lines = [f"Start with {value}."], []
-    for _ in range(rng.randint(2, 6)):
+    text, lines = [f"Start with {value:03}."], []
+    for number in range(1, rng.randint(2, 6) + 1):
         sentence, operator, operand, after = _step(rng, value)
-        text.append(sentence)
-        lines.append(f" {value:03}{operator}{operand:03}:{','.join(_columns(value, operator, operand))}:{after:03}.")
+        text.append(f"({number}) {sentence}")
+        work = ",".join(_columns(value, operator, operand))
+        lines.append(f" ({number}) {value:03}{operator}{operand:03}:{work}:{after:03}.")
         value = after
     text.append("What is the result?")
     return Sample(
@@ -31,13 +32,13 @@ def _step(rng: random.Random, value: int) -> tuple[str, str, int, int]:
         kind = rng.choice("+-*")
         if kind == "+":
             operand = rng.randint(1, 300)
-            result, sentence = value + operand, f"Add {operand}."
+            result, sentence = value + operand, f"Add {operand:03}."
         elif kind == "-":
             operand = rng.randint(1, 300)
-            result, sentence = value - operand, f"Subtract {operand}."
+            result, sentence = value - operand, f"Subtract {operand:03}."
         else:
             operand = rng.randint(2, 5)
-            result, sentence = value * operand, f"Multiply by {operand}."
+            result, sentence = value * operand, f"Multiply by {operand:03}."
         if 0 <= result <= 999:
             return sentence, kind, operand, result
 
@@ -51,10 +52,10 @@ def _columns(value: int, operator: str, operand: int) -> list[str]:
         if operator == "-":
             total = digit - other - carry
             after, shown = int(total < 0), total % 10
-            parts.append(f"{digit}-{other}-{carry}={after}{shown}")
+            parts.append(f"{digit}-{other}-{carry}={shown}c{after}")
         else:
             total = (digit * other if operator == "*" else digit + other) + carry
             after, shown = divmod(total, 10)
-            parts.append(f"{digit}{operator}{other}+{carry}={after}{shown}")
+            parts.append(f"{digit}{operator}{other}+{carry}={shown}c{after}")
         carry = after
     return parts

@@ -1,6 +1,6 @@
 """Logic: FOLIO-like premises about one person; is the conclusion True, False or Uncertain? One to five hops.
 
-Each trait implies at most one other, so that the trace is a walk: it ends where no premise goes on.
+Each trait implies at most one other, so that the trace is a walk; where no premise goes on it says `then nothing`.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ def _conclusion(
 
 
 def _thinking(who: str, chain: list[str], negated_end: bool, subject: str, negative: bool, label: str) -> str:
-    lines = [f" Is {who} {'not ' if negative else ''}{subject}?", f" {who} is {chain[0]}."]
-    for a, b in _rules(chain, negated_end):
-        lines.append(f" {a} then {b}.")
-    seen = {"True": "as asked", "False": "but asked the other way", "Uncertain": "nothing"}[label]
-    lines.append(f" {subject}: {seen}.")
+    asked = f"{'not ' if negative else ''}{subject}"
+    opposite = subject if negative else f"not {subject}"
+    seen = {"True": asked, "False": opposite, "Uncertain": "nothing"}[label]
+    lines = [f" {who} is {chain[0]}."]
+    lines += [f" {a} then {b}." for a, b in _rules(chain, negated_end)]
+    lines += [f" {chain[-1]} then nothing.", f" asked {asked}, found {seen}."]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,7 @@
 """Temporal: the form of BIG-Bench Hard's Temporal Sequences. When could somebody have gone somewhere?
 
-The trace names no person and no activity: it walks through the hours, says where the gap is, and compares the options.
+The trace names no person and no activity: it copies the spans in order, writes the free one where they leave a gap, and
+gives every option the word (busy or free) that the same span had before.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from benchmarks.pocket import words
 from benchmarks.pocket.sample import Sample
 
 NOVELTY = 0.25  # share of slots filled with words that the vocabulary lacks
+RECHECKED = 0.1  # share of traces that walk through the day twice
 
 
 def clock(hour: int) -> str:
@@ -24,8 +26,11 @@ def span(interval: tuple[int, int]) -> str:
     return f"{clock(interval[0])} to {clock(interval[1])}"
 
 
-def generate(rng: random.Random) -> Sample:
-    """One question with three to five sightings and one gap between waking and closing."""
+def generate(rng: random.Random, novelty: float | None = None) -> Sample:
+    """One question with three to five sightings and one gap between waking and closing.
+
+    `novelty` is the share of unseen words; by default most questions have NOVELTY, some none and some nearly all.
+    """
     sightings = rng.randint(3, 5)
     cuts = sorted(rng.sample(range(5, 23), sightings + 2))
     intervals = list(pairwise(cuts))
@@ -36,15 +41,20 @@ def generate(rng: random.Random) -> Sample:
     rng.shuffle(options)
     letter = "ABCD"[options.index(free)]
     return Sample(
-        {"input": _question(rng, cuts, busy, options)},
+        {"input": _question(rng, _novelty(rng) if novelty is None else novelty, cuts, busy, options)},
         _thinking(rng, cuts, busy, options, letter),
         f" The answer is ({letter}).",
         letter,
     )
 
 
-def _question(rng: random.Random, cuts: list[int], busy: list[tuple[int, int]], options: list[tuple[int, int]]) -> str:
-    novelty = NOVELTY if rng.random() < 0.7 else rng.choice((0.0, 0.9))
+def _novelty(rng: random.Random) -> float:
+    return NOVELTY if rng.random() < 0.7 else rng.choice((0.0, 0.9))
+
+
+def _question(
+    rng: random.Random, novelty: float, cuts: list[int], busy: list[tuple[int, int]], options: list[tuple[int, int]]
+) -> str:
     who, where = words.name(rng, novelty), words.place(rng, novelty)
     lines = [f"Today, {who} went to the {where}. Between what times could they have gone?", "We know that:"]
     lines.append(f"{who} woke up at {clock(cuts[0])}.")
@@ -63,22 +73,23 @@ def _walk(cuts: list[int], busy: list[tuple[int, int]]) -> list[str]:
     """Each sighting copied in order; where it does not begin at the last hour, the free time before it."""
     lines, now = [f" woke up at {clock(cuts[0])}."], cuts[0]
     for interval in busy:
-        lines.append(f" saw from {span(interval)}{_free(now, interval[0])}.")
+        lines.append(f" from {span(interval)} busy{_free(now, interval[0])}.")
         now = interval[1]
     return [*lines, f" closed after {clock(cuts[-1])}{_free(now, cuts[-1])}."]
 
 
 def _free(now: int, then: int) -> str:
-    return f", free from {span((now, then))}" if then != now else ""
+    return f", from {span((now, then))} free" if then != now else ""
 
 
 def _thinking(
     rng: random.Random, cuts: list[int], busy: list[tuple[int, int]], options: list[tuple[int, int]], letter: str
 ) -> str:
     lines = _walk(cuts, busy)
-    if rng.random() < 0.15:
+    if rng.random() < RECHECKED:
         lines += [" Wait, let me check again.", *_walk(cuts, busy)]
     lines.append(" Options:")
-    lines += [f" from {span(option)} ({name})." for name, option in zip("ABCD", options, strict=True)]
-    lines.append(f" free from {span(options['ABCD'.index(letter)])} ({letter}).")
+    for name, option in zip("ABCD", options, strict=True):
+        lines.append(f" from {span(option)} {'free' if name == letter else 'busy'} ({name}).")
+    lines.append(f" free ({letter}).")
     return "\n".join(lines) + "\n"

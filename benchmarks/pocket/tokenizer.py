@@ -1,4 +1,4 @@
-"""The embedded model's tokenizer: one token a known word, one a digit, and bytes for everything else.
+"""The embedded model's tokenizer: one token a known word, one a digit, one each for the hours 10, 11 and 12, and bytes for everything else.
 
 Byte-level BPE with `ignore_merges`: a word of the vocabulary is taken whole, any other is spelled. llama.cpp does the
 same for files that name the pre-tokenizer `llama-bpe`. The chat template puts a space at the start of every line, so
@@ -36,7 +36,7 @@ CHAT_TEMPLATE = (
 )
 STANZA = """Today, went to the. Between what times could they have gone? We know that: woke up at. saw from to. The was closed
 after. have gone to the? Options: (A) (B) (C) (D) Answer with the letter of the right option. free is Wait, let me check again.
-The answer is True False Uncertain. not then Is as asked but asked the other way nothing: Premises: Conclusion: people are
+busy The answer is True False Uncertain. not then asked found nothing: Premises: Conclusion: people are
 Start with. Add Subtract Multiply by What result? teacher friend city river leader craft of and a an in on near their"""
 
 
@@ -50,6 +50,9 @@ def vocabulary() -> list[str]:
     )
     return [
         *known,
+        "10",
+        "11",
+        "12",
         "am",
         "pm",
         "Ġa",
