@@ -32,15 +32,20 @@ class Stream:
     """A response under way, in memory: what is stored and what waits for the next tick."""
 
     pending: Pending
-    detector: Detector
     text: str
     ids: list[int]
     seq: int
+    detector: Detector = field(default_factory=Detector)
     new_text: list[str] = field(default_factory=list)
     new_ids: list[int] = field(default_factory=list)
     marked: bool = False
     stopped: bool = False
     began: float = field(default_factory=time.monotonic)
+
+    def watch(self, limit: int) -> None:
+        """Look for loops from the stored text on, with windows for what the engine says may come at most."""
+        self.detector = Detector(limit)
+        self.detector.feed(self.text)
 
 
 class Evaluation:
@@ -126,16 +131,15 @@ class Evaluation:
     def _feed(self, host: Host) -> None:
         while self.waiting and len(self.streams) < host.ready.slots + AHEAD:
             pending = self.waiting.popleft()
-            detector = Detector(self.sampling.max_tokens)
-            detector.feed(pending.text)
             prefix = pending.ids if host.ready.resumes else ()
-            self.streams[str(pending.id)] = Stream(pending, detector, pending.text, list(pending.ids), pending.chunks)
+            self.streams[str(pending.id)] = Stream(pending, pending.text, list(pending.ids), pending.chunks)
             prompt = self.template.fill(pending.fields)
             host.send(wire.Generate(str(pending.id), prompt, self.template.chat, pending.seed, self.sampling, prefix))
 
     def _handle(self, host: Host, event: wire.Event) -> None:
         match event:
             case wire.Started(key, prompt, tokens, limit) if key in self.streams:
+                self.streams[key].watch(limit)
                 self.store.begin(self.streams[key].pending, prompt, tokens, limit)
             case wire.Deltas(items):
                 for delta in items:

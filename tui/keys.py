@@ -49,7 +49,7 @@ KEYS = (
     Key("live.follow", "f", "follow", "Follow the end of the text, or hold it still", "live", "Follow"),
     Key("live.back", "[", "page(-1)", "A page of text back", "live", "Page back"),
     Key("live.on", "]", "page(1)", "A page of text on", "live", "Page on"),
-    Key("lengths.share", "q", "share", "Switch between 30 and 20 %", "lengths", "30/20 %"),
+    Key("lengths.share", "t", "share", "Switch between 30 and 20 %", "lengths", "30/20 %"),
     Key("responses.filter", "f", "filter", "All, correct, wrong, unparsed or looped", "responses", "Filter"),
     Key("responses.all", "a", "every_job", "Responses of every job", "responses", "Every job"),
     Key("responses.back", "[", "page(-1)", "Newer page", "responses", "Newer"),

@@ -144,9 +144,7 @@ class Poller(threading.Thread):
 
     def _trouble(self, error: Exception) -> None:
         self._close()
-        known = (
-            error if isinstance(error, LrmError) else StoreError(f"Reading failed: {error!r}.", "Run `lrm-tui doctor`.")
-        )
+        known = error if isinstance(error, LrmError) else StoreError(f"Reading failed: {error!r}.", "Run `lrm-tui doctor`.")
         if self._said != str(known):
             self._said = str(known)
             self._post(StoreTrouble(known))

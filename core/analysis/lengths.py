@@ -57,7 +57,7 @@ def _first(k: int, ranks: np.ndarray) -> np.ndarray:
 def lengths(connection: sqlite3.Connection, q: float = 30) -> pd.DataFrame:
     """One row for each variant, engine and benchmark that has finished responses.
 
-    Columns: `variant`, `engine`, `benchmark`, `q`, `k` (responses at each end), `short_words` and `long_words` (mean
+    Columns: `variant`, `label`, `engine`, `benchmark`, `q`, `k` (responses at each end), `short_words` and `long_words` (mean
     lengths), `short_*` and `long_*` for `accuracy` or `em` and `f1` (percent, NaN where they do not apply), `ratio`,
     `censored` (how many lengths are), `n` (finished). NaN where floor(q N) is 0.
     """
@@ -70,7 +70,7 @@ def lengths(connection: sqlite3.Connection, q: float = 30) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-_COLUMNS = ["variant", "engine", "benchmark", "q", "k", "short_words", "long_words"]
+_COLUMNS = ["variant", "label", "engine", "benchmark", "q", "k", "short_words", "long_words"]
 _COLUMNS += [f"{end}_{metric}" for end in ("short", "long") for metric in _METRICS] + ["ratio", "censored", "n"]
 
 
@@ -79,7 +79,7 @@ def _row(run: dict[Any, Any], responses: pd.DataFrame, q: float) -> dict[str, An
     whole = responses["words"] + words_ahead(responses)
     found = ends(responses["words"].tolist(), censored.tolist(), q)
     row = {
-        **{name: run[name] for name in ("variant", "engine", "benchmark")},
+        **{name: run[name] for name in ("variant", "label", "engine", "benchmark")},
         **{"q": q, "k": found.k, "censored": int(censored.sum()), "n": len(responses)},
     }
     if found.k == 0:
@@ -101,7 +101,7 @@ def lengths_rows(connection: sqlite3.Connection, q: float = 30) -> list[dict[str
 def _json(row: dict[Any, Any]) -> dict[str, Any]:
     metrics = ["accuracy"] if get(row["benchmark"]).metric == "accuracy" else ["em", "f1"]
     return {
-        **{name: plain(row[name]) for name in ("variant", "engine", "benchmark", "q", "k")},
+        **{name: plain(row[name]) for name in ("variant", "label", "engine", "benchmark", "q", "k")},
         **{end: {name: plain(row[f"{end}_{name}"]) for name in ("words", *metrics)} for end in ("short", "long")},
         **{name: plain(row[name]) for name in ("ratio", "censored", "n")},
     }

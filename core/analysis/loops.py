@@ -44,7 +44,7 @@ def _words_per_character(row: dict[Any, Any]) -> float | None:
 def collapse(connection: sqlite3.Connection) -> pd.DataFrame:
     """One row for each variant, engine and benchmark that has finished responses.
 
-    Columns: `variant`, `engine`, `benchmark`, `n` (finished), `collapsed`, `share` (percent), `onset_words` and
+    Columns: `variant`, `label`, `engine`, `benchmark`, `n` (finished), `collapsed`, `share` (percent), `onset_words` and
     `period_words` (medians over the collapsed), `words_saved` (by stopping; estimated, a sum).
     """
     with one_picture(connection):
@@ -53,10 +53,10 @@ def collapse(connection: sqlite3.Connection) -> pd.DataFrame:
         responses = finished_responses(connection, [int(run) for run in runs["run"]])
     by_run = dict(iter(responses.groupby("run")))
     rows = [
-        {name: run[name] for name in ("variant", "engine", "benchmark")} | _cell(by_run[run["run"]])
+        {name: run[name] for name in ("variant", "label", "engine", "benchmark")} | _cell(by_run[run["run"]])
         for run in runs.to_dict("records")
     ]
-    return pd.DataFrame(rows, columns=["variant", "engine", "benchmark", *_CELL])
+    return pd.DataFrame(rows, columns=["variant", "label", "engine", "benchmark", *_CELL])
 
 
 _CELL = ["n", "collapsed", "share", "onset_words", "period_words", "words_saved"]

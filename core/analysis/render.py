@@ -61,7 +61,7 @@ def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[Row]) -> Table:
             family = row["family"]
         cells = [_score(row["benchmarks"].get(name), best[name]) for name in benchmarks]
         interval = row["average_ci"] if average is not None else None
-        table.add_row(_variant(row, rows), *cells, _number(average, interval, _best(averages)))
+        table.add_row(_variant(row), *cells, _number(average, interval, _best(averages)))
     return table
 
 
@@ -109,10 +109,10 @@ def _under_variants(table: Table, rows: Sequence[Row]) -> Iterator[Row]:
     """Each row, after a line with its variant wherever that changes."""
     before = None
     for row in rows:
-        if (row["variant"], row["engine"]) != before:
-            before = (row["variant"], row["engine"])
+        if row["label"] != before:
+            before = row["label"]
             table.add_section()
-            table.add_row(_name(row, rows))
+            table.add_row(printable(row["label"]))
         yield row
 
 
@@ -131,19 +131,13 @@ def _header(benchmark: str, rows: Iterable[Row]) -> Text:
     return Text(printable(benchmark.removeprefix(_MINI_SUITE)) + ("\nEM / F1" if two else ""))
 
 
-def _variant(row: Row, rows: Sequence[Row]) -> Text:
+def _variant(row: Row) -> Text:
     facts = []
     if row["bits_per_weight"] is not None:
         facts.append(f"{row['bits_per_weight']:.2f} bits")
     if row["sparsity"] is not None and row["sparsity"] >= 1:
         facts.append(f"{row['sparsity']:.0f} % zeros")
-    return Text("\n").join([_name(row, rows), *(Text(fact, style="dim") for fact in facts)])
-
-
-def _name(row: Row, rows: Sequence[Row]) -> Text:
-    """The variant, with its engine where the same name ran on several."""
-    engines = {other["engine"] for other in rows if other["variant"] == row["variant"]}
-    return Text(printable(row["variant"] + (f" ({row['engine']})" if len(engines) > 1 else "")))
+    return Text("\n").join([Text(printable(row["label"])), *(Text(fact, style="dim") for fact in facts)])
 
 
 def _main(cell: Row | None) -> float | None:

@@ -78,11 +78,14 @@ def one_picture(connection: sqlite3.Connection) -> Iterator[None]:
 def shown_runs(connection: sqlite3.Connection) -> pd.DataFrame:
     """The run of each variant, engine and benchmark that the tables show, with its counts.
 
-    `sparsity` is in percent of the weights; `correct`, `em`, `strict_em` and `strict_f1` are sums over the finished
-    responses. Rows go by family, model, falling bits, rising sparsity, then by the order of the benchmarks.
+    `label` is the variant's name, with its engine where it ran on several. `sparsity` is in percent of the weights;
+    `correct`, `em`, `strict_em` and `strict_f1` are sums over the finished responses. Rows go by family, model, falling
+    bits, rising sparsity, then by the order of the benchmarks.
     """
     runs = pd.read_sql_query(_RUNS, connection).sort_values(["finished", "created", "run"])
     runs = runs.drop_duplicates(KEY, keep="last").astype({"parameters": "Int64"})
+    several = runs.groupby("variant_id")["engine"].transform("nunique") > 1
+    runs["label"] = runs["variant"].where(~several, runs["variant"] + " (" + runs["engine"] + ")")
     order = {name: place for place, name in enumerate(names())}
     return (
         runs.assign(

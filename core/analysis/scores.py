@@ -23,6 +23,7 @@ AVERAGES = (
 
 _VARIANT = [
     "variant",
+    "label",
     "model",
     "family",
     "parameters",

@@ -23,11 +23,9 @@ from typing import Literal
 from core.errors import StoreBusy, StoreError, StoreFull, StoreNewer, StoreReadOnly
 from core.store.locks import exclusive
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 5.0
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "lustre"}
-)
+NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "lustre"})
 
 Role = Literal["reader", "user", "runner"]
 
@@ -98,18 +96,14 @@ def _explained(path: Path, error: sqlite3.Error) -> StoreError:
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return _read_only(path)
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return StoreError(
-            f"{path} is damaged or no lrm-tui store ({error}).", "It was left as it is; name another with --db."
-        )
+        return StoreError(f"{path} is damaged or no lrm-tui store ({error}).", "It was left as it is; name another with --db.")
     if code == sqlite3.SQLITE_IOERR:
         return StoreFull(f"Writing {path} failed ({error}).", "Check the disk and its free space.")
     return StoreError(f"The store {path} answered: {error}.", "Run `lrm-tui doctor`.")
 
 
 def _read_only(path: Path) -> StoreReadOnly:
-    return StoreReadOnly(
-        f"The store {path} cannot be written.", "Choose a folder that you may write with --db or LRM_DB."
-    )
+    return StoreReadOnly(f"The store {path} cannot be written.", "Choose a folder that you may write with --db or LRM_DB.")
 
 
 def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:

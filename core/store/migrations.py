@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 1
+VERSION_OF_STEPS = 2
 
 steps = Migrations("lrm-tui")
 
@@ -20,6 +20,12 @@ def first(db: Database) -> None:
     for statement in _FIRST.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+@steps(name="0002_no_lease_until")
+def no_lease_until(db: Database) -> None:
+    """A lease ends with its runner's token, which the kernel's lock guards; nothing ever read its time."""
+    db.execute("ALTER TABLE jobs DROP COLUMN lease_until")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

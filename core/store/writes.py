@@ -22,8 +22,6 @@ from benchmarks.base import Item
 from core.errors import LeaseLost
 from core.store.connection import connect, transaction, translated
 
-LEASE_S = 30.0
-
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -91,7 +89,7 @@ class RunnerStore:
             self.token = int(self.connection.execute("SELECT token FROM runner").fetchone()[0])
             self.connection.execute(
                 "UPDATE jobs SET state = CASE wanted WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' "
-                "ELSE 'queued' END, wanted = NULL, lease_token = NULL, lease_until = NULL WHERE state = 'running'"
+                "ELSE 'queued' END, wanted = NULL, lease_token = NULL WHERE state = 'running'"
             )
             self.connection.execute("UPDATE responses SET state = 'pending' WHERE state = 'active'")
             left = [(r["pid"], r["pid_started"]) for r in self.connection.execute("SELECT pid, pid_started FROM hosts")]
@@ -125,8 +123,8 @@ class RunnerStore:
                 return None
             connection.execute(
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, started = coalesce(started, :now), "
-                "lease_token = :token, lease_until = :until, message = '' WHERE id = :id",
-                {"now": time.time(), "token": self.token, "until": time.time() + LEASE_S, "id": row["id"]},
+                "lease_token = :token, message = '' WHERE id = :id",
+                {"now": time.time(), "token": self.token, "id": row["id"]},
             )
             return dict(row)
 
@@ -144,7 +142,7 @@ class RunnerStore:
             connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
             connection.execute(
                 "UPDATE jobs SET state = ?, wanted = NULL, error = ?, remedy = ?, tokens_per_second = NULL, "
-                "lease_token = NULL, lease_until = NULL, finished = ? WHERE id = ?",
+                "lease_token = NULL, finished = ? WHERE id = ?",
                 (state, error, remedy, None if state in ("queued", "paused") else time.time(), job),
             )
             if error:
@@ -156,9 +154,7 @@ class RunnerStore:
     def put_back(self) -> None:
         """Return this runner's jobs to the queue after the store refused a write; their stored tokens stay."""
         with self.fenced() as connection:
-            connection.execute(
-                "UPDATE jobs SET state = 'queued' WHERE state = 'running' AND lease_token = ?", (self.token,)
-            )
+            connection.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running' AND lease_token = ?", (self.token,))
             connection.execute("UPDATE responses SET state = 'pending' WHERE state = 'active'")
 
     def notice(self, level: str, message: str, remedy: str = "", job: int | None = None) -> None:
@@ -173,8 +169,8 @@ class RunnerStore:
         """Where a preparation stands."""
         with self.fenced() as connection:
             connection.execute(
-                "UPDATE jobs SET progress_done = ?, progress_total = ?, message = ?, lease_until = ? WHERE id = ?",
-                (done, total, message, time.time() + LEASE_S, job),
+                "UPDATE jobs SET progress_done = ?, progress_total = ?, message = ? WHERE id = ?",
+                (done, total, message, job),
             )
 
     def variant_ready(self, job: int, variant: int, facts: Mapping[str, Any]) -> None:
@@ -201,9 +197,7 @@ class RunnerStore:
         with self.fenced() as connection:
             connection.execute("DELETE FROM hosts WHERE pid = ?", (pid,))
 
-    def plan(
-        self, job: int, benchmark: str, items: Sequence[Item], seeds: Sequence[int], versions: Mapping[str, str]
-    ) -> None:
+    def plan(self, job: int, benchmark: str, items: Sequence[Item], seeds: Sequence[int], versions: Mapping[str, str]) -> None:
         """Make a pending response for every item that has none yet."""
         with self.fenced() as connection:
             connection.execute(
@@ -263,8 +257,8 @@ class RunnerStore:
             for outcome in outcomes:
                 self._fold(connection, outcome)
             connection.execute(
-                "UPDATE jobs SET tokens_per_second = ?, lease_until = ? WHERE id = ?",
-                (speed, time.time() + LEASE_S, job),
+                "UPDATE jobs SET tokens_per_second = ? WHERE id = ?",
+                (speed, job),
             )
 
     def _fold(self, connection: sqlite3.Connection, outcome: Outcome) -> None:

@@ -103,7 +103,7 @@ async def test_scores_and_lengths_come_from_the_analysis(store: Path) -> None:
         await pilot.press("4")
         await until(lambda: table(app).row_count >= 1)
         assert "30 %" in text_of(app)
-        await pilot.press("q")
+        await pilot.press("t")
         await until(lambda: "20 %" in text_of(app).split("\n")[2])
 
 

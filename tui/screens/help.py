@@ -10,9 +10,7 @@ from tui.screens.dialogs import Note
 
 def help_screen(pane: str) -> Note:
     """Help for the pane that is shown."""
-    return Note(
-        "Keys", keys_of((pane, "table", "app", *(other for other in keys.PANES if other != pane), "response", "form"))
-    )
+    return Note("Keys", keys_of((pane, "table", "app", *(other for other in keys.PANES if other != pane), "response", "form")))
 
 
 def keys_of(screens: tuple[str, ...]) -> Text:

@@ -59,7 +59,7 @@ class LengthsPane(ReportPane):
         """One variant on one benchmark."""
         short, long = record["short"] or {}, record["long"] or {}
         return {
-            "variant": safe(record["variant"]),
+            "variant": safe(record["label"]),
             "benchmark": safe(record["benchmark"]),
             "k": right(record["k"]),
             "short_words": right(number(short.get("words"), 0)),
@@ -74,7 +74,7 @@ class LengthsPane(ReportPane):
         """What stands behind one line."""
         censored = f" · {record['censored']} cut off or stopped, ranked at the limit" if record["censored"] else ""
         return lines(
-            f"{record['variant']} on {record['benchmark']} · {record['k']} responses at each end · "
+            f"{record['label']} on {record['benchmark']} · {record['k']} responses at each end · "
             f"ratio {number(record['ratio'], 2)}{censored}"
         )
 

@@ -20,6 +20,7 @@ from core.spec import Policy, RunSpec
 from tui import keys
 from tui.access import opened
 from tui.shown import lines, safe
+from tui.widgets.choices import Choices
 
 COMPRESSIONS = ("none", "q8_0", "q4_0", "magnitude-50")
 POLICIES: tuple[Policy, ...] = ("stop", "observe")
@@ -86,13 +87,11 @@ class NewRun(ModalScreen[Queued]):
             yield Static(lines("New runs", "bold"), classes="title")
             with Horizontal(classes="field"):
                 yield Label("Models")
-                yield Input(
-                    "pocket", compact=True, id="models", placeholder="pocket, smollm2, a folder or a .gguf file"
-                )
+                yield Input("pocket", compact=True, id="models", placeholder="pocket, smollm2, a folder or a .gguf file")
             with Horizontal(id="choices"):
                 with Vertical():
                     yield Label("Compressions (space chooses)")
-                    yield SelectionList[str](
+                    yield Choices(
                         *(Selection(safe(name), name, name == "none") for name in COMPRESSIONS),
                         id="compressions",
                         compact=True,
@@ -100,7 +99,7 @@ class NewRun(ModalScreen[Queued]):
                     yield Input(compact=True, id="more", placeholder="others, with commas")
                 with Vertical():
                     yield Label("Benchmarks (space chooses)")
-                    yield SelectionList[str](id="benchmarks", compact=True)
+                    yield Choices(id="benchmarks", compact=True)
             with Horizontal(classes="field"):
                 yield Label("Engine")
                 yield Select(

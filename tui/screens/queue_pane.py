@@ -54,6 +54,7 @@ class QueuePane(Pane, can_focus=True):
     """Jobs in their order, finished ones last."""
 
     BINDINGS = keys.bindings("queue")
+    _watched: int | None = None
 
     def compose(self) -> ComposeResult:
         """The table, the empty state, and a line about the job under the cursor."""
@@ -71,21 +72,31 @@ class QueuePane(Pane, can_focus=True):
         if not jobs:
             missing = f"There is no store yet at {self.owner.store}. Press n to queue the first runs."
             empty.update(lines(EMPTY if self.snapshot else missing, "dim"))
-            self.focus_anything()
-        elif self.has_focus:
-            self.table.focus()
+        if self.screen.focused in (None, self, self.table):
+            self.focus_keys()
+        self._go_on()
         self._about()
 
-    def focus_anything(self) -> None:
-        """Without rows the pane itself takes the keys."""
-        if self.screen.is_active and self.display:
-            self.focus()
+    def _go_on(self) -> None:
+        """A cursor on the running job goes on to the next one, which is the first line, when it has finished."""
+        job = self._job()
+        if job is not None and job.id == self._watched and job.state == "done":
+            self.table.move_cursor(row=0, animate=False)
+            job = self._job()
+            self._watched = job.id if job else None
+        elif job is None or job.id != self._watched:
+            self._watched = job.id if job and job.state == "running" else None
+
+    def focus_keys(self) -> None:
+        """The table takes the keys; without rows the pane itself does."""
+        wanted = self.table if self.table.display else self
+        if not wanted.has_focus:
+            wanted.focus()
 
     def show(self) -> None:
         """Come to the front."""
         self.draw()
-        if self.table.display:
-            self.table.focus()
+        self.focus_keys()
 
     @on(DataTable.RowHighlighted)
     def _about(self) -> None:

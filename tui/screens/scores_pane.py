@@ -39,7 +39,11 @@ class ScoresPane(ReportPane):
 
     def title(self, records: Sequence[Record]) -> str:
         """What the numbers are."""
-        return "Percent correct (MuSiQue and p-facts may show EM/F1). * incomplete. Average: AIME, FOLIO, Temporal."
+        averaged = {name for record in records for name in record["average_of"] or ()}
+        average = f" Average: {', '.join(SHORT[name] for name in SHORT if name in averaged)}." if averaged else ""
+        two = " (EM/F1 where two numbers stand)" if any(map(_has_f1, records)) else ""
+        starred = " * incomplete." if any(map(_incomplete, records)) else ""
+        return f"Percent correct{two}.{starred}{average}"
 
     def columns(self, records: Sequence[Record]) -> Sequence[Column]:
         """A column for each benchmark that has numbers."""
@@ -70,7 +74,7 @@ class ScoresPane(ReportPane):
         sparsity = record["sparsity"]
         return {
             **shown,
-            "variant": safe(record["variant"]),
+            "variant": safe(record["label"]),
             "bits": right(number(record["bits_per_weight"])),
             "sparsity": right("" if not sparsity else number(sparsity, 2)),
             "average": right(average, "bold"),
@@ -80,7 +84,7 @@ class ScoresPane(ReportPane):
     def about(self, record: Record) -> Text:
         """Counts and intervals of one variant."""
         parts = [f"{name}: {score(cell, True)}, {counts(cell)}" for name, cell in record["benchmarks"].items()]
-        return lines(f"{record['variant']} · " + " · ".join(parts))
+        return lines(f"{record['label']} · " + " · ".join(parts))
 
 
 def score(cell: Record, with_interval: bool) -> str:
@@ -96,3 +100,11 @@ def counts(cell: Record) -> str:
     """How many responses stand behind a score."""
     unparsed = f", {cell['unparsed']} unparsed" if cell.get("unparsed") else ""
     return f"{cell.get('finished')} of {cell.get('n')}{unparsed}"
+
+
+def _has_f1(record: Record) -> bool:
+    return any("f1" in cell for cell in record["benchmarks"].values())
+
+
+def _incomplete(record: Record) -> bool:
+    return any("*" in score(cell, False) for cell in record["benchmarks"].values())

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from core.errors import LeaseLost, StoreError, StoreFull, StoreNewer
 from core.store import connection as store
-from core.store.migrations import VERSION_OF_STEPS
+from core.store.migrations import VERSION_OF_STEPS, steps
 from core.store.snapshot import read, runner
 from core.store.writes import RunnerStore
 
@@ -45,6 +46,20 @@ def test_a_newer_store_is_read_but_not_written(tmp_path: Path) -> None:
     with pytest.raises(StoreNewer, match="newer lrm-tui"):
         store.connect(path, "user")
     assert read(store.connect(path, "reader")).finished_responses == 0
+
+
+def test_an_older_store_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    older = Database(str(path))
+    steps.apply(older, stop_before="0002_no_lease_until")
+    older.execute("PRAGMA user_version = 1")
+    older.execute("INSERT INTO models VALUES (1, 'pocket', '/m', 'hf', 'pocket')")
+    older.conn.commit()
+    older.close()
+    opened = store.connect(path, "user")
+    assert [tuple(row) for row in opened.execute("SELECT name FROM models")] == [("pocket",)]
+    assert "lease_until" not in [row["name"] for row in opened.execute("PRAGMA table_info(jobs)")]
+    assert opened.execute("PRAGMA user_version").fetchone()[0] == store.SCHEMA_VERSION
 
 
 def test_a_damaged_file_is_left_alone(tmp_path: Path) -> None:
