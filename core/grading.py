@@ -14,9 +14,7 @@ def columns(
 ) -> dict[str, Any]:
     """What a response's row says of its text. Lengths are words (white space) and engine tokens."""
     parts = split(text, reason)
-    thinking_tokens = _thinking_tokens(
-        ids, len(text) - len(parts.answer), len(text), think_end_id, bool(parts.thinking)
-    )
+    thinking_tokens = _thinking_tokens(ids, len(text) - len(parts.answer), len(text), think_end_id, bool(parts.thinking))
     grade = benchmark.grade(parts.answer, item) if reason != "error" else Grade(None)
     found = grade.extraction
     return {

@@ -78,9 +78,7 @@ class Hosts:
                     raise failure(message)
                 if message is None:
                     raise ChildDied(child.last_words())
-        raise EngineError(
-            f"The engine loaded nothing within {LOAD_S:.0f} s.", "Look at its log; is the disk that slow?"
-        )
+        raise EngineError(f"The engine loaded nothing within {LOAD_S:.0f} s.", "Look at its log; is the disk that slow?")
 
     def close(self) -> None:
         """End the host, so that its memory comes back."""

@@ -17,9 +17,7 @@ from core.spec import Format, Model, RunSpec
 from core.store.connection import transaction
 
 
-def grid(
-    models: Iterable[str], compressions: Iterable[str], benchmarks: Iterable[str], template: RunSpec
-) -> list[RunSpec]:
+def grid(models: Iterable[str], compressions: Iterable[str], benchmarks: Iterable[str], template: RunSpec) -> list[RunSpec]:
     """Every combination, variant by variant, so that one loaded model serves all its benchmarks."""
     settings = {k: getattr(template, k) for k in ("engine", "sampling", "seed", "limit", "policy", "data", "prompts")}
     return [RunSpec(m, c, b, **settings) for m, c, b in product(models, compressions, benchmarks)]
@@ -47,9 +45,7 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"A limit of {spec.limit} questions makes no run.", "Give 1 or more.")
     if not 0 < spec.sampling.top_p <= 1 or spec.sampling.temperature < 0 or spec.sampling.max_tokens < 1:
-        raise UsageError(
-            f"Sampling is out of range: {spec.sampling}.", "Temperature >= 0, 0 < top-p <= 1, tokens >= 1."
-        )
+        raise UsageError(f"Sampling is out of range: {spec.sampling}.", "Temperature >= 0, 0 < top-p <= 1, tokens >= 1.")
     return model, wanted, recipe.name
 
 
@@ -141,9 +137,7 @@ def requeue(connection: sqlite3.Connection, job: int) -> None:
 
 def _prepare_again(connection: sqlite3.Connection, job: int) -> None:
     """A run whose variant was never made needs its preparation back in front of it."""
-    sql = (
-        "SELECT j.kind, j.position, v.id, v.ready_at FROM jobs j JOIN variants v ON v.id = j.variant_id WHERE j.id = ?"
-    )
+    sql = "SELECT j.kind, j.position, v.id, v.ready_at FROM jobs j JOIN variants v ON v.id = j.variant_id WHERE j.id = ?"
     row = connection.execute(sql, (job,)).fetchone()
     if row["kind"] == "run" and row["ready_at"] is None:
         connection.execute(

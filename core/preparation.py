@@ -31,9 +31,7 @@ def _once(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path) -> str
         *(sys.executable, "-P", "-m", "core.compress.worker", "--model", job["source"]),
         *("--format", job["format"], "--compression", job["compression"], "--out-dir", str(out)),
     ]
-    child: Child[dict[str, Any]] = Child(
-        command, json.loads, logs / f"prepare-{job['id']}.log", {"LRM_RUN_ID": str(job["id"])}
-    )
+    child: Child[dict[str, Any]] = Child(command, json.loads, logs / f"prepare-{job['id']}.log", {"LRM_RUN_ID": str(job["id"])})
     store.host_started(child.process.pid, child.started, job["id"])
     try:
         return _follow(store, job, child)
@@ -49,9 +47,7 @@ def _follow(store: RunnerStore, job: dict[str, Any], child: Child[dict[str, Any]
                 raise ChildDied(child.last_words())
             if message.get("type") == "progress":
                 total = message.get("total")
-                store.progress(
-                    job["id"], int(message["done"]), None if total is None else int(total), message["message"]
-                )
+                store.progress(job["id"], int(message["done"]), None if total is None else int(total), message["message"])
             elif message.get("type") == "artifact":
                 keys = ("path", "sha256", "bytes", "parameters", "bits_per_weight", "sparsity")
                 store.variant_ready(job["id"], job["variant_id"], {key: message.get(key) for key in keys})

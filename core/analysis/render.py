@@ -112,7 +112,7 @@ def _under_variants(table: Table, rows: Sequence[Row]) -> Iterator[Row]:
         if row["label"] != before:
             before = row["label"]
             table.add_section()
-            table.add_row(printable(row["label"]))
+            table.add_row(Text(printable(row["label"])))
         yield row
 
 

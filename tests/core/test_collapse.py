@@ -210,9 +210,7 @@ def test_a_half_shown_loop_is_suspicious_and_recovery_makes_it_healthy() -> None
 # ---- properties
 
 
-PIECES = st.sampled_from(
-    ["a", " ", "  ", "\n", "12", "3456", "é", "的", "\u0301", "_", "...", "So B. ", "\ud83d", "x" * 20]
-)
+PIECES = st.sampled_from(["a", " ", "  ", "\n", "12", "3456", "é", "的", "\u0301", "_", "...", "So B. ", "\ud83d", "x" * 20])
 LOOPS = st.tuples(st.lists(PIECES, max_size=30), st.lists(PIECES, min_size=1, max_size=8), st.integers(0, 400)).map(
     lambda parts: "".join(parts[0]) + "".join(parts[1]) * parts[2]
 )

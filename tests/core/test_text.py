@@ -14,9 +14,7 @@ from rich.text import Text
 from core.text import MAX_MARKS, TAB, printable
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=200)
-HOSTILE = st.text(
-    st.sampled_from("a[\x1b\x9b\x07\r\n\t\x7f\u202e\u2066\u200b\u0301\u0489\ufe0f\ud800\ue000\u1161é漢😀")
-)
+HOSTILE = st.text(st.sampled_from("a[\x1b\x9b\x07\r\n\t\x7f\u202e\u2066\u200b\u0301\u0489\ufe0f\ud800\ue000\u1161é漢😀"))
 FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 

@@ -39,8 +39,7 @@ class Lost(AssertionError):
 def finished(connection: sqlite3.Connection) -> dict[int, tuple[str, bytes]]:
     """Every finished response: id -> text and token ids."""
     sql = (
-        "SELECT r.id, t.text, t.token_ids FROM responses r JOIN response_texts t ON t.response_id = r.id "
-        "WHERE r.state = 'done'"
+        "SELECT r.id, t.text, t.token_ids FROM responses r JOIN response_texts t ON t.response_id = r.id WHERE r.state = 'done'"
     )
     return {row[0]: (row[1], row[2]) for row in connection.execute(sql)}
 
@@ -173,9 +172,7 @@ def _settle(path: Path, connection: sqlite3.Connection, ids: list[int], limit: i
     time.sleep(1.5)
     if left := left_behind(path):
         raise Lost(f"processes left behind: {left}")
-    if left := [
-        pid for pid in hosts if psutil.pid_exists(pid) and "host.py" in " ".join(psutil.Process(pid).cmdline())
-    ]:
+    if left := [pid for pid in hosts if psutil.pid_exists(pid) and "host.py" in " ".join(psutil.Process(pid).cmdline())]:
         raise Lost(f"engine hosts left behind: {left}")
 
 

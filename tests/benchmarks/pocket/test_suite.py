@@ -87,9 +87,7 @@ def test_splits_never_meet(kind: object) -> None:
     tested = {sample.digest for sample in draw_many(generate, 0, "test", 30)}
     rng = random.Random(3)
     assert tested.isdisjoint(draw(generate, rng, "train").digest for _ in range(300))
-    assert [s.digest for s in draw_many(generate, 0, "test", 10)] == [
-        s.digest for s in draw_many(generate, 0, "test", 10)
-    ]
+    assert [s.digest for s in draw_many(generate, 0, "test", 10)] == [s.digest for s in draw_many(generate, 0, "test", 10)]
 
 
 def test_solutions_are_graded_right() -> None:

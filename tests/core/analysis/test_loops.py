@@ -17,6 +17,7 @@ def test_share_onset_period_and_words_saved(book: Book) -> None:
     assert cell == {
         **{
             "variant": "pocket none",
+            "label": "pocket none",
             "engine": "llama.cpp",
             "benchmark": "folio",
             "n": 8,

@@ -23,7 +23,7 @@ def test_counts_accuracy_and_wilson_interval(book: Book) -> None:
     [row] = scores_rows(book.reader)
     cell = row["benchmarks"].pop("temporal")
     assert row == {
-        **{"variant": "pocket q4_0", "model": "pocket", "family": "pocket", "parameters": 1_200_000},
+        **{"variant": "pocket q4_0", "label": "pocket q4_0", "model": "pocket", "family": "pocket", "parameters": 1_200_000},
         **{"compression": "q4_0", "bits_per_weight": 4.5, "sparsity": 50.0, "origin": "measured"},
         **{"engine": "llama.cpp", "benchmarks": {}, "average": None, "average_ci": None, "average_of": None},
     }
@@ -35,8 +35,7 @@ def test_counts_accuracy_and_wilson_interval(book: Book) -> None:
 def test_em_and_f1(book: Book) -> None:
     f1 = [1.0, 1.0, 0.5, 0.0, 0.8]
     responses = [
-        {"finish_reason": "stop", "parsed": "x", "em": float(v == 1), "f1": v, "strict_em": 0.0, "strict_f1": v / 2}
-        for v in f1
+        {"finish_reason": "stop", "parsed": "x", "em": float(v == 1), "f1": v, "strict_em": 0.0, "strict_f1": v / 2} for v in f1
     ]
     responses.append({"finish_reason": "repetition", "parsed": "x", "em": 1.0, "f1": 1.0})
     book.run(book.variant(), "musique", responses)
@@ -99,12 +98,12 @@ def test_engines_are_told_apart_and_variants_go_from_dense_to_small(book: Book) 
         book.run(variant, "aime", graded(1))
     book.run(dense, "aime", graded(0), engine="transformers")
     rows = scores_rows(book.reader)
-    assert [(row["variant"], row["engine"]) for row in rows] == [
-        ("alpha none", "llama.cpp"),
-        ("pocket none", "llama.cpp"),
-        ("pocket none", "transformers"),
-        ("pocket magnitude-50", "llama.cpp"),
-        ("pocket q4_0", "llama.cpp"),
+    assert [row["label"] for row in rows] == [
+        "alpha none",
+        "pocket none (llama.cpp)",
+        "pocket none (transformers)",
+        "pocket magnitude-50",
+        "pocket q4_0",
     ]
 
 
