@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,18 +11,41 @@ import transformers
 from safetensors import SafetensorError
 
 from .engine import EngineFailure
+from .text import TextDecoder, WindowDecoder
 
 _GET_AGAIN = "Get or make the model again."
 
 
+class HfVocabulary:
+    """A `prompt.Vocabulary`: a tokenizer, and how many ids the model knows, which may be more."""
+
+    def __init__(self, tokenizer: transformers.PreTrainedTokenizerBase, vocab_size: int) -> None:
+        self._tokenizer = tokenizer
+        self.vocab_size = vocab_size
+        template = tokenizer.chat_template
+        self.chat_template: str | None = template.get("default") if isinstance(template, dict) else template
+        self.special_tokens: Mapping[str, str] = tokenizer.special_tokens_map
+
+    def tokenize(self, text: str, *, add_special: bool) -> list[int]:
+        """See `prompt.Vocabulary`."""
+        return list(self._tokenizer.encode(text, add_special_tokens=add_special))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `prompt.Vocabulary`."""
+        return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    def decoder(self, prefix: Sequence[int]) -> TextDecoder:
+        """See `prompt.Vocabulary`."""
+        return WindowDecoder(self.decode, prefix)
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model ready to run, its tokenizer, and the ids that end a response."""
+    """A model ready to run, its vocabulary, and the ids that end a response."""
 
     model: transformers.PreTrainedModel
-    tokenizer: transformers.PreTrainedTokenizerBase
+    vocabulary: HfVocabulary
     end_ids: frozenset[int]
-    vocab_size: int
     trained_context: int
     version: str
 
@@ -52,9 +76,8 @@ def load(folder: Path, dtype: str, device: str | None, threads: int | None) -> L
     model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
     return Loaded(
         model=model,
-        tokenizer=tokenizer,
+        vocabulary=HfVocabulary(tokenizer, int(model.get_input_embeddings().num_embeddings)),
         end_ids=_end_ids(model, tokenizer),
-        vocab_size=int(model.get_input_embeddings().num_embeddings),
         trained_context=int(getattr(model.config, "max_position_embeddings", None) or 2**31),
         version=str(transformers.__version__),
     )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .engine import EngineFailure
 from .gguf_header import BadGguf, read_tensors
+from .text import ByteDecoder, TextDecoder
 
 _log: deque[str] = deque(maxlen=12)
 _WARN, _ERROR = 3, 4
@@ -57,7 +58,7 @@ def check_file(path: Path) -> None:
 
 
 class LlamaModel:
-    """Weights and vocabulary of one GGUF file. Raises EngineFailure where it cannot be used."""
+    """Weights of one GGUF file and its vocabulary (`prompt.Vocabulary`). Raises EngineFailure where it cannot be used."""
 
     def __init__(self, path: Path, gpu_layers: int) -> None:
         check_file(path)
@@ -98,6 +99,14 @@ class LlamaModel:
         ids = (C.llama_token * room)()
         count = C.llama_tokenize(self._vocab, data, len(data), ids, room, add_special, True)
         return list(ids[:count])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See `prompt.Vocabulary`."""
+        return b"".join(map(self.piece, ids)).decode("utf-8", "replace")
+
+    def decoder(self, prefix: Sequence[int]) -> TextDecoder:
+        """See `prompt.Vocabulary`; the bytes of a token do not depend on those before it."""
+        return ByteDecoder(self.piece)
 
     def kv_bytes(self) -> int:
         """Bytes of KV cache for one token, with keys and values in 16 bits."""

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .chat import TemplateFailure, render
+from .batching import Batching
 from .engine import EngineFailure, chosen_options
-from .stream import Stream, refusal, withdraw
-from .text import ByteDecoder
-from .wire import Event, Finished, Generate, Ready
+from .stream import Stream
+from .wire import Event, Ready
 
 if TYPE_CHECKING:
     from .llama_native import LlamaContext, LlamaModel
@@ -47,25 +45,16 @@ class Options:
     exact: bool = False
 
 
-@dataclass(slots=True)
-class _Slot:
-    """A sequence in the KV cache: `fed` of the stream's ids have been decoded."""
-
-    stream: Stream
-    fed: int = 0
-
-
-class LlamaCpp:
+class LlamaCpp(Batching):
     """See `engine.Engine`."""
 
+    _options: Options
     _model: LlamaModel
-    _context: LlamaContext
+    _cache: LlamaContext
 
     def __init__(self) -> None:
-        self._options = Options()
-        self._waiting: deque[Generate] = deque()
-        self._cancelled: list[str] = []
-        self._slots: dict[int, _Slot] = {}
+        super().__init__()
+        self._numbers: dict[Stream, int] = {}  # of the sequences in the KV cache
         self._free: list[int] = []
 
     def probe(self) -> tuple[str, str]:
@@ -81,138 +70,74 @@ class LlamaCpp:
 
         self._options = given = chosen_options(Options, options, "llama.cpp")
         self._model = LlamaModel(Path(model), given.gpu_layers)
-        self._tokens_per_sequence = min(given.context, self._model.trained_context)
-        slots = self._open_context(1 if given.exact else given.slots)
+        context = min(given.context, self._model.trained_context)
+        slots = self._open_cache(1 if given.exact else given.slots, context)
         self._free = list(range(slots))[::-1]
-        think_end = self._model.tokenize("</think>", add_special=False)
-        return Ready(
-            engine="llama.cpp",
-            version=str(version),
-            slots=slots,
-            context=self._tokens_per_sequence,
-            think_end_id=think_end[0] if len(think_end) == 1 else None,
-        )
-
-    def submit(self, request: Generate) -> None:
-        """Queue a request for the next free slot."""
-        self._waiting.append(request)
-
-    def cancel(self, request_id: str) -> None:
-        """Drop a request; the next step reports it."""
-        active = any(slot.stream.id == request_id for slot in self._slots.values())
-        if active or withdraw(self._waiting, request_id):
-            self._cancelled.append(request_id)
-
-    @property
-    def busy(self) -> bool:
-        """Whether any request waits, runs or has just been cancelled."""
-        return bool(self._waiting or self._slots or self._cancelled)
+        return self._open("llama.cpp", str(version), self._model, slots, context)
 
     def step(self) -> Iterable[Event]:
         """One batch: a token for each sequence under way and a slice of prefill."""
-        yield from self._drop_cancelled()
+        self._drop_finished()
         yield from self._admit()
-        sampled = self._fill_batch()
-        if not self._slots:
+        if not self._streams:
             return
-        logits = self._context.decode()
-        for row, number in enumerate(sampled):
-            stream = self._slots[number].stream
-            yield from stream.advance(logits[row], self._model.end_ids)
-            if stream.finished:
-                self._release(number)
+        for stream in self._streams:
+            if stream not in self._numbers:
+                self._numbers[stream] = self._free.pop()
+        sampled = self._fill_batch()
+        for stream, logits in zip(sampled, self._cache.decode(), strict=True):
+            yield from stream.advance(logits, self._model.end_ids)
 
-    def _open_context(self, slots: int) -> int:
+    def _open_cache(self, slots: int, context: int) -> int:
         """Open the KV cache with `slots`, halved as often as it takes to fit the memory. Returns the number."""
         from .llama_native import LlamaContext
 
         if self._options.gpu_layers == 0 or not _library().llama_supports_gpu_offload():
             # Linux grants memory that it does not have and kills later, so the fit is judged beforehand.
-            sequence_bytes = self._tokens_per_sequence * self._model.kv_bytes()
+            sequence_bytes = context * self._model.kv_bytes()
             while slots > 1 and slots * sequence_bytes > _available_memory() * _MEMORY_SHARE:
                 slots //= 2
         threads = self._options.threads or _physical_cores()
         batch = max(self._options.batch, slots)
         while True:
             try:
-                self._context = LlamaContext(self._model, slots, self._tokens_per_sequence, batch, threads)
+                self._cache = LlamaContext(self._model, slots, context, batch, threads)
                 return slots
             except MemoryError as error:
                 if slots == 1:
-                    message = f"No memory for a context of {self._tokens_per_sequence} tokens: {error}"
+                    message = f"No memory for a context of {context} tokens: {error}"
                     raise EngineFailure("memory", message, "Lower the context.") from error
                 slots //= 2
 
-    def _drop_cancelled(self) -> Iterable[Event]:
-        cancelled, self._cancelled = set(self._cancelled), []
-        for number, slot in list(self._slots.items()):
-            if slot.stream.id in cancelled:
-                cancelled.remove(slot.stream.id)
-                yield from slot.stream.finish("cancelled")
-                self._release(number)
-        for request_id in cancelled:
-            yield Finished(request_id, "cancelled")
-
-    def _admit(self) -> Iterable[Event]:
-        """Move requests into free slots, until those or the requests run out."""
-        while self._waiting and self._free:
-            request = self._waiting.popleft()
-            try:
-                prompt, ids = self._prompt(request)
-            except TemplateFailure as failure:
-                yield Finished(request.id, "error", str(failure))
-                continue
-            error = refusal(request, len(ids), self._tokens_per_sequence, self._model.vocab_size)
-            if error:
-                yield Finished(request.id, "error", error)
-                continue
-            stream = Stream(request, prompt, ids, self._tokens_per_sequence, ByteDecoder(self._model.piece))
-            yield from stream.start()
-            if not stream.finished:
-                self._slots[self._free.pop()] = _Slot(stream)
-
-    def _prompt(self, request: Generate) -> tuple[str, list[int]]:
-        """The prompt as the model sees it, and its ids.
-
-        A rendered template is the whole prompt, as in transformers; raw text (and chat for a file without a template)
-        gets the BOS token that the file asks for, unless it begins with it.
-        """
-        template = self._model.chat_template if request.chat else None
-        special = self._model.special_tokens
-        if template is not None:
-            prompt = render(template, request.prompt, special)
-            return prompt, self._model.tokenize(prompt, add_special=False)
-        opened = bool(special["bos_token"]) and request.prompt.startswith(special["bos_token"])
-        ids = self._model.tokenize(request.prompt, add_special=not opened)
-        return b"".join(map(self._model.piece, ids)).decode("utf-8", "replace"), ids
-
-    def _fill_batch(self) -> list[int]:
-        """Put tokens into the batch; returns the slots whose logits are wanted, in order."""
+    def _fill_batch(self) -> list[Stream]:
+        """Put tokens into the batch; returns the streams whose logits are wanted, in order."""
         sampled = []
-        room = max(self._options.batch, len(self._slots))
+        room = max(self._options.batch, len(self._streams))
         # Sequences that need one token come first, so that a long prefill never starves them.
-        for number, slot in sorted(self._slots.items(), key=lambda item: len(item[1].stream.ids) - item[1].fed > 1):
+        for stream in sorted(self._streams, key=lambda stream: len(stream.ids) - stream.fed > 1):
             if room == 0:
                 break
-            ids = slot.stream.ids
-            count = min(len(ids) - slot.fed, room)
-            if self._options.exact and slot.fed + count > slot.stream.prompt_tokens:
-                count = max(1, slot.stream.prompt_tokens - slot.fed)
-            last = slot.fed + count == len(ids)
-            self._context.add(number, ids[slot.fed : slot.fed + count], slot.fed, last)
-            slot.fed += count
+            count = min(len(stream.ids) - stream.fed, room)
+            if self._options.exact and stream.fed + count > stream.prompt_tokens:
+                count = max(1, stream.prompt_tokens - stream.fed)
+            end = stream.fed + count
+            last = end == len(stream.ids)
+            self._cache.add(self._numbers[stream], stream.ids[stream.fed : end], stream.fed, last)
+            stream.fed = end
             room -= count
             if last:
-                sampled.append(number)
+                sampled.append(stream)
         return sampled
 
-    def _release(self, number: int) -> None:
-        del self._slots[number]
-        self._free.append(number)
-        if self._slots:
-            self._context.forget(number)
-        else:
-            self._context.forget_all()
+    def _drop_finished(self) -> None:
+        for stream in [stream for stream in self._streams if stream.finished]:
+            self._streams.remove(stream)
+            number = self._numbers.pop(stream)
+            self._free.append(number)
+            if self._streams:
+                self._cache.forget(number)
+            else:
+                self._cache.forget_all()
 
 
 def _library() -> ModuleType:

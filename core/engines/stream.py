@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,11 +13,16 @@ from .wire import Delta, Deltas, Event, Finished, FinishReason, Generate, Starte
 
 
 class Stream:
-    """A request with its prompt in tokens. `ids` is all that the model must see: prompt, prefix, new tokens."""
+    """A request with its prompt in tokens.
+
+    `ids` is all that the model must see: prompt, prefix, new tokens. `fed` of them have gone through the model; the engine
+    keeps count.
+    """
 
     def __init__(self, request: Generate, prompt: str, prompt_ids: Sequence[int], context: int, decoder: TextDecoder) -> None:
         self.id = request.id
         self.ids = [*prompt_ids, *request.prefix]
+        self.fed = 0
         self.prompt_tokens = len(prompt_ids)
         self.limit = min(request.sampling.max_tokens, context - len(prompt_ids))
         self.finished = False
@@ -55,24 +59,3 @@ class Stream:
 
     def _delta(self, piece: Piece | None) -> list[Event]:
         return [Deltas((Delta(self.id, *piece),))] if piece else []
-
-
-def refusal(request: Generate, prompt_tokens: int, context: int, vocab_size: int) -> str | None:
-    """Why a request cannot be run at all, or None."""
-    if prompt_tokens >= context:
-        return (
-            f"The prompt has {prompt_tokens} tokens, and the context holds {context} with the answer. "
-            "Raise the engine's context or shorten the prompt."
-        )
-    if not all(0 <= token < vocab_size for token in request.prefix):
-        return "The stored tokens are not this model's: start the response again."
-    return None
-
-
-def withdraw(waiting: deque[Generate], request_id: str) -> bool:
-    """Take a request out of the queue of those that wait; False if it is not among them."""
-    for request in waiting:
-        if request.id == request_id:
-            waiting.remove(request)
-            return True
-    return False
