@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from .chat import TemplateFailure
-from .prompt import Vocabulary, tokens
+from .prompt import Prompts, Vocabulary
 from .stream import Stream
 from .wire import Event, Finished, Generate, Ready
 
@@ -15,6 +15,7 @@ class Batching:
     """Half of an `engine.Engine`: the other half loads the weights, calls `_open`, and steps `_streams`."""
 
     _vocabulary: Vocabulary
+    _prompts: Prompts
     _slots: int
     _context: int
 
@@ -46,7 +47,8 @@ class Batching:
 
     def _open(self, engine: str, version: str, vocabulary: Vocabulary, slots: int, context: int) -> Ready:
         """Take requests for these weights: `slots` at once, with at most `context` tokens of prompt and answer each."""
-        self._vocabulary, self._slots, self._context = vocabulary, slots, context
+        self._vocabulary, self._prompts = vocabulary, Prompts(vocabulary)
+        self._slots, self._context = slots, context
         think_end = vocabulary.tokenize("</think>", add_special=False)
         return Ready(engine, version, slots, context, think_end[0] if len(think_end) == 1 else None)
 
@@ -57,7 +59,7 @@ class Batching:
         while self._waiting and len(self._streams) < self._slots:
             request = self._waiting.popleft()
             try:
-                prompt, ids = tokens(request, self._vocabulary)
+                prompt, ids = self._prompts.tokens(request)
             except TemplateFailure as failure:
                 yield Finished(request.id, "error", str(failure))
                 continue
@@ -72,6 +74,8 @@ class Batching:
 
     def _refusal(self, request: Generate, prompt_tokens: int) -> str | None:
         """Why a request cannot be run at all, or None."""
+        if prompt_tokens == 0:
+            return "The prompt is empty, so the model has nothing to go on from. Give it some text."
         if prompt_tokens >= self._context:
             return (
                 f"The prompt has {prompt_tokens} tokens, and the context holds {self._context} with the answer. "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ class HfVocabulary:
         template = tokenizer.chat_template
         self.chat_template: str | None = template.get("default") if isinstance(template, dict) else template
         self.special_tokens: Mapping[str, str] = tokenizer.special_tokens_map
+        self.added_tokens: Iterable[str] = tokenizer.get_added_vocab()
 
     def tokenize(self, text: str, *, add_special: bool) -> list[int]:
         """See `prompt.Vocabulary`."""

@@ -92,6 +92,13 @@ class LlamaModel:
         ids = {"bos_token": C.llama_vocab_bos(self._vocab), "eos_token": C.llama_vocab_eos(self._vocab)}
         return {name: self.piece(i).decode() if i >= 0 else "" for name, i in ids.items()}
 
+    @property
+    def added_tokens(self) -> list[str]:
+        """The texts that llama.cpp recognises before it splits all else."""
+        kinds = C.LLAMA_TOKEN_ATTR_CONTROL | C.LLAMA_TOKEN_ATTR_USER_DEFINED | C.LLAMA_TOKEN_ATTR_UNKNOWN
+        ids = (i for i in range(self.vocab_size) if C.llama_vocab_get_attr(self._vocab, i) & kinds)
+        return [self.piece(i).decode("utf-8", "replace") for i in ids]
+
     def tokenize(self, text: str, *, add_special: bool) -> list[int]:
         """Ids of `text`, in which special tokens are recognised; `add_special` adds what the file says (often BOS)."""
         data = text.encode()

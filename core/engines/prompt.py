@@ -1,13 +1,21 @@
-"""From a request to the tokens that the model sees, alike for every engine."""
+"""From a request to the tokens that the model sees, alike for every engine.
+
+A user's turn is text and no markup: a `</think>` or `<|im_end|>` in it becomes the characters that it is written with, never
+the token of that name. Tokenizers cannot be told so for every such token, so the turn is cut within the name, and the
+parts are tokenised one by one. Raw prompts write their markup themselves.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from .chat import render
 from .text import TextDecoder
 from .wire import Generate
+
+_CUT = "\ufdd0"  # Unicode keeps this code out of texts
 
 
 class Vocabulary(Protocol):
@@ -28,8 +36,13 @@ class Vocabulary(Protocol):
         """The texts of the tokens that templates name."""
         ...
 
+    @property
+    def added_tokens(self) -> Iterable[str]:
+        """The texts that are recognised before all else is split: markup, and in some models runs of white space."""
+        ...
+
     def tokenize(self, text: str, *, add_special: bool) -> list[int]:
-        """Ids of `text`, in which markup is recognised; `add_special` adds what the model asks for (often BOS)."""
+        """Ids of `text`, added tokens recognised; `add_special` adds what the model asks for (often BOS)."""
         ...
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -41,17 +54,36 @@ class Vocabulary(Protocol):
         ...
 
 
-def tokens(request: Generate, vocabulary: Vocabulary) -> tuple[str, list[int]]:
-    """The prompt as the model sees it, and its ids. Raises TemplateFailure.
+class Prompts:
+    """Turns requests into tokens of one vocabulary."""
 
-    A rendered template is the whole prompt, as in transformers; raw text (and chat for a model without a template) gets
-    the special tokens that the model asks for, unless it begins with BOS.
-    """
-    template = vocabulary.chat_template if request.chat else None
-    if template is not None:
-        prompt = render(template, request.prompt, vocabulary.special_tokens)
-        return prompt, vocabulary.tokenize(prompt, add_special=False)
-    bos = vocabulary.special_tokens.get("bos_token")
-    opened = bool(bos) and request.prompt.startswith(str(bos))
-    ids = vocabulary.tokenize(request.prompt, add_special=not opened)
-    return vocabulary.decode(ids), ids
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        markup = [re.escape(text) for text in vocabulary.added_tokens if len(text) > 1 and not text.isspace()]
+        # It matches only the first character of markup, so that markup that overlaps is found too.
+        self._markup = re.compile(f"(?={'|'.join(markup)}).", re.DOTALL) if markup else re.compile("(?!)")
+
+    def tokens(self, request: Generate) -> tuple[str, list[int]]:
+        """The prompt as the model sees it, and its ids. Raises TemplateFailure.
+
+        A rendered template is the whole prompt, as in transformers; raw text (and chat for a model without a template)
+        gets the special tokens that the model asks for, unless it begins with BOS.
+        """
+        vocabulary = self._vocabulary
+        text = request.prompt.replace(_CUT, "\N{REPLACEMENT CHARACTER}")
+        if request.chat:
+            text = self._markup.sub(rf"\g<0>{_CUT}", text)
+            if vocabulary.chat_template is not None:
+                text = render(vocabulary.chat_template, text, vocabulary.special_tokens)
+                return text.replace(_CUT, ""), self._tokenize(text, add_special=False)
+        bos = vocabulary.special_tokens.get("bos_token")
+        ids = self._tokenize(text, add_special=not (bos and text.startswith(bos)))
+        return vocabulary.decode(ids), ids
+
+    def _tokenize(self, text: str, *, add_special: bool) -> list[int]:
+        """Ids of the parts between cuts. A SentencePiece model reads a space before each; byte-level BPE reads none."""
+        first, *others = text.split(_CUT)
+        ids = self._vocabulary.tokenize(first, add_special=add_special)
+        for part in others:
+            ids += self._vocabulary.tokenize(part, add_special=False)
+        return ids
