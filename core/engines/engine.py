@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_args, get_type_hints
 
 from .wire import Event, Generate, Ready
 
@@ -25,16 +24,15 @@ class EngineFailure(Exception):
 def chosen_options(cls: type[T], given: Mapping[str, Any], engine: str) -> T:
     """Options of an engine, a dataclass, from `Load.options`.
 
-    Raises EngineFailure for names that do not exist, values of another type than the default's, and numbers below 1
-    for what counts slots, tokens or threads.
+    Raises EngineFailure for names that do not exist, values of another type, and numbers below 1 for what counts slots,
+    tokens or threads.
     """
-    known = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
-    unknown = sorted(set(given) - set(known))
+    types = get_type_hints(cls)
+    unknown = sorted(set(given) - set(types))
     if unknown:
-        raise EngineFailure("usage", f"{engine} has no option {', '.join(unknown)}.", f"Known: {', '.join(known)}.")
+        raise EngineFailure("usage", f"{engine} has no option {', '.join(unknown)}.", f"Known: {', '.join(types)}.")
     for name, value in given.items():
-        default = known[name].default
-        wrong = default is not None and type(value) is not type(default)
+        wrong = type(value) not in (get_args(types[name]) or (types[name],))
         if wrong or (name in _COUNTS and value is not None and value < 1):
             raise EngineFailure("usage", f"{engine}: {value!r} is no value for {name}.", "Correct the settings.")
     return cls(**given)

@@ -43,7 +43,6 @@ def main(arguments: Sequence[str]) -> int:
     inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_read, args=(stdin, inbox), daemon=True).start()
     code = _serve(name, inbox, Outbox(stdout))
-    stdout.flush()
     os._exit(code)  # destructors of C libraries may hang, and everything of value has been written
 
 
@@ -83,8 +82,11 @@ class Outbox:
             self._held = {}
 
     def _write(self, event: Event) -> None:
-        self._stream.write(encode(event).encode())
-        self._stream.flush()
+        try:
+            self._stream.write(encode(event).encode())
+            self._stream.flush()
+        except BrokenPipeError:
+            os._exit(0)  # nobody listens any more
 
 
 def _read(stdin: BinaryIO, inbox: Inbox) -> None:
@@ -114,8 +116,6 @@ def _serve(name: str, inbox: Inbox, outbox: Outbox) -> int:
         _loop(_engine(name), inbox, outbox)
     except EngineFailure as failure:
         outbox.add(Failed(failure.kind, failure.message, failure.remedy))
-    except BrokenPipeError:
-        return 0  # nobody listens any more
     except MemoryError:
         outbox.add(Failed("memory", "The engine ran out of memory.", "Lower the number of slots or the context."))
     except ImportError as error:
