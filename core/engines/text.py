@@ -65,20 +65,29 @@ class WindowDecoder:
     def push(self, token: int) -> Piece | None:
         """See `TextDecoder`."""
         self._ids.append(token)
-        text = self._new_text()
-        if text.endswith("\N{REPLACEMENT CHARACTER}") and len(self._ids) < self._PATIENCE:
+        text = self._text(len(self._ids))
+        if not text.endswith("\N{REPLACEMENT CHARACTER}"):
+            return self._take(len(self._ids), text)
+        if len(self._ids) < self._PATIENCE:
             return None
-        return self._take(text)
+        # Its last character may still become a real one, so that it waits, with its tokens.
+        for count in range(len(self._ids) - 1, 0, -1):
+            settled = self._text(count)
+            if len(settled) < len(text) and text.startswith(settled):
+                return self._take(count, settled)
+        return self._take(len(self._ids), text)
 
     def flush(self) -> Piece | None:
         """See `TextDecoder`."""
-        return self._take(self._new_text()) if self._ids else None
+        count = len(self._ids)
+        return self._take(count, self._text(count)) if count else None
 
-    def _new_text(self) -> str:
-        return self._decode(self._before + self._ids)[len(self._decode(self._before)) :]
+    def _text(self, count: int) -> str:
+        """What the first `count` ids that wait decode to."""
+        return self._decode(self._before + self._ids[:count])[len(self._decode(self._before)) :]
 
-    def _take(self, text: str) -> Piece:
-        taken = text, tuple(self._ids)
-        self._before = (self._before + self._ids)[-self._REACH :]
-        self._ids = []
+    def _take(self, count: int, text: str) -> Piece:
+        taken = text, tuple(self._ids[:count])
+        self._before = (self._before + self._ids[:count])[-self._REACH :]
+        self._ids = self._ids[count:]
         return taken

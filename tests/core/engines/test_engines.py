@@ -206,9 +206,8 @@ def test_nonsense_on_stdin_ends_the_host_with_a_message(engine: str) -> None:
 
 
 def test_a_host_that_nobody_hears_ends_quietly(engine: str) -> None:
-    command = [sys.executable, "-P", str(HOST), engine]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, cwd="/") as child:
+    command, pipe = [sys.executable, "-P", str(HOST), engine], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd="/") as child:
         assert child.stdin and child.stdout and child.stderr
         child.stdout.close()
         child.stdin.write(b"{nonsense\n")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.engines.text import ByteDecoder, Piece, TextDecoder, WindowDecoder
 
 pieces = st.lists(st.binary(min_size=1, max_size=3) | st.text(min_size=1, max_size=2).map(str.encode), max_size=20)
+torn = st.lists(st.sampled_from([bytes([byte]) for byte in "a日😀".encode()] + ["日😀".encode()[2:4]]), max_size=30)
 
 
 def feed(decoder: TextDecoder, count: int) -> list[Piece]:
@@ -18,11 +19,23 @@ def feed(decoder: TextDecoder, count: int) -> list[Piece]:
     return [piece for piece in found if piece]
 
 
-@given(pieces)
+@settings(deadline=None, max_examples=500)
+@given(pieces | torn)
 def test_bytes_of_any_kind(vocabulary: list[bytes]) -> None:
-    found = feed(ByteDecoder(lambda i: vocabulary[i]), len(vocabulary))
-    assert "".join(text for text, _ in found) == b"".join(vocabulary).decode("utf-8", "replace")
-    assert [i for _, ids in found for i in ids] == list(range(len(vocabulary)))
+    def decode(ids: Sequence[int]) -> str:
+        return b"".join(vocabulary[i] for i in ids).decode("utf-8", "replace")
+
+    decoders: list[TextDecoder] = [ByteDecoder(lambda i: vocabulary[i]), WindowDecoder(decode)]
+    for decoder in decoders:
+        found = feed(decoder, len(vocabulary))
+        assert "".join(text for text, _ in found) == decode(range(len(vocabulary)))
+        assert [i for _, ids in found for i in ids] == list(range(len(vocabulary)))
+
+
+def test_undecodable_text_is_not_held_back_for_long() -> None:
+    decoder = WindowDecoder(lambda ids: "\N{REPLACEMENT CHARACTER}" * len(ids))
+    pushed = [decoder.push(i) for i in range(100)]
+    assert sum(len(piece[1]) for piece in pushed if piece) > 90
 
 
 @given(st.text(min_size=1, max_size=8), st.data())
