@@ -63,6 +63,7 @@ def load(folder: Path, dtype: str, device: str | None, threads: int | None) -> L
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
+            ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
         tokenizer = _tokenizer(folder)
@@ -70,10 +71,12 @@ def load(folder: Path, dtype: str, device: str | None, threads: int | None) -> L
         raise EngineFailure("model", f"{folder} cannot be loaded: {error}", _GET_AGAIN) from error
     except ImportError as error:
         raise EngineFailure("engine", f"{folder} needs a library that is not installed: {error}", "Install it.") from error
-    # transformers would fill missing weights with random numbers and go on.
-    if report["missing_keys"]:
-        some = ", ".join(sorted(report["missing_keys"])[:3])
-        raise EngineFailure("model", f"{folder} lacks {len(report['missing_keys'])} weights: {some}.", _GET_AGAIN)
+    # transformers would fill what is missing or of another shape with random numbers and go on.
+    misfits = {name for name, *_shapes in report["mismatched_keys"]}
+    for fault, names in (("lacks", report["missing_keys"]), ("does not fit its config in", misfits)):
+        if names:
+            some = ", ".join(sorted(names)[:3])
+            raise EngineFailure("model", f"{folder} {fault} {len(names)} weights: {some}.", _GET_AGAIN)
     model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
     return Loaded(
         model=model,
@@ -92,7 +95,10 @@ def _tokenizer(folder: Path) -> transformers.PreTrainedTokenizerBase:
     """
     if (folder / "tokenizer.json").is_file():
         return transformers.PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-    return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if not tokenizer.encode("a", add_special_tokens=False):  # made up where there are no files, and without words
+        raise EngineFailure("model", f"{folder} holds no tokenizer.", _GET_AGAIN)
+    return tokenizer
 
 
 def _end_ids(model: transformers.PreTrainedModel, tokenizer: transformers.PreTrainedTokenizerBase) -> frozenset[int]:

@@ -38,7 +38,7 @@ class Vocabulary(Protocol):
 
     @property
     def added_tokens(self) -> Iterable[str]:
-        """The texts that are recognised before all else is split: markup, and in some models runs of white space."""
+        """The texts that are recognised before all else is split: markup, in some models also words or white space."""
         ...
 
     def tokenize(self, text: str, *, add_special: bool) -> list[int]:
@@ -59,7 +59,8 @@ class Prompts:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        markup = [re.escape(text) for text in vocabulary.added_tokens if len(text) > 1 and not text.isspace()]
+        # Added tokens of letters, digits or white space alone are words and gaps, which a turn may hold as such.
+        markup = [re.escape(text) for text in vocabulary.added_tokens if len(text) > 1 and re.search(r"[^\w\s]", text)]
         # It matches only the first character of markup, so that markup that overlaps is found too.
         self._markup = re.compile(f"(?={'|'.join(markup)}).", re.DOTALL) if markup else re.compile("(?!)")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tiny
 from host_process import generate
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.engines.hf_load import HfVocabulary
@@ -32,6 +32,7 @@ def markup_in(vocabulary: Vocabulary, ids: list[int]) -> list[str]:
     return [text for text in (vocabulary.decode([i]) for i in ids) if text in vocabulary.added_tokens]
 
 
+@settings(deadline=None)
 @given(parts=TEXTS)
 def test_markup_in_a_users_turn_is_text(vocabulary: Vocabulary, parts: list[str]) -> None:
     turn = "".join(parts)
@@ -56,6 +57,13 @@ def test_markup_that_overlaps_is_text_too() -> None:
     tokenizer.add_tokens(["<ab", "b>", "<"])
     _, ids = Prompts(of(tokenizer)).tokens(generate("a", "<ab>", chat=True))
     assert markup_in(of(tokenizer), ids) == [*OPENING[:2], "<", *OPENING[2:]]
+
+
+def test_added_words_and_white_space_stay_what_they_are() -> None:
+    tokenizer = tiny.tokenizer("qwen2")
+    tokenizer.add_tokens(["covid", "\n\n"])
+    _, ids = Prompts(of(tokenizer)).tokens(generate("a", "covid\n\n", chat=True))
+    assert markup_in(of(tokenizer), ids) == [*OPENING[:2], "covid", "\n\n", *OPENING[2:]]
 
 
 def test_without_a_template_the_turn_is_all_there_is() -> None:

@@ -38,6 +38,7 @@ def test_undecodable_text_is_not_held_back_for_long() -> None:
     assert sum(len(piece[1]) for piece in pushed if piece) > 90
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=8), st.data())
 def test_a_piece_never_ends_within_a_character(text: str, data: st.DataObject) -> None:
     raw = text.encode()

@@ -88,12 +88,19 @@ def test_folders_that_are_no_models(hf_model: Path, tmp_path: Path) -> None:
     config |= {"model_type": "mine", "auto_map": {"AutoConfig": "m.C", "AutoModelForCausalLM": "m.M"}}
     (coded / "config.json").write_text(json.dumps(config))
     (coded / "m.py").write_text("import pathlib; pathlib.Path(__file__).with_name('ran').touch()\nC = M = object\n")
+    bent = copied(hf_model, tmp_path / "bent")
+    config = json.loads((bent / "config.json").read_text())
+    (bent / "config.json").write_text(json.dumps(config | {"intermediate_size": 128}))
+    mute = copied(hf_model, tmp_path / "mute")
+    (mute / "tokenizer.json").unlink()
     for folder, message in [
         (tmp_path / "absent", "no config.json"),
         (torn, "cannot be loaded"),
         (pickled, "pickle"),
         (partial, "lacks 1 weights: model.layers.1.mlp.up_proj.weight"),
         (coded, "cannot be loaded"),
+        (bent, "does not fit its config in 6 weights: model.layers.0.mlp.down_proj.weight"),
+        (mute, "holds no tokenizer"),
     ]:
         with running(ENGINE) as child:
             failed = child.refuse(folder)
