@@ -1,4 +1,7 @@
-"""What an engine must implement; `host` drives it. A new engine is one module with one such class."""
+"""What an engine must implement; `serve` drives it. A new engine is one module with one such class.
+
+An engine that batches streams itself starts from `batching.Batching`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any, Protocol, TypeVar, get_args, get_type_hints
 from .wire import Event, Generate, Ready
 
 T = TypeVar("T")
+GET_AGAIN = "Get or make the model again."
 _COUNTS = ("slots", "context", "batch", "threads")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .batching import Batching
-from .engine import EngineFailure, chosen_options
+from .engine import GET_AGAIN, EngineFailure, chosen_options
 from .stream import Stream
 from .wire import Event, Ready
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .hf_batch import Batch
 
 T = TypeVar("T")
-_GET_AGAIN = "Get or make the model again."
 _TOO_MUCH = ("can't allocate memory", "out of memory")
 
 
@@ -114,7 +113,7 @@ def _check_folder(folder: Path) -> None:
         if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
             message = f"{folder} holds pickle checkpoints, which can run code when loaded."
             raise EngineFailure("model", message, "Get the safetensors version.")
-        raise EngineFailure("model", f"{folder} holds no safetensors.", _GET_AGAIN)
+        raise EngineFailure("model", f"{folder} holds no safetensors.", GET_AGAIN)
 
 
 def _guarded(work: Callable[[], T]) -> T:

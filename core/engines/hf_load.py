@@ -10,10 +10,8 @@ import torch
 import transformers
 from safetensors import SafetensorError
 
-from .engine import EngineFailure
+from .engine import GET_AGAIN, EngineFailure
 from .text import TextDecoder, WindowDecoder
-
-_GET_AGAIN = "Get or make the model again."
 
 
 class HfVocabulary:
@@ -68,7 +66,7 @@ def load(folder: Path, dtype: str, device: str | None, threads: int | None) -> L
         )
         tokenizer = _tokenizer(folder)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise EngineFailure("model", f"{folder} cannot be loaded: {error}", _GET_AGAIN) from error
+        raise EngineFailure("model", f"{folder} cannot be loaded: {error}", GET_AGAIN) from error
     except ImportError as error:
         raise EngineFailure("engine", f"{folder} needs a library that is not installed: {error}", "Install it.") from error
     # transformers would fill what is missing or of another shape with random numbers and go on.
@@ -76,7 +74,7 @@ def load(folder: Path, dtype: str, device: str | None, threads: int | None) -> L
     for fault, names in (("lacks", report["missing_keys"]), ("does not fit its config in", misfits)):
         if names:
             some = ", ".join(sorted(names)[:3])
-            raise EngineFailure("model", f"{folder} {fault} {len(names)} weights: {some}.", _GET_AGAIN)
+            raise EngineFailure("model", f"{folder} {fault} {len(names)} weights: {some}.", GET_AGAIN)
     model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
     return Loaded(
         model=model,
@@ -97,7 +95,7 @@ def _tokenizer(folder: Path) -> transformers.PreTrainedTokenizerBase:
         return transformers.PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if not tokenizer.encode("a", add_special_tokens=False):  # made up where there are no files, and without words
-        raise EngineFailure("model", f"{folder} holds no tokenizer.", _GET_AGAIN)
+        raise EngineFailure("model", f"{folder} holds no tokenizer.", GET_AGAIN)
     return tokenizer
 
 
