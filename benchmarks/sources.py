@@ -43,9 +43,7 @@ def read(path: Path) -> list[Row]:
     try:
         body = json.loads(text)
     except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}, line {error.lineno}: {error.msg}.", "Mend that line or fetch the file again."
-        ) from error
+        raise DataError(f"{path}, line {error.lineno}: {error.msg}.", "Mend that line or fetch the file again.") from error
     found = body.get("examples", body) if isinstance(body, dict) else body
     if not isinstance(found, list):
         raise DataError(f"{path} holds no list of questions.", "Fetch the original file again.")

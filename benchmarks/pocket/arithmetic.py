@@ -22,9 +22,7 @@ def generate(rng: random.Random) -> Sample:
         lines.append(f" ({number}) {value:03}{operator}{operand:03}:{work}:{after:03}.")
         value = after
     text.append("What is the result?")
-    return Sample(
-        {"problem": " ".join(text)}, "\n".join(lines) + "\n", f" The answer is \\boxed{{{value:03}}}.", str(value)
-    )
+    return Sample({"problem": " ".join(text)}, "\n".join(lines) + "\n", f" The answer is \\boxed{{{value:03}}}.", str(value))
 
 
 def _step(rng: random.Random, value: int) -> tuple[str, str, int, int]:

@@ -1,6 +1,7 @@
 """Logic: FOLIO-like premises about one person; is the conclusion True, False or Uncertain? One to five hops.
 
-Each trait implies at most one other, so that the trace is a walk; where no premise goes on it says `then nothing`.
+Each trait implies at most one other, so that the trace is a walk: each line takes the trait that the last one ended with
+and goes on as its premise does, until no premise goes on.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ def generate(rng: random.Random) -> Sample:
     label = rng.choice(("True", "False", "Uncertain"))
     subject, negative = _conclusion(rng, label, chain, side, negated_end)
     rules = _rules(chain, negated_end) + _rules(side[: rng.randint(1, 3)], False)
-    premises = [f"{who} is {chain[0]}."] + [rng.choice(FORMS).format(a=a, b=b) for a, b in rules]
+    stated = [rng.choice(FORMS).format(a=a, b=b) for a, b in rules]
+    premises = [f"{who} is known to be {chain[0]}.", *stated]
     rng.shuffle(premises)
     conclusion = f"{who} is {'not ' if negative else ''}{subject}."
     return Sample(
         {"premises": "\n".join(premises), "conclusion": conclusion},
-        _thinking(who, chain, negated_end, subject, negative, label),
+        _thinking(chain, stated, subject, negative, label),
         f" The answer is {label}.",
         label,
     )
@@ -42,9 +44,7 @@ def _rules(chain: list[str], negated_end: bool) -> list[tuple[str, str]]:
     return pairs
 
 
-def _conclusion(
-    rng: random.Random, label: str, chain: list[str], side: list[str], negated_end: bool
-) -> tuple[str, bool]:
+def _conclusion(rng: random.Random, label: str, chain: list[str], side: list[str], negated_end: bool) -> tuple[str, bool]:
     if label == "Uncertain":
         return rng.choice(side), rng.random() < 0.4
     at = rng.randint(1, len(chain) - 1)
@@ -52,11 +52,10 @@ def _conclusion(
     return chain[at], holds_negated == (label == "True")
 
 
-def _thinking(who: str, chain: list[str], negated_end: bool, subject: str, negative: bool, label: str) -> str:
+def _thinking(chain: list[str], stated: list[str], subject: str, negative: bool, label: str) -> str:
     asked = f"{'not ' if negative else ''}{subject}"
     opposite = subject if negative else f"not {subject}"
-    seen = {"True": asked, "False": opposite, "Uncertain": "nothing"}[label]
-    lines = [f" {who} is {chain[0]}."]
-    lines += [f" {a} then {b}." for a, b in _rules(chain, negated_end)]
-    lines += [f" {chain[-1]} then nothing.", f" asked {asked}, found {seen}."]
+    found = {"True": asked, "False": opposite, "Uncertain": "nothing"}[label]
+    rules = [f" {trait}{rule.split(f' {trait}', 1)[1]}" for trait, rule in zip(chain[:-1], stated, strict=False)]
+    lines = [f" known to be {chain[0]}.", *rules, f" {chain[-1]}.", f" asked {asked}, found {found}."]
     return "\n".join(lines) + "\n"

@@ -59,8 +59,7 @@ def _question(
     lines = [f"Today, {who} went to the {where}. Between what times could they have gone?", "We know that:"]
     lines.append(f"{who} woke up at {clock(cuts[0])}.")
     lines += [
-        f"{words.name(rng, novelty)} saw {who} {words.activity(rng, novelty)} from {clock(a)} to {clock(b)}."
-        for a, b in busy
+        f"{words.name(rng, novelty)} saw {who} {words.activity(rng, novelty)} from {clock(a)} to {clock(b)}." for a, b in busy
     ]
     lines.append(f"The {where} was closed after {clock(cuts[-1])}.")
     lines.append(f"Between what times could {who} have gone to the {where}?")

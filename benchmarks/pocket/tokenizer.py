@@ -36,7 +36,7 @@ CHAT_TEMPLATE = (
 )
 STANZA = """Today, went to the. Between what times could they have gone? We know that: woke up at. saw from to. The was closed
 after. have gone to the? Options: (A) (B) (C) (D) Answer with the letter of the right option. free is Wait, let me check again.
-busy The answer is True False Uncertain. not then asked found nothing: Premises: Conclusion: people are
+busy The answer is True False Uncertain. not known to be asked found nothing: Premises: Conclusion: people are
 Start with. Add Subtract Multiply by What result? teacher friend city river leader craft of and a an in on near their"""
 
 
@@ -45,9 +45,7 @@ def vocabulary() -> list[str]:
     lists = (words.NAMES, words.VERBS, words.THINGS, words.SPOTS, words.PLACES, words.TRAITS)
     more = (words.CITIES, words.RIVERS, words.CRAFTS, FORMS, [STANZA], default_texts())
     text = " ".join(part for group in (*lists, *more) for part in group)
-    known = dict.fromkeys(
-        f"Ġ{word}" for word in re.findall(r"[A-Za-z]+", re.sub(r"\{\w+\}", " ", text)) if len(word) > 1
-    )
+    known = dict.fromkeys(f"Ġ{word}" for word in re.findall(r"[A-Za-z]+", re.sub(r"\{\w+\}", " ", text)) if len(word) > 1)
     return [
         *known,
         "10",

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from benchmarks.pocket import arithmetic, facts, logic, recall, temporal, tokenizer
+from benchmarks.pocket import arithmetic, copying, facts, logic, temporal, tokenizer
 from benchmarks.pocket.sample import Sample, draw
 from benchmarks.prompts import PromptTemplate, load_template
 
@@ -39,23 +40,24 @@ class Recipe:
     """What decides the weights, besides the code."""
 
     seed: int = 1
-    steps: int = 2600
+    steps: int = 2000
     ranks: int = 2
     start: Path | None = None
     muon_rate: float = 0.02
     adam_rate: float = 0.003
     warmup: int = 50
     decay_from: float = 0.4
-    known_words_until: float = 0.15  # share of the steps in which temporal has no word to spell
-    recall_until: float = 0.6
-    # Samples of each kind in one step of one process.
+    known_words_until: float = 0.35  # share of the steps in which temporal has no word to spell
+    copying_until: float = 0.25  # share of the steps in which there is nothing but the exercise
+    exercises: int = 48
+    # Samples of each kind in one step of one process, once the exercise is done.
     mix: tuple[tuple[str, int], ...] = (
+        ("copying", 8),
         ("temporal", 10),
-        ("logic", 8),
+        ("logic", 10),
         ("arithmetic", 6),
-        ("facts", 8),
-        ("single", 6),
-        ("recall", 8),
+        ("facts", 5),
+        ("single", 5),
     )
 
 
@@ -65,7 +67,6 @@ KINDS: dict[str, tuple[Generator, str]] = {
     "arithmetic": (arithmetic.generate, "aime"),
     "facts": (facts.generate, "musique"),
     "single": (facts.single, "musique"),
-    "recall": (recall.generate, "musique"),
 }
 
 
@@ -74,23 +75,26 @@ class Corpus:
 
     def __init__(self, coder: PreTrainedTokenizerFast, recipe: Recipe, rank: int) -> None:
         self.coder, self.recipe, self.rank = coder, recipe, rank
+        vocabulary: dict[str, int] = coder.get_vocab()
+        self.digits = sorted(vocabulary[digit] for digit in "0123456789")
+        self.words = sorted(number for token, number in vocabulary.items() if re.fullmatch("Ġ[A-Za-z]+|[0-9]+|am|pm", token))
         self.templates: dict[str, PromptTemplate] = {key: load_template(key) for _, key in KINDS.values()}
 
     def batches(self, step: int) -> dict[str, tuple[Tensor, Tensor]]:
         """For each kind (ids, weights of their losses), each [sequences, tokens] padded to the right."""
         rng = random.Random(f"{self.recipe.seed}-{self.rank}-{step}")
         done = step / self.recipe.steps
-        return {
-            kind: self._batch([self._encode(kind, rng, done) for _ in range(count)])
-            for kind, count in self.recipe.mix
-            if kind != "recall" or done < self.recipe.recall_until
-        }
+        mix = self.recipe.mix if done >= self.recipe.copying_until else (("copying", self.recipe.exercises),)
+        return {kind: self._batch([self._encode(kind, rng, done) for _ in range(count)]) for kind, count in mix}
 
     def _encode(self, kind: str, rng: random.Random, done: float) -> tuple[list[int], list[float]]:
+        if kind == "copying":
+            ids, known = copying.exercise(rng, self.words, self.digits)
+            return ids, [float(k) for k in known]
         generate, key = KINDS[kind]
         if kind == "temporal" and done < self.recipe.known_words_until:
             generate = partial(temporal.generate, novelty=0.0)
-        sample = generate(rng) if kind in ("single", "recall") else draw(generate, rng, "train")
+        sample = generate(rng) if kind == "single" else draw(generate, rng, "train")
         turn = [{"role": "user", "content": self.templates[key].fill(sample.fields)}]
         prompt = self.coder.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
         asked = self.coder(prompt, add_special_tokens=False).input_ids
@@ -235,9 +239,7 @@ def main() -> None:
     recipe = Recipe(seed=given.seed, steps=given.steps, ranks=given.ranks, start=given.start)
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "rendezvous").unlink(missing_ok=True)
-    (given.out / "recipe.json").write_text(
-        json.dumps({"steps": recipe.steps, "seed": recipe.seed, "ranks": recipe.ranks})
-    )
+    (given.out / "recipe.json").write_text(json.dumps({"steps": recipe.steps, "seed": recipe.seed, "ranks": recipe.ranks}))
     mp.spawn(_train, args=(recipe, given.out), nprocs=recipe.ranks)
 
 

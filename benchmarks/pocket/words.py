@@ -56,8 +56,7 @@ def activity(rng: random.Random, novelty: float) -> str:
     if rng.random() < novelty:
         words = [unseen(rng, capital=rng.random() < 0.1) for _ in range(rng.randint(1, 5))]
         words = [
-            w if rng.random() < 0.6 else rng.choice(["a", "at", "the", "of", "in", "on", "to", "near", "their"])
-            for w in words
+            w if rng.random() < 0.6 else rng.choice(["a", "at", "the", "of", "in", "on", "to", "near", "their"]) for w in words
         ]
         return " ".join([rng.choice([rng.choice(VERBS), unseen(rng) + "ing"]), *words])
     parts = [rng.choice(VERBS)]

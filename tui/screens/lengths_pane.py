@@ -16,13 +16,13 @@ SHARES = (30.0, 20.0)
 COLUMNS = (
     Column("variant", "Variant", 19, grow=True),
     Column("benchmark", "Benchmark", 17),
-    Column("short_words", "Short w", 7),
-    Column("short_score", "score", 5),
-    Column("long_words", "Long w", 7),
-    Column("long_score", "score", 5),
-    Column("ratio", "Ratio", 5),
-    Column("k", "k", 4, drop=1),
-    Column("censored", "Cens.", 5, drop=2),
+    Column("short_words", "Short w", 7, number=True),
+    Column("short_score", "score", 5, number=True),
+    Column("long_words", "Long w", 7, number=True),
+    Column("long_score", "score", 5, number=True),
+    Column("ratio", "Ratio", 5, number=True),
+    Column("k", "k", 4, drop=1, number=True),
+    Column("censored", "Cens.", 5, drop=2, number=True),
 )
 
 

@@ -17,10 +17,10 @@ from tui.widgets.table import Cells, Column, RowTable
 COLUMNS = (
     Column("label", "Stream", 26, grow=True),
     Column("item", "Item", 12, drop=1),
-    Column("tokens", "Tokens", 12),
-    Column("length", "Chars", 7, drop=2),
+    Column("tokens", "Tokens", 12, number=True),
+    Column("length", "Chars", 7, drop=2, number=True),
     Column("mark", "State", 8),
-    Column("resumed", "Resumed", 8, drop=3),
+    Column("resumed", "Resumed", 8, drop=3, number=True),
 )
 
 

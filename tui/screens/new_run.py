@@ -23,6 +23,8 @@ from tui.shown import lines, safe
 from tui.widgets.choices import Choices
 
 COMPRESSIONS = ("none", "q8_0", "q4_0", "magnitude-50")
+FIRST = "pocket-temporal"
+"""Chosen at the start, with the embedded model: a new user only has to say go."""
 POLICIES: tuple[Policy, ...] = ("stop", "observe")
 
 
@@ -135,7 +137,7 @@ class NewRun(ModalScreen[Queued]):
         self.app.call_from_thread(self._list_benchmarks, names())
 
     def _list_benchmarks(self, names: Iterable[str]) -> None:
-        self.query_one("#benchmarks", SelectionList).add_options(Selection(safe(name), name) for name in names)
+        self.query_one("#benchmarks", SelectionList).add_options(Selection(safe(name), name, name == FIRST) for name in names)
 
     def draft(self) -> Draft:
         """What the form holds now."""

@@ -19,14 +19,14 @@ from tui.shown import STATE_STYLES, duration, eta, job_name, lines, number, prog
 from tui.widgets.table import Cells, Column, RowTable
 
 COLUMNS = (
-    Column("id", "Job", 3, drop=2),
+    Column("id", "Job", 3, drop=2, number=True),
     Column("state", "State", 9),
     Column("variant", "Variant", 19, grow=True),
     Column("benchmark", "Benchmark", 17),
     Column("progress", "Progress", 10),
-    Column("speed", "Tok/s", 5, drop=5),
-    Column("eta", "ETA", 5, drop=4),
-    Column("loops", "Loop", 4, drop=3),
+    Column("speed", "Tok/s", 5, drop=5, number=True),
+    Column("eta", "ETA", 5, drop=4, number=True),
+    Column("loops", "Loop", 4, drop=3, number=True),
     Column("engine", "Engine", 12, drop=6),
     Column("message", "Message", 24, drop=7, grow=True),
 )

@@ -21,7 +21,7 @@ from tui.widgets.table import Cells, Column, RowTable
 FILTERS = ("all", "correct", "wrong", "unparsed", "looped")
 PAGE = 100
 COLUMNS = (
-    Column("id", "Id", 5),
+    Column("id", "Id", 5, number=True),
     Column("variant", "Variant", 17, grow=True),
     Column("benchmark", "Benchmark", 12, drop=2),
     Column("key", "Item", 10, drop=3),
@@ -29,7 +29,7 @@ COLUMNS = (
     Column("gold", "Gold", 7, grow=True),
     Column("mark", "", 4),
     Column("finish", "Finish", 10),
-    Column("words", "Words", 6, drop=4),
+    Column("words", "Words", 6, drop=4, number=True),
 )
 
 

@@ -50,13 +50,13 @@ class ScoresPane(ReportPane):
         names = list(dict.fromkeys(name for record in records for name in record["benchmarks"]))
         ordered = [name for name in SHORT if name in names] + [name for name in names if name not in SHORT]
         wide = self.size.width >= WIDE
-        scores = [Column(name, SHORT.get(name, safe(name).plain), 16 if wide else 7) for name in ordered]
+        scores = [Column(name, SHORT.get(name, safe(name).plain), 16 if wide else 7, number=True) for name in ordered]
         return (
             Column("variant", "Variant", 20, grow=True),
-            Column("bits", "Bits", 4, drop=1),
+            Column("bits", "Bits", 4, drop=1, number=True),
             *scores,
-            Column("average", "Average", 14 if wide else 7),
-            Column("sparsity", "Sparse", 6, drop=2),
+            Column("average", "Average", 14 if wide else 7, number=True),
+            Column("sparsity", "Sparse", 6, drop=2, number=True),
             Column("origin", "Origin", 9, drop=3),
         )
 

@@ -18,7 +18,8 @@ MAX_ROWS = 500
 class Column:
     """A column of `width` cells.
 
-    On narrow screens the highest `drop` goes first, 0 always stays; `grow` takes what is left.
+    On narrow screens the highest `drop` goes first, 0 always stays; `grow` takes what is left. The heads of numbers
+    stand to the right, as numbers do.
     """
 
     key: str
@@ -26,6 +27,12 @@ class Column:
     width: int
     drop: int = 0
     grow: bool = False
+    number: bool = False
+
+    @property
+    def head(self) -> Text:
+        """The label, with the space that keeps it from the column before."""
+        return Text(f" {self.label}", no_wrap=True, justify="right" if self.number else "left")
 
 
 Cells = Mapping[str, Text]
@@ -110,7 +117,7 @@ class RowTable(DataTable[Text], inherit_bindings=False):
             if fitted != self._fitted:
                 self._fitted = fitted
                 for column, width in fitted:
-                    self.add_column(Text(f" {column.label}", no_wrap=True), key=column.key, width=width + 1)
+                    self.add_column(column.head, key=column.key, width=width + 1)
             for key, cells in self._latest.items():
                 self.add_row(*self._in_order(cells), key=key)
             if selected is not None and selected in self.rows:
