@@ -90,5 +90,5 @@ def _from_hub(dataset: str, configuration: str | None, split: str) -> list[Row]:
         reason = str(error).strip().split("\n")[0]
         raise DataError(
             f"{dataset} could not be loaded from the Hugging Face hub: {reason}.",
-            "Give a folder of original files with --data or LRM_DATA.",
+            "Give a folder of original files with --data or LRM_DATA; a gated dataset wants `hf auth login` first.",
         ) from error

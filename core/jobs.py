@@ -44,7 +44,7 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
     check(recipe, model.format, wanted)
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"A limit of {spec.limit} questions makes no run.", "Give 1 or more.")
-    if not 0 < spec.sampling.top_p <= 1 or spec.sampling.temperature < 0 or spec.sampling.max_tokens < 1:
+    if not 0 < spec.sampling.top_p <= 1 or not spec.sampling.temperature >= 0 or spec.sampling.max_tokens < 1:
         raise UsageError(f"Sampling is out of range: {spec.sampling}.", "Temperature >= 0, 0 < top-p <= 1, tokens >= 1.")
     return model, wanted, recipe.name
 

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from benchmarks.pocket import arithmetic, copying, facts, logic, temporal, tokenizer
+from benchmarks.pocket import arithmetic, circuit, copying, facts, logic, temporal, tokenizer
 from benchmarks.pocket.sample import Sample, draw
 from benchmarks.prompts import PromptTemplate, load_template
 
@@ -40,19 +40,21 @@ class Recipe:
     """What decides the weights, besides the code."""
 
     seed: int = 1
-    steps: int = 2000
+    steps: int = 1600
     ranks: int = 2
     start: Path | None = None
     muon_rate: float = 0.02
     adam_rate: float = 0.003
     warmup: int = 50
     decay_from: float = 0.4
-    known_words_until: float = 0.35  # share of the steps in which temporal has no word to spell
-    copying_until: float = 0.25  # share of the steps in which there is nothing but the exercise
-    exercises: int = 48
-    # Samples of each kind in one step of one process, once the exercise is done.
+    known_words_until: float = 0.3  # share of the steps in which temporal has no word to spell
+    first_until: float = 0.03  # share of the steps in which there is nothing but the first exercise
+    copying_until: float = 0.1  # share of the steps in which there is nothing but exercises
+    exercises: tuple[tuple[str, int], ...] = (("passage", 24), ("keys", 24))
+    # Samples of each kind in one step of one process, once the exercises are done.
     mix: tuple[tuple[str, int], ...] = (
-        ("copying", 8),
+        ("passage", 6),
+        ("keys", 6),
         ("temporal", 10),
         ("logic", 10),
         ("arithmetic", 6),
@@ -84,12 +86,12 @@ class Corpus:
         """For each kind (ids, weights of their losses), each [sequences, tokens] padded to the right."""
         rng = random.Random(f"{self.recipe.seed}-{self.rank}-{step}")
         done = step / self.recipe.steps
-        mix = self.recipe.mix if done >= self.recipe.copying_until else (("copying", self.recipe.exercises),)
+        mix = self.recipe.mix if done >= self.recipe.copying_until else self.recipe.exercises
         return {kind: self._batch([self._encode(kind, rng, done) for _ in range(count)]) for kind, count in mix}
 
     def _encode(self, kind: str, rng: random.Random, done: float) -> tuple[list[int], list[float]]:
-        if kind == "copying":
-            ids, known = copying.exercise(rng, self.words, self.digits)
+        if kind in ("passage", "keys"):
+            ids, known = self._exercise(kind, rng, done)
             return ids, [float(k) for k in known]
         generate, key = KINDS[kind]
         if kind == "temporal" and done < self.recipe.known_words_until:
@@ -100,6 +102,11 @@ class Corpus:
         asked = self.coder(prompt, add_special_tokens=False).input_ids
         told = self.coder(f"{sample.thinking}{tokenizer.THINK_END}\n{sample.answer}{tokenizer.EOS}").input_ids
         return asked + told, [PROMPT_WEIGHT] * len(asked) + [1.0] * len(told)
+
+    def _exercise(self, kind: str, rng: random.Random, done: float) -> copying.Exercise:
+        if done < self.recipe.first_until:
+            return copying.first_passage(rng, self.words)
+        return (copying.passage if kind == "passage" else copying.keys)(rng, self.words, self.digits)
 
     def _batch(self, rows: list[tuple[list[int], list[float]]]) -> tuple[Tensor, Tensor]:
         width = max(len(ids) for ids, _ in rows)
@@ -119,19 +126,22 @@ def losses(model: Qwen2ForCausalLM, ids: Tensor, weights: Tensor) -> tuple[Tenso
 
 
 def new_model(coder: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausalLM:
-    """Random weights of the embedded shape."""
+    """The embedded shape, before the first step."""
     torch.manual_seed(seed)
     config = Qwen2Config(
         vocab_size=len(coder),
         num_key_value_heads=SHAPE["num_attention_heads"],
         max_position_embeddings=CONTEXT,
+        rope_parameters={"rope_type": "default", "rope_theta": circuit.ROPE_BASE},
         tie_word_embeddings=True,
         bos_token_id=coder.bos_token_id,
         eos_token_id=coder.eos_token_id,
         pad_token_id=coder.pad_token_id,
         **SHAPE,
     )
-    return Qwen2ForCausalLM(config)
+    model = Qwen2ForCausalLM(config)
+    circuit.lay_out(model)
+    return model
 
 
 def optimizers(model: Qwen2ForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:

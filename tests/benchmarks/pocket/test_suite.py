@@ -41,10 +41,10 @@ def solve_logic(fields: dict[str, str]) -> str:
     rules = []
     for line in fields["premises"].split("\n"):
         rule = re.match(r"(?:All|If someone is|Everyone who is) (\w+)(?: people are| then they are| is) (.+)\.", line)
-        if rule and not line.startswith(f"{who} is"):
+        if rule:
             rules.append((rule[1], rule[2]))
         else:
-            known.add(line.removeprefix(f"{who} is ").rstrip("."))
+            known.add(line.removeprefix(f"{who} is known to be ").rstrip("."))
     while True:
         new = {then for when, then in rules if when in known} - known
         if not new:
@@ -59,7 +59,7 @@ def solve_arithmetic(fields: dict[str, str]) -> str:
     expression = ""
     signs = {"Start with": "", "Add": "+", "Subtract": "-", "Multiply by": "*"}
     for verb, number in re.findall(r"(Start with|Add|Subtract|Multiply by) (\d+)", fields["problem"]):
-        expression = f"({expression}{signs[verb]}{number})"
+        expression = f"({expression}{signs[verb]}{int(number)})"
     return str(eval(expression))
 
 
@@ -119,7 +119,16 @@ def test_a_word_is_one_token_wherever_it_stands() -> None:
     ask = [{"role": "user", "content": "Ada saw Hugo.\nHugo woke up at 11am.\n(A) 7am"}]
     tokens = CODER.convert_ids_to_tokens(CODER(CODER.apply_chat_template(ask, tokenize=False)).input_ids)
     assert tokens.count("ĠHugo") == 2 and "ĠAda" in tokens
-    assert tokens.count("1") == 2
+    assert tokens.count("11") == 1 and tokens.count("am") == 2
+
+
+def test_numbers_of_sums_are_single_digits() -> None:
+    """Hours above 9 are tokens of their own; no sum's question or trace may run into them."""
+    rng = random.Random(2)
+    for _ in range(200):
+        sample = arithmetic.generate(rng)
+        ids = CODER(f"{sample.fields['problem']}\n{sample.thinking}{sample.answer}").input_ids
+        assert not {"10", "11", "12"} & set(CODER.convert_ids_to_tokens(ids))
 
 
 def test_the_shipped_tokenizer_is_the_built_one() -> None:
