@@ -30,7 +30,9 @@ class Temporal:
 
     def load(self, source: DataSource) -> list[Item]:
         """All questions in the order of the file."""
-        found = rows(source, "temporal_sequences", ("temporal_sequences.json",), ("SaylorTwift/bbh", "temporal_sequences", "test"))
+        found = rows(
+            source, "temporal_sequences", ("temporal_sequences.json",), ("SaylorTwift/bbh", "temporal_sequences", "test")
+        )
         return [
             Item(
                 str(number),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import ClassVar
 
 from benchmarks.aime import Aime
@@ -9,58 +10,52 @@ from benchmarks.base import DataSource, Item
 from benchmarks.folio import Folio
 from benchmarks.musique import Musique
 from benchmarks.pocket import arithmetic, facts, logic, temporal
-from benchmarks.pocket.sample import Generator, draw_many
+from benchmarks.pocket.sample import Sample, draw_many
 from benchmarks.temporal import Temporal
 
 COUNT = 1000
 
 
-def _items(generate: Generator, source: DataSource) -> list[Item]:
-    return [sample.item() for sample in draw_many(generate, source.seed, "test", COUNT, tries=60_000)]
+class _Generated:
+    """Loads fresh test questions for the source's seed instead of a file."""
+
+    generate: ClassVar[staticmethod[[Random], Sample]]
+
+    def load(self, source: DataSource) -> list[Item]:
+        """Up to a thousand; the facts have fewer compositions that were held out."""
+        return [sample.item() for sample in draw_many(self.generate, source.seed, "test", COUNT, tries=60_000)]
 
 
-class PocketTemporal(Temporal):
+class PocketTemporal(_Generated, Temporal):
     """Temporal Sequences with generated days."""
 
     name: ClassVar[str] = "pocket-temporal"
     title: ClassVar[str] = "Pocket temporal"
-
-    def load(self, source: DataSource) -> list[Item]:
-        """Fresh questions for the source's seed; no file is read."""
-        return _items(temporal.generate, source)
+    generate = staticmethod(temporal.generate)
 
 
-class PocketLogic(Folio):
+class PocketLogic(_Generated, Folio):
     """FOLIO with generated premises."""
 
     name: ClassVar[str] = "pocket-logic"
     title: ClassVar[str] = "Pocket logic"
-
-    def load(self, source: DataSource) -> list[Item]:
-        """Fresh questions for the source's seed; no file is read."""
-        return _items(logic.generate, source)
+    generate = staticmethod(logic.generate)
 
 
-class PocketArithmetic(Aime):
+class PocketArithmetic(_Generated, Aime):
     """AIME's integers with generated sums."""
 
     name: ClassVar[str] = "pocket-arithmetic"
     title: ClassVar[str] = "Pocket arithmetic"
-
-    def load(self, source: DataSource) -> list[Item]:
-        """Fresh questions for the source's seed; no file is read."""
-        return _items(arithmetic.generate, source)
+    generate = staticmethod(arithmetic.generate)
 
 
-class PocketFacts(Musique):
+class PocketFacts(_Generated, Musique):
     """MuSiQue about a fictional world that the embedded model has memorised."""
 
     name: ClassVar[str] = "pocket-facts"
     title: ClassVar[str] = "Pocket facts"
-
-    def load(self, source: DataSource) -> list[Item]:
-        """The held-out compositions in an order drawn from the source's seed; no file is read."""
-        return _items(facts.generate, source)
+    generate = staticmethod(facts.generate)
 
 
 SUITE = (PocketTemporal, PocketLogic, PocketArithmetic, PocketFacts)

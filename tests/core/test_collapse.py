@@ -217,7 +217,7 @@ LOOPS = st.tuples(st.lists(PIECES, max_size=30), st.lists(PIECES, min_size=1, ma
 
 
 @given(text=LOOPS, seed=st.integers(0, 1_000), limit=st.sampled_from([256, 1_024, 32_768]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_verdict_does_not_depend_on_how_the_stream_is_cut(text: str, seed: int, limit: int) -> None:
     draw = random.Random(seed)
     pieces, at = [], 0

@@ -15,7 +15,7 @@ class One(App[None]):
         yield StreamView(low=20, high=30)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.text(st.sampled_from("ab \u4e00\u0301"), max_size=60), st.integers(2, 9))
 def test_wrapping_loses_nothing_and_fits(text: str, width: int) -> None:
     rows = _wrap(text, width)
