@@ -61,6 +61,18 @@ class Recipe:
         ("facts", 5),
         ("single", 5),
     )
+    # The late mix is about the questions that the model is meant for, once it knows how to copy.
+    late_from: float = 0.5
+    late_mix: tuple[tuple[str, int], ...] = (
+        ("passage", 4),
+        ("keys", 4),
+        ("temporal", 14),
+        ("logic", 8),
+        ("arithmetic", 4),
+        ("facts", 4),
+        ("single", 2),
+    )
+    late_weight_of_temporal: float = 3.0
 
 
 KINDS: dict[str, tuple[Generator, str]] = {
@@ -86,8 +98,18 @@ class Corpus:
         """For each kind (ids, weights of their losses), each [sequences, tokens] padded to the right."""
         rng = random.Random(f"{self.recipe.seed}-{self.rank}-{step}")
         done = step / self.recipe.steps
-        mix = self.recipe.mix if done >= self.recipe.copying_until else self.recipe.exercises
+        mix = self._mix(done)
         return {kind: self._batch([self._encode(kind, rng, done) for _ in range(count)]) for kind, count in mix}
+
+    def _mix(self, done: float) -> tuple[tuple[str, int], ...]:
+        if done < self.recipe.copying_until:
+            return self.recipe.exercises
+        return self.recipe.mix if done < self.recipe.late_from else self.recipe.late_mix
+
+    def weight(self, kind: str, step: int) -> float:
+        """What a kind's loss counts at a step."""
+        late = step / self.recipe.steps >= self.recipe.late_from
+        return self.recipe.late_weight_of_temporal if late and kind == "temporal" else 1.0
 
     def _encode(self, kind: str, rng: random.Random, done: float) -> tuple[list[int], list[float]]:
         if kind in ("passage", "keys"):
@@ -181,7 +203,7 @@ def _train(rank: int, recipe: Recipe, out: Path) -> None:
         for kind, (ids, weights) in corpus.batches(step).items():
             with torch.autocast("cpu", torch.bfloat16):  # 1.3 times as fast; weights and gradients stay float32
                 loss, told[kind] = losses(model, ids, weights)
-            loss.backward()
+            (corpus.weight(kind, step) * loss).backward()
             seen += ids.numel()
         _share_gradients(model, recipe.ranks)
         for optimizer in steps:
