@@ -66,8 +66,8 @@ def test_scores_and_lengths_are_printed(ran: Path) -> None:
     assert {row["compression"] for row in scores} == {"none", "q8_0", "q4_0", "magnitude-50"}
     dense = next(row for row in scores if row["compression"] == "none")["benchmarks"]
     assert dense["pocket-temporal"]["n"] == dense["pocket-temporal"]["finished"] == 8
-    assert dense["pocket-temporal"]["unparsed"] <= 1
-    assert dense["pocket-facts"]["em"] >= 75
+    assert dense["pocket-temporal"]["accuracy"] >= 87.5
+    assert dense["pocket-facts"]["em"] >= 87.5
     assert "pocket" in lrm(ran, "scores")
     assert {row["benchmark"] for row in lrm_json(ran, "lengths", "--q", "30")} == {"pocket-temporal", "pocket-facts"}
     assert lrm(ran, "lengths")
@@ -116,7 +116,7 @@ def test_the_real_temporal_questions_can_be_asked(ran: Path, real_data: Path) ->
     lrm(ran, "add", *arguments)
     dense = next(row for row in lrm_json(ran, "scores") if row["compression"] == "none")
     assert dense["benchmarks"]["temporal"]["finished"] == 10
-    assert dense["benchmarks"]["temporal"]["unparsed"] <= 2
+    assert dense["benchmarks"]["temporal"]["accuracy"] >= 90
 
 
 def test_transformers_runs_the_same_weights(ran: Path) -> None:
