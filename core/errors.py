@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where a disk, a quota or a file's limit is full."""
+
 
 class LrmError(Exception):
     """Anything that a user can be told about. `remedy` is one sentence in the imperative."""

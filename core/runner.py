@@ -7,12 +7,13 @@ import os
 import signal
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from core.child import end_process, process_start
-from core.errors import LeaseLost, LrmError, RunnerRunning, StoreBusy, StoreFull
+from core.errors import NO_ROOM, LeaseLost, LrmError, RunnerRunning, StoreBusy, StoreError, StoreFull
 from core.evaluation import Evaluation
 from core.hosts import Hosts
 from core.preparation import prepare
@@ -54,17 +55,26 @@ class Runner:
         """Work until the end; whatever happens, no engine is left behind."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        try:
+            self._patiently(self._take_over)
+            self._loop()
+        except LeaseLost as error:
+            log.warning("%s", error)
+        finally:
+            self._end()
+
+    def _take_over(self) -> None:
         for pid, started in self.store.take_over(process_start(os.getpid()) or 0.0):
             if end_process(pid, started):
                 log.warning("ended process %d, left by a killed runner", pid)
+
+    def _end(self) -> None:
+        """Leave no engine behind, and a word in the store if it takes one: it may be full, or another runner's by now."""
         try:
-            self._loop()
-        except LeaseLost:
-            log.warning("another runner took over")
-            return
-        finally:
             self.hosts.close()
-        self.store.retire()
+            self.store.retire()
+        except StoreError as error:
+            log.warning("%s", error)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -80,7 +90,8 @@ class Runner:
                     idle_since = time.monotonic()
                     continue
             except (StoreBusy, StoreFull) as error:
-                self._wait_for_room(error)
+                self._pause(error)
+                self._patiently(self._put_back, after=error.message)
                 continue
             idle = time.monotonic() - idle_since
             if idle > HOST_IDLE_S:
@@ -89,18 +100,26 @@ class Runner:
                 return
             time.sleep(IDLE_S)
 
-    def _wait_for_room(self, error: LrmError) -> None:
-        """A store that cannot be written for now: nothing acknowledged is lost, and the job is taken up again."""
-        log.warning("%s", error)
-        self.hosts.close()
+    def _patiently(self, write: Callable[[], None], after: str = "") -> None:
+        """Repeat a write until the store, which may be full or held, takes it, and say so if it refused one before."""
         while not self._stopping:
-            time.sleep(RETRY_S)
             try:
-                self.store.put_back()
-                self.store.notice("warning", f"Went on after: {error.message}")
-            except (StoreBusy, StoreFull):
-                continue
-            return
+                write()
+                if after:
+                    self.store.notice("warning", f"Went on after: {after}")
+                return
+            except (StoreBusy, StoreFull) as error:
+                self._pause(error)
+                after = error.message
+
+    def _pause(self, error: StoreError) -> None:
+        log.warning("%s", error)
+        time.sleep(RETRY_S)
+
+    def _put_back(self) -> None:
+        """Nothing acknowledged is lost: the job goes back into the queue with its tokens."""
+        self.hosts.close()
+        self.store.put_back()
 
     def _work(self, job: dict[str, Any]) -> None:
         number = int(job["id"])
@@ -123,6 +142,6 @@ class Runner:
             log.error("job %d failed:\n%s", number, traceback.format_exc())
             self.hosts.close()
             reason = f"{type(error).__name__}: {error}"
-            self.store.end_job(
-                number, "failed", reason, f"This is a defect: report it with {self.folder / 'runner.log'}."
-            )
+            no_room = isinstance(error, OSError) and error.errno in NO_ROOM
+            defect = f"This is a defect: report it with {self.folder / 'runner.log'}."
+            self.store.end_job(number, "failed", reason, "Free some space, then requeue." if no_room else defect)

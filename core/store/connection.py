@@ -6,6 +6,7 @@ Invariants:
    when the very last connection closes, which is safe because it then holds the file alone.
 2. Screens read through `query_only` connections; users' wishes are short writes through `core.jobs`.
 3. WAL needs shared memory, so a store on a network file system is refused; a store of a newer version opens read-only.
+4. Reading needs no permission to write: where SQLite cannot make its files beside a store, a closed one is read as it lies.
 
 This module uses the standard library alone until a schema step is missing, because screens open the store before
 their first paint.
@@ -13,14 +14,15 @@ their first paint.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from core.errors import StoreBusy, StoreError, StoreFull, StoreNewer, StoreReadOnly
+from core.errors import NO_ROOM, StoreBusy, StoreError, StoreFull, StoreNewer, StoreReadOnly
 from core.store.locks import exclusive
 
 SCHEMA_VERSION = 2
@@ -40,18 +42,25 @@ def work_folder(store: Path) -> Path:
     return store.parent / ".lrm-tui" / store.stem
 
 
+def writable(path: Path) -> bool:
+    """Whether the folder of a store lets SQLite write there; where it does not, a store is only read."""
+    return os.access(path.parent, os.W_OK)
+
+
 def connect(path: Path, role: Role) -> sqlite3.Connection:
     """Open the store in a role, making or migrating it where the role may write.
 
     Raises StoreError (or a kind of it) with what to do next; a reader of a store that does not exist gets FileNotFoundError.
     """
-    if role == "reader" and not path.exists():
+    if role == "reader" and not os.path.exists(path):  # unlike Path.exists, no folder that is closed to us makes it raise
         raise FileNotFoundError(path)
     _refuse_network_file_system(path)
     with translated(path):
         if role != "reader":
             _make_private(path)
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            _uri(path, role), uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
         connection.row_factory = sqlite3.Row
         try:
             _configure(connection, path, role)
@@ -81,9 +90,11 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _explained(path, error) from error
-    except PermissionError as error:
-        raise _read_only(path) from error
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise _full(path) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise _read_only(path) from error
         raise StoreError(f"The store {path} cannot be opened: {error.strerror}.", "Name another with --db.") from error
 
 
@@ -92,9 +103,14 @@ def _explained(path: Path, error: sqlite3.Error) -> StoreError:
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(f"The store {path} is held by another process.", "Try again in a moment.")
     if code == sqlite3.SQLITE_FULL:
-        return StoreFull(f"The disk of {path} is full.", "Free some space; the run goes on by itself.")
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return _full(path)
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return _read_only(path)
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return StoreError(
+            f"The store {path} cannot be opened: it is no file, or it or its folder is closed to us.",
+            "Check who may read and write both, or name another with --db.",
+        )
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return StoreError(f"{path} is damaged or no lrm-tui store ({error}).", "It was left as it is; name another with --db.")
     if code == sqlite3.SQLITE_IOERR:
@@ -102,8 +118,18 @@ def _explained(path: Path, error: sqlite3.Error) -> StoreError:
     return StoreError(f"The store {path} answered: {error}.", "Run `lrm-tui doctor`.")
 
 
+def _full(path: Path) -> StoreFull:
+    return StoreFull(f"The disk of {path} is full.", "Free some space; runs under way then go on by themselves.")
+
+
 def _read_only(path: Path) -> StoreReadOnly:
     return StoreReadOnly(f"The store {path} cannot be written.", "Choose a folder that you may write with --db or LRM_DB.")
+
+
+def _uri(path: Path, role: Role) -> str:
+    """WAL needs files beside the store; without them and where none can be made, nobody writes, and it is read as it lies."""
+    lies_still = role == "reader" and not writable(path) and not Path(f"{path}-wal").exists()
+    return path.absolute().as_uri() + ("?immutable=1" if lies_still else "")
 
 
 def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
@@ -129,9 +155,13 @@ def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
 
 
 def _make_private(path: Path) -> None:
+    """Make a store for its owner alone; one that is there is not opened, for closing it would drop SQLite's own locks on it."""
     if not path.parent.is_dir():
         raise StoreError(f"The folder {path.parent} does not exist.", "Make it, or name another store with --db.")
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if not writable(path):
+        raise _read_only(path)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _refuse_network_file_system(path: Path) -> None:
