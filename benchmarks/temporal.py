@@ -16,6 +16,7 @@ _LETTER = re.compile(r"\(\s*([A-D])\s*\)|(?<![A-Za-z\\'â€™])([A-D])(?![A-Za-z'â€
 _DENIED = re.compile(
     r"(?:\bnot|n't|\bnever|\brather\s+than|\binstead\s+of|\bexcept)\s*(?:option\s*)?[*_(\s\"]*$", re.IGNORECASE
 )
+_OPENING = re.compile(r"\s*(?P<answer>\(?[A-D]\)[^\n]*)")
 _OPTION = re.compile(r"^\(([A-D])\)\s*(.+?)\s*$", re.MULTILINE)
 
 
@@ -43,7 +44,10 @@ class Temporal:
         ]
 
     def extract(self, answer_part: str, item: Item) -> Extraction | None:
-        """A letter from the most explicit place; where none names one, the text of exactly one option."""
+        """A letter from the most explicit place; where none names one, the text of exactly one option.
+
+        The last place is a first line that is an option: models without reasoning answer there and then explain.
+        """
         spans = list(candidates(answer_part))
         for span in spans:
             found = self._letter(span)
@@ -53,7 +57,8 @@ class Temporal:
             found = self._option(span, item)
             if found:
                 return found
-        return None
+        opening = _OPENING.match(answer_part)
+        return self._letter(Span("first line", opening["answer"], opening.start("answer"))) if opening else None
 
     def _letter(self, span: Span) -> Extraction | None:
         text = span.text.replace("\\text{", " ").replace("\\textbf{", " ") if "\\text" in span.text else span.text

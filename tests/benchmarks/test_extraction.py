@@ -29,6 +29,10 @@ TEMPORAL = [
     ("(A) is busy. (B) is busy. So between **1pm and 2pm** she was free.", "C"),
     ("The correct answer is (D) 2pm to 6pm.\n\nWhy? (A) is closed and (B) is taken.", "D"),
     ("**Answer:** (C) 1pm to 2pm and (D) 2pm to 6pm", None),
+    ("(C) 1pm to 2pm\n\nThere is no option for the correct answer.", "C"),
+    ("D) 2pm to 6pm\nThe answer is:", "D"),
+    ("(A) is busy.\nSo between **1pm and 2pm** she was free.", "C"),
+    ("(A) and (B) are busy.\nNone of the others fits.", None),
     ("None of the options fits.", None),
     ("", None),
 ]
