@@ -61,6 +61,7 @@ class Evaluation:
         self.streams: dict[str, Stream] = {}
         self.outcomes: list[Outcome] = []
         self.waiting: deque[Pending] = deque()
+        self._gained = False  # whether a response has finished since the engine last died
         self._speed_from, self._tokens, self._speed = time.monotonic(), 0, None  # type: float, int, float | None
 
     def run(self) -> str:
@@ -76,12 +77,14 @@ class Evaluation:
                 self._plan(items, host)
                 return self._serve(host)
             except ChildDied as death:
-                tries += 1
+                tries = 1 if self._gained else tries + 1
+                self._gained = False
                 self._flush()
                 self.hosts.close()
                 if tries == TRIES:
+                    words = str(death)[-400:] or "none"
                     raise EngineError(
-                        f"The engine died {TRIES} times. Its last words: {str(death)[-400:] or 'none'}",
+                        f"The engine died {TRIES} times and finished no response between. Its last words: {words}",
                         "See the log beside the store, then requeue the run.",
                     ) from death
                 self.store.notice("warning", f"The engine of run {self.id} died and is started again.", job=self.id)
@@ -176,6 +179,7 @@ class Evaluation:
             "seconds": time.monotonic() - stream.began,
         }
         self.outcomes.append(Outcome(pending.id, row, text, ids))
+        self._gained = True
 
     def _flush(self) -> None:
         """Commit everything since the last tick in one transaction; on failure nothing in memory is forgotten."""

@@ -18,11 +18,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
 
+from core import jobs
 from core.demo import queue_demo
 from core.launch import ensure_runner, status, stop_runner
 from core.store.connection import connect
@@ -153,10 +154,19 @@ def _until_done(path: Path, connection: sqlite3.Connection, ids: list[int]) -> N
     sql = f"SELECT id, state, error FROM jobs WHERE id IN ({marks}) AND state <> 'done'"
     while rows := connection.execute(sql, ids).fetchall():
         failed = [tuple(row) for row in rows if row[1] in ("failed", "cancelled")]
-        if failed:
-            raise Lost(f"runs ended otherwise than done: {failed}")
+        for number, _, error in failed:
+            if error is None or "The engine died" not in error:
+                raise Lost(f"runs ended otherwise than done: {failed}")
+            _requeue(path, number)
         wait_for(path)
         time.sleep(0.3)
+
+
+def _requeue(path: Path, job: int) -> None:
+    """What the error of a run says whose engine was killed three times in a row before it could finish anything."""
+    with closing(connect(path, "user")) as connection:
+        jobs.requeue(connection, job)
+    ensure_runner(path)
 
 
 def _settle(path: Path, connection: sqlite3.Connection, ids: list[int], limit: int, hosts: set[int]) -> None:
