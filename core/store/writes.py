@@ -198,8 +198,9 @@ class RunnerStore:
             connection.execute("DELETE FROM hosts WHERE pid = ?", (pid,))
 
     def plan(self, job: int, benchmark: str, items: Sequence[Item], seeds: Sequence[int], versions: Mapping[str, str]) -> None:
-        """Make a pending response for every item that has none yet."""
+        """Make a pending response for every item that has none yet; those under way with an engine that died wait again."""
         with self.fenced() as connection:
+            connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
             connection.execute(
                 "UPDATE jobs SET prompt_version = :prompt, engine_version = :engine WHERE id = :id",
                 {**versions, "id": job},

@@ -10,8 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import termios
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -21,7 +20,7 @@ import pytest
 from core.launch import ensure_runner, status
 from core.store.connection import connect, work_folder
 from tests.e2e.kill import LRM, check, finished, left_behind, stored
-from tests.e2e.test_runs import REPOSITORY, _wait_for, lrm
+from tests.e2e.test_runs import REPOSITORY, _wait_for, lrm, until
 
 ROOM = "16m"  # the pocket model in two formats takes 4 MB, the store less
 QUESTIONS = 40
@@ -58,13 +57,6 @@ def fill(file: Path) -> None:
         while True:
             filler.write(bytes(4096))
     assert shutil.disk_usage(file.parent).free == 0
-
-
-def until(condition: Callable[[], object], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("killed", [False, True])

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pty
+import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from core.launch import ensure_runner, status, stop_runner
 from core.models import resolve
 from core.runner import Runner
 from core.store.connection import connect
-from tests.e2e.kill import LRM, torture
+from tests.e2e.kill import LRM, check, finished, kill, stored, torture
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -32,6 +35,14 @@ def lrm(folder: Path, *arguments: str, code: int = 0) -> str:
     done = subprocess.run([*LRM, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=500)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + (done.stderr if code else "")
+
+
+def until(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Wait for something that another process does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.02)
 
 
 def lrm_json(folder: Path, *arguments: str) -> Any:
@@ -147,6 +158,24 @@ def test_kills_lose_nothing(tmp_path: Path) -> None:
     """The quick form; `make kill` is the long one."""
     met = torture(tmp_path, trials=1, limit=6, seed=2)
     assert met["screen"] == 1
+
+
+def test_an_engine_that_dies_has_every_response_of_its_batch_finished(tmp_path: Path) -> None:
+    """Killed with every slot at work: the run does not end before those responses are done, from their stored tokens."""
+    path, limit = tmp_path / "runs.db", 24
+    lrm(tmp_path, "add", "--model", "pocket", "--benchmark", "pocket-temporal", "--limit", str(limit))
+    try:
+        with closing(connect(path, "reader")) as connection:
+            until(lambda: stored(connection))
+            before, begun = finished(connection), stored(connection)
+            assert kill("host", path, connection, random.Random(0))
+            until(lambda: connection.execute("SELECT 1 FROM jobs WHERE kind = 'run' AND state = 'done'").fetchone())
+            check(connection, before, begun)
+            counts = "SELECT count(*), sum(state = 'done'), count(resumed_at) > 0 FROM responses"
+            assert tuple(connection.execute(counts).fetchone()) == (limit, limit, 1)
+            assert connection.execute("SELECT 1 FROM notices WHERE message LIKE '%died and is started again%'").fetchone()
+    finally:
+        stop_runner(path)
 
 
 def test_the_app_in_a_real_terminal(ran: Path) -> None:
