@@ -31,6 +31,7 @@ from core.store.connection import connect
 LRM = [sys.executable, "-m", "tui.entry"]
 TARGETS = ("runner", "host", "screen")
 RECOVERY_S = 60.0
+MEETING_S = 10.0
 
 
 class Lost(AssertionError):
@@ -77,6 +78,14 @@ def _drain(descriptor: int) -> None:
             pass
     except OSError:
         os.close(descriptor)
+
+
+def meet(target: str, path: Path, connection: sqlite3.Connection, rng: random.Random) -> bool:
+    """Kill one process of a kind, waiting for one to come. Returns False where none came: the demo has ended."""
+    deadline = time.monotonic() + MEETING_S
+    while not (met := kill(target, path, connection, rng)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return met
 
 
 def kill(target: str, path: Path, connection: sqlite3.Connection, rng: random.Random) -> bool:
@@ -139,7 +148,7 @@ def torture(folder: Path, trials: int, limit: int, seed: int, targets: tuple[str
         time.sleep(rng.uniform(0.1, 1.5))
         hosts |= {row[0] for row in connection.execute("SELECT pid FROM hosts")}
         before, begun = finished(connection), stored(connection)
-        met[target] += kill(target, path, connection, rng)
+        met[target] += meet(target, path, connection, rng)
         wait_for(path)
         check(connection, before, begun)
     last, begun = finished(connection), stored(connection)
