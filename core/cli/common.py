@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from core.errors import StoreError
 from core.launch import ensure_runner
@@ -22,6 +23,7 @@ from core.text import printable
 
 POLL_S = 0.5
 REVIVE_S = 10.0
+LINE_EVERY_S = 15.0
 
 
 def store(given: Namespace) -> Path:
@@ -57,16 +59,16 @@ def console() -> Console:
 def follow(path: Path, jobs: Iterable[int]) -> bool:
     """Print progress until the jobs have ended, reviving a lost runner. Returns whether every one of them is done."""
     wanted = set(jobs)
-    shown, checked = "", time.monotonic()
+    checked = time.monotonic()
     connection = connect(path, "reader")
+    ticker = Ticker()
     try:
         while True:
             snapshot = read(connection)
             rows = [job for job in snapshot.jobs if job.id in wanted]
-            for line in (progress_line(job) for job in snapshot.jobs if job.state == "running"):
-                if line != shown:
-                    print(line, file=sys.stderr, flush=True)
-                    shown = line
+            for job in snapshot.jobs:
+                if job.state == "running":
+                    ticker.show(job.id, progress_line(job))
             if all(job.state in FINAL_STATES for job in rows):
                 _report_failures(rows)
                 return all(job.state == "done" for job in rows)
@@ -75,7 +77,30 @@ def follow(path: Path, jobs: Iterable[int]) -> bool:
                 checked = time.monotonic()
             time.sleep(POLL_S)
     finally:
+        ticker.stop()
         connection.close()
+
+
+class Ticker:
+    """Progress on stderr: one line in place on a terminal; in a file a line a job, and one more every LINE_EVERY_S."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+        self._status = self._console.status("")
+        self._job, self._printed = 0, -LINE_EVERY_S
+        self._status.start()
+
+    def show(self, job: int, line: str) -> None:
+        """Say where a job stands."""
+        self._status.update(Text(line))
+        due = job != self._job or time.monotonic() - self._printed >= LINE_EVERY_S
+        if due and not self._console.is_terminal:
+            self._console.print(line, soft_wrap=True)
+            self._job, self._printed = job, time.monotonic()
+
+    def stop(self) -> None:
+        """Leave the terminal as it was."""
+        self._status.stop()
 
 
 def progress_line(job: JobRow) -> str:
