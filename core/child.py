@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ import psutil
 
 Message = TypeVar("Message")
 CLOSE_S = 5.0
-LOG_TAIL = 2000
+LOG_TAIL = 400
 TRIES = 3  # how often a child that dies is started before its job fails
 
 
@@ -85,12 +86,25 @@ class Child(Generic[Message]):
             self.process.kill()
             self.process.wait()
 
-    def last_words(self) -> str:
-        """The end of the child's log, for an error message."""
+    def obituary(self) -> str:
+        """How a child that has closed its stdout ended, and the end of its log: for an error message."""
         try:
-            return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
+            code = self.process.wait(CLOSE_S)
+        except subprocess.TimeoutExpired:
+            return "It closed its output and hangs."
+        end = f"ended by {_signal_name(-code)}" if code < 0 else f"exit status {code}"
+        try:
+            words = self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
         except OSError:
-            return ""
+            words = ""
+        return f"{end}; its last words: {words}" if words else f"{end}, without a word"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def process_start(pid: int) -> float | None:

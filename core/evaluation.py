@@ -82,9 +82,8 @@ class Evaluation:
                 self._flush()
                 self.hosts.close()
                 if tries == TRIES:
-                    words = str(death)[-400:] or "none"
                     raise EngineError(
-                        f"The engine died {TRIES} times and finished no response between. Its last words: {words}",
+                        f"The engine died {TRIES} times and finished no response between ({death}).",
                         "See the log beside the store, then requeue the run.",
                     ) from death
                 self.store.notice("warning", f"The engine of run {self.id} died and is started again.", job=self.id)

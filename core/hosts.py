@@ -35,7 +35,7 @@ class Host:
             if isinstance(message, wire.Failed):
                 raise failure(message)
         if None in found:
-            raise ChildDied(self.child.last_words())
+            raise ChildDied(self.child.obituary())
         return found  # type: ignore[return-value]  # a host sends events only
 
 
@@ -77,7 +77,7 @@ class Hosts:
                 if isinstance(message, wire.Failed):
                     raise failure(message)
                 if message is None:
-                    raise ChildDied(child.last_words())
+                    raise ChildDied(child.obituary())
         raise EngineError(f"The engine loaded nothing within {LOAD_S:.0f} s.", "Look at its log; is the disk that slow?")
 
     def close(self) -> None:

@@ -18,10 +18,10 @@ def prepare(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path) -> s
         try:
             return _once(store, job, out, logs)
         except ChildDied as death:
-            words = str(death)[-400:]
+            last = death
             store.notice("warning", f"The worker of job {job['id']} died and is started again.", job=job["id"])
     raise CompressionError(
-        f"The worker died {TRIES} times. Its last words: {words or 'none'}",
+        f"The worker died {TRIES} times ({last}).",
         "See its log beside the store, then requeue.",
     )
 
@@ -44,7 +44,7 @@ def _follow(store: RunnerStore, job: dict[str, Any], child: Child[dict[str, Any]
     while True:
         for message in child.receive(0.5):
             if message is None:
-                raise ChildDied(child.last_words())
+                raise ChildDied(child.obituary())
             if message.get("type") == "progress":
                 total = message.get("total")
                 store.progress(job["id"], int(message["done"]), None if total is None else int(total), message["message"])

@@ -65,6 +65,9 @@ class LlamaModel:
         C.llama_backend_init()
         parameters = C.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
+        # GCC 12 and older compile llama.cpp's AMX kernels wrongly (their _tile_loadconfig declares 8 of 64 bytes as read),
+        # and the first Q8_0 or Q4_0 product ends in SIGSEGV: a build with AMX keeps the plain layout of its weights.
+        parameters.use_extra_bufts = b"AMX_INT8 = 1" not in C.llama_print_system_info()
         _log.clear()
         self.handle = C.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.handle:

@@ -161,11 +161,13 @@ def torture(folder: Path, trials: int, limit: int, seed: int, targets: tuple[str
 def _until_done(path: Path, connection: sqlite3.Connection, ids: list[int]) -> None:
     marks = ", ".join("?" * len(ids))
     sql = f"SELECT id, state, error FROM jobs WHERE id IN ({marks}) AND state <> 'done'"
+    requeued: set[int] = set()  # no kill comes any more, so that a run may fail of one only once
     while rows := connection.execute(sql, ids).fetchall():
         failed = [tuple(row) for row in rows if row[1] in ("failed", "cancelled")]
         for number, _, error in failed:
-            if error is None or "The engine died" not in error:
+            if error is None or "The engine died" not in error or number in requeued:
                 raise Lost(f"runs ended otherwise than done: {failed}")
+            requeued.add(number)
             _requeue(path, number)
         wait_for(path)
         time.sleep(0.3)
