@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.collapse import _CODES, UNIT_CHARACTERS, Detector, Verdict, Windows
+from core.collapse import UNIT_CHARACTERS, Detector, Verdict, Windows
+from core.collapse.units import CODES
 
 WORDS = [
     *("so", "the", "option", "was", "free", "between", "noon", "and", "then", "he", "walked", "to", "museum", "but"),
@@ -128,13 +129,16 @@ def test_exact_loops_of_any_unit_are_found_early(unit: str, limit: int) -> None:
     assert rounds - 17 <= verdict.count <= rounds, "the last unit of text may be cut, and holds up to 16 rounds"
 
 
-@pytest.mark.parametrize(("words", "limit"), [(100, 1_024), (1_000, 32_768), (3_500, 32_768)])
-def test_long_periods_are_found_in_their_third_round(words: int, limit: int) -> None:
+@pytest.mark.parametrize(
+    ("words", "limit", "rounds"), [(100, 1_024, 2.7), (400, 32_768, 2.3), (1_000, 32_768, 2), (3_500, 32_768, 1.4)]
+)
+def test_long_periods_are_found_soon_after_a_second_round(words: int, limit: int, rounds: float) -> None:
+    """At once where the second round has gone on for 1,024 units, else when the third has begun."""
     round_ = prose(words)
     verdict = scan(round_ * 4, limit)
     assert verdict.state == "collapsed"
     assert verdict.period == len(round_)
-    assert verdict.position is not None and 2 * len(round_) < verdict.position < 2.7 * len(round_)
+    assert verdict.position is not None and (rounds - 0.7) * len(round_) < verdict.position < rounds * len(round_)
     assert verdict.unit is not None and len(verdict.unit) == min(len(round_), UNIT_CHARACTERS)
 
 
@@ -156,6 +160,48 @@ def test_a_loop_that_ends_keeps_its_verdict_and_its_count() -> None:
 def test_an_output_beyond_its_limit_is_still_watched() -> None:
     verdict = scan(prose(9_000) + "So the answer is B. " * 400, 1_024)
     assert verdict.state == "collapsed"
+
+
+def noisy(units: list[str], length: int, share: float, seed: int) -> str:
+    """A loop over `units` of which a share is dropped, replaced, or followed by another word, `length` units in all."""
+    draw, out = random.Random(seed), list[str]()
+    while len(out) < length:
+        for unit in units:
+            out += [unit] if draw.random() >= share else draw.choice([[], [draw.choice(OTHERS)], [unit, draw.choice(OTHERS)]])
+    return "".join(out[:length])
+
+
+OTHERS = [f" {word}" for word in ("perhaps", "window", "seven", "blue", "however", "integral", "where", "sum", "proof", "if")]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("period", [2, 9, 40, 200, 700])
+def test_loops_under_token_noise_of_5_percent_are_found(period: int, seed: int) -> None:
+    units = [f" {word}" for word in prose(period, seed).split()]
+    text = prose(500, 9) + noisy(units, 6_000, 0.05, seed)
+    verdict = scan(text)
+    assert verdict.state == "collapsed"
+    assert verdict.position is not None and verdict.onset is not None
+    assert verdict.position < len(prose(500, 9)) + 0.7 * (len(text) - len(prose(500, 9)))
+
+
+@pytest.mark.parametrize("limit", [2_048, 32_768])
+@pytest.mark.parametrize(
+    "round_",
+    [
+        "Step {0}, ",
+        "Step {0}: the answer is still B.\n",
+        "Attempt {0} of {1}: we look at the sightings again, see that he was free between noon and 1 pm, and so take (B). ",
+        "{0}\n",
+        "x_{0} = {1}; ",
+    ],
+)
+def test_drifting_counters_are_found(round_: str, limit: int) -> None:
+    text = prose(60) + "".join(round_.format(n, 7 * n + 100) for n in range(41, 1_400))
+    verdict = scan(text[: 4 * limit], limit)
+    assert verdict.state == "collapsed"
+    assert verdict.rule in ("counter", "near")
+    assert verdict.period is not None and abs(verdict.period - len(round_.format(500, 3_600))) < 5
 
 
 # ---- what is no collapse
@@ -190,6 +236,34 @@ def healthy_outputs() -> Iterator[tuple[str, str]]:
     yield "underline", "-" * 300 + "\n" + prose(100) + "\n" + "=" * 300
     yield "a word ten times", "no " * 10 + prose(200)
     yield "empty", ""
+
+
+def long_outputs() -> Iterator[tuple[str, str]]:
+    """Honest traces that repeat themselves in form for thousands of tokens."""
+    yield "multiplication table", "\n".join(f"{a} x {b} = {a * b}" for a in range(1, 21) for b in range(1, 21))
+    yield "squares", "\n".join(f"n = {n}: n^2 = {n * n}, which leaves {n * n % 7} modulo 7, so no." for n in range(1, 120))
+    yield "truth table", "\n".join("| " + " | ".join("TF"[b == "0"] for b in f"{n:07b}") + " |" for n in range(128))
+    rows = [{"id": n, "name": WORDS[n % 13], "age": n * 37 % 90, "active": n * n % 3 == 0} for n in range(200)]
+    yield "json", json.dumps(rows, indent=1)
+    yield "long sum", " + ".join(str(n) for n in range(1, 500)) + " = 124750"
+    yield "running sum", "\n".join(f"{n * (n - 1) // 2} + {n} = {n * (n + 1) // 2}" for n in range(1, 250))
+    primes = [n for n in range(2, 3_000) if all(n % k for k in range(2, int(n**0.5) + 1))]
+    yield "primes", ", ".join(map(str, primes))
+    draft = prose(700, 4)
+    yield "answer restates the whole thinking", draft + "\n</think>\n\n" + draft
+    yield "a loop that ends by itself", prose(100) + "So the answer is B. " * 30 + prose(300, 1) + "</think>(B)"
+
+
+@pytest.mark.parametrize("limit", [16_384, 32_768])
+@pytest.mark.parametrize(("name", "text"), list(long_outputs()), ids=[name for name, _ in long_outputs()])
+def test_long_honest_repetition_is_left_alone(name: str, text: str, limit: int) -> None:
+    assert scan(text, limit).state != "collapsed", name
+
+
+def test_a_loop_that_goes_through_the_end_of_thinking_is_found() -> None:
+    verdict = scan(prose(100) + "So the answer is B.</think>" * 400)
+    assert verdict.state == "collapsed"
+    assert verdict.unit is not None and (2 * verdict.unit).count("</think>") > 0
 
 
 @pytest.mark.parametrize("limit", [512, 1_024, 4_096, 32_768])
@@ -258,8 +332,8 @@ def test_offsets_lie_in_the_text_and_positions_are_causal(text: str, limit: int)
 
 def test_windows_shrink_with_the_limit_and_never_outgrow_it() -> None:
     full, short = Windows.of(32_768), Windows.of(1_024)
-    assert full == Windows(verbatim=256, near=1024, gram=16)
-    assert short == Windows(verbatim=170, near=384, gram=8)
+    assert full == Windows(verbatim=256, near=1024, once=973, twice=922, gram=16, noise=1024, count=2048, check=256)
+    assert short == Windows(verbatim=170, near=384, once=385, twice=346, gram=8, noise=256, count=1024, check=96)
     for limit in range(512, 40_000, 97):
         windows = Windows.of(limit)
         assert windows.verbatim < limit / 2 and windows.near < limit / 2
@@ -276,7 +350,7 @@ def test_a_stream_of_32_768_tokens_takes_less_than_half_a_megabyte() -> None:
     draw = random.Random(7)
     vocabulary = ["".join(draw.choices("etaoinshrdlu", k=draw.randint(2, 9))) for _ in range(5_000)]
     text = "".join(f" {draw.choice(vocabulary)}" + draw.choice(["", "", ",", ".\n", " 42"]) for _ in range(20_400))
-    _CODES.clear()
+    CODES.clear()
     scan(text)  # the codes of units are shared by all streams
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
