@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from benchmarks.base import Benchmark, DataSource, Item
 from benchmarks.prompts import PromptTemplate, load_template
 from benchmarks.registry import get
 from core.child import TRIES, ChildDied
-from core.collapse import Detector
+from core.collapse import HEALTHY, Detector, Verdict
 from core.engines import wire
 from core.errors import EngineError
 from core.grading import columns
@@ -38,7 +39,8 @@ class Stream:
     detector: Detector = field(default_factory=Detector)
     new_text: list[str] = field(default_factory=list)
     new_ids: list[int] = field(default_factory=list)
-    marked: bool = False
+    audited: bool = False
+    verdict: tuple[str, int | None] = ("healthy", None)  # state and rounds, as they stand in the store
     stopped: bool = False
     began: float = field(default_factory=time.monotonic)
 
@@ -134,7 +136,9 @@ class Evaluation:
         while self.waiting and len(self.streams) < host.ready.slots + AHEAD:
             pending = self.waiting.popleft()
             prefix = pending.ids if host.ready.resumes else ()
-            self.streams[str(pending.id)] = Stream(pending, pending.text, list(pending.ids), pending.chunks)
+            stream = Stream(pending, pending.text, list(pending.ids), pending.chunks)
+            stream.audited = audited(self.job, pending.key)
+            self.streams[str(pending.id)] = stream
             prompt = self.template.fill(pending.fields)
             host.send(wire.Generate(str(pending.id), prompt, self.template.chat, pending.seed, self.sampling, prefix))
 
@@ -155,7 +159,7 @@ class Evaluation:
         stream.new_ids.extend(delta.ids)
         self._tokens += len(delta.ids)
         stream.detector.feed(delta.text)
-        if self.job["policy"] == "stop" and not stream.stopped and stream.detector.verdict.state == "collapsed":
+        if stream.detector.collapsed and not stream.audited and not stream.stopped:
             stream.stopped = True
             host.send(wire.Cancel(delta.id))
 
@@ -167,31 +171,22 @@ class Evaluation:
         reason = "repetition" if reason == "cancelled" and stream.stopped else reason
         pending = stream.pending
         row = columns(self.benchmark, Item(pending.key, pending.fields, pending.gold), text, ids, reason, think_end_id)
-        collapsed = verdict.state == "collapsed"
-        row |= {
-            "error": error,
-            "collapsed": int(collapsed),
-            "loop_onset": verdict.onset if collapsed else None,
-            "loop_period": verdict.period if collapsed else None,
-            "loop_unit": verdict.unit if collapsed else None,
-            "loop_count": verdict.count if collapsed else None,
-            "seconds": time.monotonic() - stream.began,
-        }
+        row |= {"error": error, **loop_columns(verdict, stream.audited), "seconds": time.monotonic() - stream.began}
         self.outcomes.append(Outcome(pending.id, row, text, ids))
         self._gained = True
 
     def _flush(self) -> None:
         """Commit everything since the last tick in one transaction; on failure nothing in memory is forgotten."""
-        chunks, marks = [], []
+        chunks, loops = [], {}
         for stream in self.streams.values():
             if stream.new_ids or stream.new_text:
                 chunks.append(Chunk(stream.pending.id, stream.seq, "".join(stream.new_text), stream.new_ids))
-            if not stream.marked and stream.detector.verdict.state == "collapsed":
-                marks.append(stream)
-        self.store.tick(self.id, chunks, self.outcomes, [s.pending.id for s in marks], self._pace())
+            verdict = stream.detector.verdict
+            if (verdict.state, verdict.count) != stream.verdict:
+                stream.verdict = (verdict.state, verdict.count)
+                loops[stream.pending.id] = loop_columns(verdict, stream.audited)
+        self.store.tick(self.id, chunks, self.outcomes, loops, self._pace())
         self.outcomes = []
-        for stream in marks:
-            stream.marked = True
         for stream in self.streams.values():
             if stream.new_ids or stream.new_text:
                 stream.text += "".join(stream.new_text)
@@ -206,6 +201,32 @@ class Evaluation:
             self._speed = now if self._speed is None else 0.7 * self._speed + 0.3 * now
             self._speed_from, self._tokens = time.monotonic(), 0
         return self._speed
+
+
+def loop_columns(verdict: Verdict, audit: bool) -> dict[str, Any]:
+    """What a response's row says of its loop; `audit` tells that it would be let run on."""
+    suspicious = int(verdict.state == "suspicious")
+    if verdict.state != "collapsed":
+        verdict = HEALTHY
+    return {
+        "suspicious": suspicious,
+        "collapsed": int(verdict.state == "collapsed"),
+        "loop_position": verdict.position,
+        "loop_onset": verdict.onset,
+        "loop_period": verdict.period,
+        "loop_unit": verdict.unit,
+        "loop_count": verdict.count,
+        "loop_rule": verdict.rule,
+        "audited": int(audit) if verdict.state == "collapsed" else None,
+    }
+
+
+def audited(job: Mapping[str, Any], key: str) -> bool:
+    """Whether a response runs on should it collapse: always when observing, else by a draw seeded by run and question."""
+    if job["policy"] == "observe":
+        return True
+    draw = hashlib.sha256(f"audit/{job['id']}/{job['seed']}/{key}".encode()).digest()
+    return int.from_bytes(draw[:4], "big") < float(job["audit_share"]) * 2**32
 
 
 def response_seed(seed: int, key: str, sample: int = 0) -> int:

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from core.store.connection import transaction
 
 def grid(models: Iterable[str], compressions: Iterable[str], benchmarks: Iterable[str], template: RunSpec) -> list[RunSpec]:
     """Every combination, variant by variant, so that one loaded model serves all its benchmarks."""
-    settings = {k: getattr(template, k) for k in ("engine", "sampling", "seed", "limit", "policy", "data", "prompts")}
-    return [RunSpec(m, c, b, **settings) for m, c, b in product(models, compressions, benchmarks)]
+    cells = product(models, compressions, benchmarks)
+    return [replace(template, model=model, compression=compression, benchmark=name) for model, compression, name in cells]
 
 
 def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
@@ -46,6 +46,9 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
         raise UsageError(f"A limit of {spec.limit} questions makes no run.", "Give 1 or more.")
     if not 0 < spec.sampling.top_p <= 1 or not spec.sampling.temperature >= 0 or spec.sampling.max_tokens < 1:
         raise UsageError(f"Sampling is out of range: {spec.sampling}.", "Temperature >= 0, 0 < top-p <= 1, tokens >= 1.")
+    if spec.policy == "audit" and not 0 < spec.audit_share < 1:
+        remedy = "Give more than 0 and less than 1, or choose the policy stop or observe."
+        raise UsageError(f"An audit of {spec.audit_share:g} is no share.", remedy)
     return model, wanted, recipe.name
 
 
@@ -65,7 +68,8 @@ def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, wanted
         "sampling": json.dumps(asdict(spec.sampling)),
         "seed": spec.seed,
         "item_limit": spec.limit,
-        "policy": spec.policy,
+        "policy": "observe" if spec.policy == "observe" else "stop",
+        "audit_share": spec.audit_share if spec.policy == "audit" else 0.0,
         "data_folder": _text(spec.data),
         "prompts_file": _text(spec.prompts),
         "created": time.time(),

@@ -9,11 +9,14 @@ from typing import Literal
 from core.engines.wire import Sampling as Sampling
 
 Format = Literal["hf", "gguf"]
-Policy = Literal["observe", "stop"]
+Policy = Literal["audit", "stop", "observe"]
+"""What is done about a collapsed response: let a random share run on and stop the others, stop all, let all run on."""
 JobKind = Literal["prepare", "run"]
 JobState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 FinishReason = Literal["stop", "length", "repetition", "cancelled", "error"]
 
+POLICIES: tuple[Policy, ...] = ("audit", "stop", "observe")
+AUDIT_SHARE = 0.1
 ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running", "paused")
 FINAL_STATES: tuple[JobState, ...] = ("done", "failed", "cancelled")
 
@@ -33,7 +36,8 @@ class Model:
 class RunSpec:
     """One evaluation as it is asked for: variant (model and compression) x benchmark x engine x sampling.
 
-    `limit` is the number of questions (None: all), drawn from the front of the benchmark's order.
+    `limit` is the number of questions (None: all), drawn from the front of the benchmark's order. `audit_share` is the
+    share (0 to 1) of the collapsed responses that run on under policy `audit`.
     """
 
     model: str
@@ -43,6 +47,7 @@ class RunSpec:
     sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
     limit: int | None = None
-    policy: Policy = "stop"
+    policy: Policy = POLICIES[0]
+    audit_share: float = AUDIT_SHARE
     data: Path | None = None
     prompts: Path | None = None

@@ -50,6 +50,7 @@ KEYS = (
     Key("live.back", "[", "page(-1)", "A page of text back", "live", "Page back"),
     Key("live.on", "]", "page(1)", "A page of text on", "live", "Page on"),
     Key("lengths.share", "t", "share", "Switch between 30 and 20 %", "lengths", "30/20 %"),
+    Key("lengths.loops", "c", "loops", "Switch between lengths and repetition collapse", "lengths", "Collapse"),
     Key("responses.filter", "f", "filter", "All, correct, wrong, unparsed or looped", "responses", "Filter"),
     Key("responses.all", "a", "every_job", "Responses of every job", "responses", "Every job"),
     Key("responses.back", "[", "page(-1)", "Newer page", "responses", "Newer"),

@@ -24,6 +24,22 @@ def wilson(hits: float, n: int) -> Interval | None:
     return min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half))
 
 
+def weighted_shares(strata: Sequence[tuple[float, int, float]]) -> tuple[float, Interval]:
+    """The weighted sum of independent shares, each given as (hits, n, weight), with its interval.
+
+    The interval combines the shares' Wilson intervals (MOVER, the method of variance estimates recovery; Zou, Huang and Zhang
+    2009), which holds for the small counts and extreme shares for which a normal approximation does not.
+    """
+    middle = below = above = 0.0
+    for hits, n, weight in strata:
+        interval = wilson(hits, n)
+        assert interval is not None
+        middle += weight * hits / n
+        below += (weight * (hits / n - interval[0])) ** 2
+        above += (weight * (interval[1] - hits / n)) ** 2
+    return middle, (max(0.0, middle - math.sqrt(below)), min(1.0, middle + math.sqrt(above)))
+
+
 def bootstrap_mean(values: Sequence[float], counts: Sequence[int]) -> Interval | None:
     """The percentile bootstrap of a mean, where each of `values` was seen `counts` times; None where nothing was.
 

@@ -8,6 +8,9 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.parts import words
+from benchmarks.registry import get
+from core.analysis.audit import Audit
+from core.analysis.intervals import Interval
 from core.analysis.runs import finished_responses, one_picture, plain, shown_runs
 
 
@@ -45,7 +48,9 @@ def collapse(connection: sqlite3.Connection) -> pd.DataFrame:
     """One row for each variant, engine and benchmark that has finished responses.
 
     Columns: `variant`, `label`, `engine`, `benchmark`, `n` (finished), `collapsed`, `share` (percent), `onset_words` and
-    `period_words` (medians over the collapsed), `words_saved` (by stopping; estimated, a sum).
+    `period_words` (medians over the collapsed), `words_saved` (by stopping; estimated, a sum), `tokens_saved` (what their
+    limits left to the stopped ones), `stopped`, and of `core.analysis.audit`, in percent: `audited`, `lost`, `lost_share`,
+    `corrected`, each share with `_low` and `_high`.
     """
     with one_picture(connection):
         runs = shown_runs(connection)
@@ -53,13 +58,17 @@ def collapse(connection: sqlite3.Connection) -> pd.DataFrame:
         responses = finished_responses(connection, [int(run) for run in runs["run"]])
     by_run = dict(iter(responses.groupby("run")))
     rows = [
-        {name: run[name] for name in ("variant", "label", "engine", "benchmark")} | _cell(by_run[run["run"]])
+        {name: run[name] for name in ("variant", "label", "engine", "benchmark")}
+        | _cell(by_run[run["run"]])
+        | _audit(by_run[run["run"]], run["benchmark"])
         for run in runs.to_dict("records")
     ]
-    return pd.DataFrame(rows, columns=["variant", "label", "engine", "benchmark", *_CELL])
+    return pd.DataFrame(rows, columns=["variant", "label", "engine", "benchmark", *_CELL, *_AUDIT])
 
 
-_CELL = ["n", "collapsed", "share", "onset_words", "period_words", "words_saved"]
+_CELL = ["n", "collapsed", "share", "onset_words", "period_words", "words_saved", "tokens_saved"]
+_AUDIT = ["stopped", "audited", "lost", "lost_share", "lost_share_low", "lost_share_high"]
+_AUDIT += ["corrected", "corrected_low", "corrected_high"]
 
 
 def _cell(responses: pd.DataFrame) -> dict[str, Any]:
@@ -74,7 +83,30 @@ def _cell(responses: pd.DataFrame) -> dict[str, Any]:
         "onset_words": pd.Series(onsets, dtype=float).median(),
         "period_words": pd.Series(periods, dtype=float).median(),
         "words_saved": float(words_ahead(responses).sum()),
+        "tokens_saved": int(_tokens_ahead(responses).sum()),
     }
+
+
+def _tokens_ahead(responses: pd.DataFrame) -> pd.Series[float]:
+    stopped = responses[responses["reason"] == "repetition"]
+    return (stopped["token_limit"] - stopped["tokens"]).fillna(0.0).clip(lower=0.0)
+
+
+def _audit(responses: pd.DataFrame, benchmark: str) -> dict[str, Any]:
+    found = Audit.of(responses, "correct" if get(benchmark).metric == "accuracy" else "em")
+    counts = {"stopped": found.stopped, "audited": found.audited, "lost": found.lost}
+    share = found.lost / found.audited if found.audited else None
+    return (
+        counts
+        | _percent("lost_share", share, found.lost_interval)
+        | _percent("corrected", found.corrected, found.corrected_interval)
+    )
+
+
+def _percent(name: str, value: float | None, interval: Interval | None) -> dict[str, float | None]:
+    low, high = interval or (None, None)
+    given = {name: value, f"{name}_low": low, f"{name}_high": high}
+    return {key: None if number is None else 100 * number for key, number in given.items()}
 
 
 def collapse_cells(connection: sqlite3.Connection) -> list[dict[str, Any]]:

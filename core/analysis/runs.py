@@ -50,7 +50,7 @@ GROUP BY 1, 2
 
 _RESPONSES = f"""
 SELECT r.job_id AS run, r.finish_reason AS reason, r.token_limit,
-       r.collapsed, r.loop_onset, r.loop_period, r.loop_count, t.text,
+       r.collapsed, r.audited, r.loop_onset, r.loop_period, r.loop_count, t.text,
        coalesce(r.thinking_words, 0) + coalesce(r.answer_words, 0) AS words,
        coalesce(r.thinking_tokens, 0) + coalesce(r.answer_tokens, 0) AS tokens,
        {_SCORED} * coalesce(r.correct, 0) AS correct, {_SCORED} * coalesce(r.em, 0.0) AS em,

@@ -23,6 +23,8 @@ COMMANDS = {
     "show": "core.cli.show:show",
     "scores": "core.cli.tables:scores",
     "lengths": "core.cli.tables:lengths",
+    "collapse": "core.cli.tables:collapse",
+    "scan": "core.cli.scan:scan",
     "runner": "core.cli.runner:runner",
     "doctor": "core.cli.doctor:doctor",
 }

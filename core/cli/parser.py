@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.engines.catalog import names as engines
 from core.engines.wire import Sampling
+from core.spec import AUDIT_SHARE, POLICIES
 
 
 def build() -> argparse.ArgumentParser:
@@ -37,6 +38,25 @@ def build() -> argparse.ArgumentParser:
     commands.add_parser("scores", parents=[common, printing], help="the score table")
     lengths = commands.add_parser("lengths", parents=[common, printing], help="scores of the shortest and longest outputs")
     lengths.add_argument("--q", type=float, default=30.0, help="percent at either end (default 30)")
+    commands.add_parser("collapse", parents=[common, printing], help="how often outputs ended in a loop, and what that cost")
+    scan = commands.add_parser(
+        "scan",
+        parents=[common, printing],
+        help="look for repetition collapse in outputs that exist already",
+        description="Exit code 0: no output has collapsed; 3: at least one has; 1 or 2: the outputs could not be read.",
+    )
+    scan.add_argument(
+        "source",
+        metavar="FILE|DIR|RUN",
+        help="JSONL rows {id, output} (.gz too, - for standard input), a text file, a folder of text files, or a run's number",
+    )
+    scan.add_argument(
+        "--max-tokens",
+        type=int,
+        default=Sampling().max_tokens,
+        metavar="N",
+        help=f"the limit under which the outputs were made (default {Sampling().max_tokens}); a run knows its own",
+    )
     runner = commands.add_parser("runner", parents=[common, printing], help="the background process that does the work")
     runner.add_argument("action", choices=("status", "start", "stop"))
     commands.add_parser("doctor", parents=[common, printing], help="what is installed and what works")
@@ -55,6 +75,18 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--temperature", type=float, default=Sampling().temperature)
     parser.add_argument("--top-p", type=float, default=Sampling().top_p)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--policy", choices=("stop", "observe"), default="stop", help="what to do about a repetition collapse")
+    parser.add_argument(
+        "--policy",
+        choices=POLICIES,
+        default=POLICIES[0],
+        help="on a repetition collapse: stop, but let a drawn share run on (audit, the default); stop; observe to the limit",
+    )
+    parser.add_argument(
+        "--audit-share",
+        type=float,
+        default=AUDIT_SHARE,
+        metavar="SHARE",
+        help=f"share of the collapsed responses that run on (default {AUDIT_SHARE:g})",
+    )
     parser.add_argument("--prompts", type=Path, help="a TOML file of prompts of your own")
     parser.add_argument("--wait", action="store_true", help="follow until the runs have ended; exit 0 only if all finished")

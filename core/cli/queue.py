@@ -35,6 +35,7 @@ def add(given: Namespace) -> int:
             given.seed,
             given.limit,
             given.policy,
+            given.audit_share,
             data_folder(given),
             given.prompts,
         )

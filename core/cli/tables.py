@@ -1,11 +1,12 @@
-"""scores and lengths: the paper's tables of one's own runs."""
+"""scores, lengths and collapse: the tables of one's own runs."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 
 from core.analysis.lengths import lengths_rows
-from core.analysis.render import lengths_table, scores_table
+from core.analysis.loops import collapse_cells
+from core.analysis.render import collapse_table, lengths_table, scores_table
 from core.analysis.scores import scores_rows
 from core.cli.common import console, print_json, reading
 from core.errors import UsageError
@@ -30,4 +31,14 @@ def lengths(given: Namespace) -> int:
         print_json(rows)
     else:
         console().print(lengths_table(rows) if rows else "No finished runs with enough responses yet.")
+    return 0
+
+
+def collapse(given: Namespace) -> int:
+    """Print how often outputs collapsed, where, and what stopping them saved and lost."""
+    cells = collapse_cells(reading(given))
+    if given.json:
+        print_json({"cells": cells})
+    else:
+        console().print(collapse_table(cells) if cells else "No responses yet.")
     return 0

@@ -104,6 +104,11 @@ class Detector:
         self._read(pieces)
 
     @property
+    def collapsed(self) -> bool:
+        """Whether the text read so far is a collapse."""
+        return self._rule is not None
+
+    @property
     def verdict(self) -> Verdict:
         """The verdict on the text read so far; until `finish` it may be a line of text behind what was fed."""
         if self._rule:

@@ -16,8 +16,9 @@ class Windows:
     """Lengths in units, for a run's token limit: all of them in full from 4,096 tokens on.
 
     `verbatim`: the shortest exact repetition that counts. `near`: the last stretch, of which `once` must end n-grams that
-    have come before, or `twice` such that have come twice. `gram`: units of an n-gram. `noise`: each of the
-    three stretches that a noisy loop must fill. `count`: the stretch over which a counter must have run. `check`: units between two slow checks.
+    have come before, or `twice` such that have come twice. `gram`: units of an n-gram. `noise`: each of the three
+    stretches that a noisy loop must fill. `count`: the stretch over which a counter must have run. `check`: units between
+    two slow checks.
     """
 
     verbatim: int

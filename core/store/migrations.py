@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 2
+VERSION_OF_STEPS = 3
 
 steps = Migrations("lrm-tui")
 
@@ -26,6 +26,16 @@ def first(db: Database) -> None:
 def no_lease_until(db: Database) -> None:
     """A lease ends with its runner's token, which the kernel's lock guards; nothing ever read its time."""
     db.execute("ALTER TABLE jobs DROP COLUMN lease_until")
+
+
+@steps(name="0003_audit_of_stopped_responses")
+def audit(db: Database) -> None:
+    """Policy `stop` may let a drawn share run on; where a loop was seen and by which rule, or half seen, is kept."""
+    db.execute("ALTER TABLE jobs ADD COLUMN audit_share REAL NOT NULL DEFAULT 0 CHECK (audit_share BETWEEN 0 AND 1)")
+    db.execute("ALTER TABLE responses ADD COLUMN audited INTEGER CHECK (audited IN (0, 1))")
+    db.execute("ALTER TABLE responses ADD COLUMN suspicious INTEGER CHECK (suspicious IN (0, 1))")
+    db.execute("ALTER TABLE responses ADD COLUMN loop_position INTEGER")
+    db.execute("ALTER TABLE responses ADD COLUMN loop_rule TEXT")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -28,6 +28,7 @@ class JobRow:
     total: int | None
     active: int
     loops: int
+    tokens_saved: int
     tokens_per_second: float | None
     started: float | None
     finished: float | None
@@ -40,6 +41,19 @@ class JobRow:
         if self.state != "running" or not self.total or not self.done or self.started is None:
             return None
         return (now - self.started) / self.done * (self.total - self.done)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A repetition collapse, as `core.collapse.Verdict` describes it; `audited`: it is let run on."""
+
+    rule: str | None
+    onset: int
+    position: int
+    period: int
+    unit: str
+    count: int
+    audited: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +70,8 @@ class StreamRow:
     chunks: int
     started: float | None
     thinking: bool
-    collapsed: bool
+    suspicious: bool
+    loop: Loop | None
     resumed_at: int | None
 
 
@@ -96,7 +111,9 @@ _JOBS = """
 SELECT j.id, j.kind, j.state, j.wanted, m.name AS model, v.compression, j.benchmark, j.engine, j.item_limit,
        j.progress_done, j.progress_total, j.tokens_per_second, j.started, j.finished, j.message, j.error, j.remedy,
        count(r.id) AS responses, coalesce(sum(r.state = 'done'), 0) AS done,
-       coalesce(sum(r.state = 'active'), 0) AS active, coalesce(sum(r.collapsed = 1), 0) AS loops
+       coalesce(sum(r.state = 'active'), 0) AS active, coalesce(sum(r.collapsed = 1), 0) AS loops,
+       coalesce(sum(CASE r.finish_reason WHEN 'repetition'
+           THEN max(0, r.token_limit - r.thinking_tokens - r.answer_tokens) END), 0) AS tokens_saved
 FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
 LEFT JOIN responses r ON r.job_id = j.id
 GROUP BY j.id
@@ -108,7 +125,8 @@ _STREAMS = """
 SELECT r.id, r.job_id, m.name || ' ' || v.compression || ' ' || j.benchmark AS label, i.key AS item,
        coalesce(sum(length(c.text)), 0) AS length, coalesce(sum(length(c.token_ids)) / 4, 0) AS tokens,
        r.token_limit, count(c.seq) AS chunks, r.started, coalesce(max(instr(c.text, '</think>')), 0) AS ended,
-       r.collapsed, r.resumed_at
+       r.suspicious, r.collapsed, r.loop_rule, r.loop_onset, r.loop_position, r.loop_period, r.loop_unit, r.loop_count,
+       r.audited, r.resumed_at
 FROM responses r JOIN jobs j ON j.id = r.job_id JOIN variants v ON v.id = j.variant_id
 JOIN models m ON m.id = v.model_id JOIN items i ON i.id = r.item_id
 LEFT JOIN chunks c ON c.response_id = r.id
@@ -191,7 +209,8 @@ def _job(row: sqlite3.Row) -> JobRow:
     done = row["done"] if run else row["progress_done"]
     return JobRow(
         row["id"], row["kind"], row["state"], row["wanted"], row["model"], row["compression"], row["benchmark"],
-        row["engine"], row["item_limit"], done, total, row["active"], row["loops"], row["tokens_per_second"],
+        row["engine"], row["item_limit"], done, total, row["active"], row["loops"], row["tokens_saved"],
+        row["tokens_per_second"],
         row["started"], row["finished"], row["message"], row["error"], row["remedy"],
     )  # fmt: skip
 
@@ -199,5 +218,13 @@ def _job(row: sqlite3.Row) -> JobRow:
 def _stream(row: sqlite3.Row) -> StreamRow:
     return StreamRow(
         row["id"], row["job_id"], row["label"], row["item"], row["length"], row["tokens"], row["token_limit"],
-        row["chunks"], row["started"], not row["ended"], bool(row["collapsed"]), row["resumed_at"],
+        row["chunks"], row["started"], not row["ended"], bool(row["suspicious"]),
+        _loop(row), row["resumed_at"],
     )  # fmt: skip
+
+
+def _loop(row: sqlite3.Row) -> Loop | None:
+    if not row["collapsed"] or row["loop_position"] is None:
+        return None
+    numbers = (row["loop_onset"], row["loop_position"], row["loop_period"], row["loop_unit"], row["loop_count"])
+    return Loop(row["loop_rule"], *numbers, bool(row["audited"]))

@@ -245,16 +245,22 @@ class RunnerStore:
             )
 
     def tick(
-        self, job: int, chunks: Iterable[Chunk], outcomes: Iterable[Outcome], marks: Iterable[int], speed: float | None
+        self,
+        job: int,
+        chunks: Iterable[Chunk],
+        outcomes: Iterable[Outcome],
+        loops: Mapping[int, Mapping[str, Any]],
+        speed: float | None,
     ) -> None:
-        """One transaction for all streams: new tokens, finished responses, streams seen looping, the job's pace."""
+        """One transaction for all streams: new tokens, finished responses, columns of loops under way, the job's pace."""
         with self.fenced() as connection:
             for chunk in chunks:
                 connection.execute(
                     "INSERT INTO chunks VALUES (?, ?, ?, ?)",
                     (chunk.response_id, chunk.seq, chunk.text, array("I", chunk.ids).tobytes()),
                 )
-            connection.executemany("UPDATE responses SET collapsed = 1 WHERE id = ?", [(mark,) for mark in marks])
+            for response, columns in loops.items():
+                _update(connection, response, columns)
             for outcome in outcomes:
                 self._fold(connection, outcome)
             connection.execute(
@@ -263,15 +269,18 @@ class RunnerStore:
             )
 
     def _fold(self, connection: sqlite3.Connection, outcome: Outcome) -> None:
-        columns = {**outcome.columns, "state": "done", "finished": time.time()}
-        sets = ", ".join(f"{name} = :{name}" for name in columns)
-        connection.execute(f"UPDATE responses SET {sets} WHERE id = :id", {**columns, "id": outcome.response_id})
+        _update(connection, outcome.response_id, {**outcome.columns, "state": "done", "finished": time.time()})
         connection.execute(
             "INSERT INTO response_texts (response_id, prompt, text, token_ids) VALUES (?, '', ?, ?) ON CONFLICT (response_id) "
             "DO UPDATE SET text = excluded.text, token_ids = excluded.token_ids",
             (outcome.response_id, outcome.text, array("I", outcome.ids).tobytes()),
         )
         connection.execute("DELETE FROM chunks WHERE response_id = ?", (outcome.response_id,))
+
+
+def _update(connection: sqlite3.Connection, response: int, columns: Mapping[str, Any]) -> None:
+    sets = ", ".join(f"{name} = :{name}" for name in columns)
+    connection.execute(f"UPDATE responses SET {sets} WHERE id = :id", {**columns, "id": response})
 
 
 def _item_id(connection: sqlite3.Connection, benchmark: str, item: Item) -> int:

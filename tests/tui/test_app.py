@@ -84,7 +84,7 @@ async def test_live_follows_the_chosen_stream(store: Path) -> None:
         await pilot.press("down")
         await until(lambda: "stream 12" in " ".join(stream.rows) and "LOOP" in " ".join(stream.rows))
         connection = connect(store, "user")
-        add_chunk(connection, 12, 1, "gained</think>done")
+        add_chunk(connection, 12, 1, "[/foo][/INST]no loop any more, but the end of thinking </think>done")
         connection.close()
         await until(lambda: any(row.endswith("done") for row in stream.rows))
         await pilot.press("f")

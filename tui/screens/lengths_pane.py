@@ -1,4 +1,4 @@
-"""Pane 4: the shortest and the longest responses, scored apart."""
+"""Pane 4: the shortest and the longest responses, scored apart; and how many collapsed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from tui import keys
+from tui.screens import loops
 from tui.screens.report_pane import Record, ReportPane
 from tui.shown import lines, number, right, safe
 from tui.widgets.table import Cells, Column
@@ -31,25 +32,40 @@ class LengthsPane(ReportPane):
 
     BINDINGS = keys.bindings("lengths")
     share = SHARES[0]
+    loops = False
 
     def records(self, connection: sqlite3.Connection) -> Sequence[Record]:
-        """The rows of `lrm-tui lengths`."""
+        """The rows of `lrm-tui lengths`, or of `lrm-tui collapse`."""
         from core.analysis.lengths import lengths_rows
+        from core.analysis.loops import collapse_cells
 
+        if self.loops:
+            return collapse_cells(connection)
         return lengths_rows(connection, self.share)
 
     def action_share(self) -> None:
         """Switch between the paper's two shares."""
-        self.share = SHARES[1] if self.share == SHARES[0] else SHARES[0]
+        if not self.loops:
+            self.share = SHARES[1] if self.share == SHARES[0] else SHARES[0]
+            self.again()
+
+    def action_loops(self) -> None:
+        """Switch between lengths and repetition collapse."""
+        self.loops = not self.loops
         self.again()
 
     def title(self, records: Sequence[Record]) -> str:
         """What the numbers are."""
+        if self.loops:
+            return loops.TITLE
         return f"Shortest and longest {self.share:.0f} % of responses: mean words, and percent correct (EM/F1)."
 
     def columns(self, records: Sequence[Record]) -> Sequence[Column]:
-        """Always the same."""
-        return COLUMNS
+        """Those of the table that is shown."""
+        return loops.COLUMNS if self._shows_loops(records) else COLUMNS
+
+    def _shows_loops(self, records: Sequence[Record]) -> bool:
+        return bool(records) and "collapsed" in records[0]
 
     def key(self, record: Record) -> str:
         """Variant, engine and benchmark."""
@@ -57,6 +73,8 @@ class LengthsPane(ReportPane):
 
     def cells(self, record: Record) -> Cells:
         """One variant on one benchmark."""
+        if self._shows_loops([record]):
+            return loops.cells(record)
         short, long = record["short"] or {}, record["long"] or {}
         return {
             "variant": safe(record["label"]),
@@ -72,6 +90,8 @@ class LengthsPane(ReportPane):
 
     def about(self, record: Record) -> Text:
         """What stands behind one line."""
+        if self._shows_loops([record]):
+            return loops.about(record)
         censored = f" · {record['censored']} cut off or stopped, ranked at the limit" if record["censored"] else ""
         return lines(
             f"{record['label']} on {record['benchmark']} · {record['k']} responses at each end · "

@@ -26,12 +26,21 @@ COLUMNS = (
 
 def mark(stream: StreamRow) -> str:
     """What a stream is doing."""
-    return "LOOP" if stream.collapsed else "thinking" if stream.thinking else "answer"
+    if stream.loop:
+        return "LOOP"
+    return "loop?" if stream.suspicious else "thinking" if stream.thinking else "answer"
+
+
+def _state(stream: StreamRow) -> str:
+    loop = stream.loop
+    if loop is None:
+        return mark(stream)
+    return f"LOOP × {loop.count:,}{', runs on for the audit' if loop.audited else ', stopped'}"
 
 
 def cells(stream: StreamRow) -> Cells:
     """One line of the list of streams."""
-    style = {"LOOP": "bold red", "thinking": "dim", "answer": "bold green"}[mark(stream)]
+    style = {"LOOP": "bold red", "loop?": "yellow", "thinking": "dim", "answer": "bold green"}[mark(stream)]
     return {
         "label": safe(stream.label),
         "item": safe(stream.item),
@@ -47,7 +56,6 @@ class LivePane(Pane):
 
     BINDINGS = keys.bindings("live")
     chosen: int | None = None
-    _marked = False
     _job: int | None = None
 
     def compose(self) -> ComposeResult:
@@ -80,7 +88,6 @@ class LivePane(Pane):
         key = self.table.selected
         if key is not None and int(key) != self.chosen:
             self.chosen = int(key)
-            self._marked = True  # nothing to mark before the text begins
             self.stream.start()
             self.owner.poller.follow(self.chosen)
         self._title()
@@ -91,15 +98,19 @@ class LivePane(Pane):
         held = "" if self.stream.follow else " · held still (f follows)"
         early = f" · {self.stream.dropped} earlier lines are in the store" if self.stream.dropped else ""
         if stream is not None:
-            text = f"{stream.label} · {stream.item} · {mark(stream)}{held}{early}"
+            text = f"{stream.label} · {stream.item} · {_state(stream)}{held}{early}{self._saved(stream.job_id)}"
         elif self.chosen is not None:
             text = f"Response {self.chosen} has finished{held}{early}"
         else:
             text = "Nothing streams at the moment. Text appears here as soon as a run generates."
         self.query_one("#stream-title", Static).update(lines(text, "bold" if stream else "dim"))
-        if stream is not None and stream.collapsed and not self._marked:
-            self._marked = True
-            self.stream.mark_loop()
+        if stream is not None and stream.loop is not None:
+            self.stream.loop(stream.loop)
+
+    def _saved(self, job_id: int) -> str:
+        jobs = self.snapshot.jobs if self.snapshot else ()
+        saved = next((job.tokens_saved for job in jobs if job.id == job_id), 0)
+        return f" · {saved:,} tokens saved by stopping" if saved else ""
 
     def receive(self, message: StreamText) -> None:
         """Add text of the chosen stream."""
@@ -107,7 +118,7 @@ class LivePane(Pane):
             return
         if message.first:
             self.stream.start()
-            self._marked = False
+            self._title()  # a loop that is known already is folded from where it was seen
         self.stream.append(message.text)
         self._title()
         if message.final:

@@ -16,7 +16,7 @@ from textual.widgets.selection_list import Selection
 from core.engines import catalog
 from core.engines.wire import Sampling
 from core.errors import LrmError, UsageError
-from core.spec import Policy, RunSpec
+from core.spec import POLICIES, Policy, RunSpec
 from tui import keys
 from tui.access import opened
 from tui.shown import lines, safe
@@ -25,7 +25,6 @@ from tui.widgets.choices import Choices
 COMPRESSIONS = ("none", "q8_0", "q4_0", "magnitude-50")
 FIRST = "pocket-temporal"
 """Chosen at the start, with the embedded model: a new user only has to say go."""
-POLICIES: tuple[Policy, ...] = ("stop", "observe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ class NewRun(ModalScreen[Queued]):
             tuple(dict.fromkeys(compressions)),
             tuple(self.query_one("#benchmarks", SelectionList).selected),
             str(self.query_one("#engine", Select).value),
-            "observe" if self.query_one("#policy", Select).value == "observe" else "stop",
+            next(policy for policy in POLICIES if policy == self.query_one("#policy", Select).value),
             self._typed("limit"),
             self._typed("tokens"),
             self._typed("temperature"),

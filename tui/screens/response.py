@@ -103,7 +103,9 @@ def _verdict(row: Mapping[str, Any]) -> str:
     loop = "\nLOOP" if row["collapsed"] else ""
     if row["collapsed"] and row["loop_onset"] is not None:
         period = f"{row['loop_period']} {row['loop_unit']}"
-        loop = f"\nLOOP from {row['loop_onset']}, period {period}, {row['loop_count']} times"
+        rule = f" ({row['loop_rule']})" if row["loop_rule"] else ""
+        loop = f"\nLOOP{rule} from character {row['loop_onset']}, period {period}, {row['loop_count']} times"
+        loop += ", let run on for the audit" if row["audited"] else ""
     return f"{grade} · {parsed} · gold {gold(row['gold'])}\nfinished by {row['finish_reason']} · {counted}{loop}"
 
 

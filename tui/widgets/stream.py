@@ -17,9 +17,11 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from core.store.snapshot import Loop
 from core.text import printable
+from tui.widgets.folding import Fold
 
-Kind = Literal["thinking", "answer", "title", "loop"]
+Kind = Literal["thinking", "answer", "title", "loop", "unit", "rounds"]
 LOW_MARK, HIGH_MARK = 2_000, 3_000
 THINK_END = "</think>"
 STYLES: dict[Kind, Style] = {
@@ -27,6 +29,8 @@ STYLES: dict[Kind, Style] = {
     "answer": Style(),
     "title": Style(bold=True, underline=True),
     "loop": Style(bold=True, color="red"),
+    "unit": Style(color="red"),
+    "rounds": Style(bold=True, color="red"),
 }
 
 
@@ -51,6 +55,9 @@ class StreamView(ScrollView, can_focus=True):
         self._held = ""
         self._splits = False
         self._wrapped_at = 0
+        self._fold = Fold()
+        self._loop: Loop | None = None  # the one that is known of this text
+        self._marked = self._folding = False
 
     @property
     def rows(self) -> list[str]:
@@ -60,6 +67,8 @@ class StreamView(ScrollView, can_focus=True):
     def start(self) -> None:
         """Empty the view for a model's output, which begins with thinking and answers after `</think>`."""
         self.clear()
+        self._fold, self._loop = Fold(), None
+        self._marked = self._folding = False
         self._splits = True
         self._rows = [Row("", "thinking")]
 
@@ -69,7 +78,46 @@ class StreamView(ScrollView, can_focus=True):
         self._grown()
 
     def append(self, text: str) -> None:
-        """Add a piece of a model's output, cut anywhere."""
+        """Add a piece of a model's output, cut anywhere; further rounds of a verbatim loop are counted, not shown."""
+        loop = self._loop
+        if loop is not None and not self._marked:
+            before, text = text[: loop.position - self._fold.length], text[loop.position - self._fold.length :]
+            self._show(before)
+            if text:
+                self._mark(loop)
+        if self._folding:
+            text = self._fold.rest(text)
+            self._count(self._fold.rounds)
+            if not text:
+                return
+            self._folding = False
+            self._put_line("── the loop has ended ──", "loop")
+        self._show(text)
+
+    def loop(self, loop: Loop) -> None:
+        """The detector has seen a loop in this text, or more rounds of it: mark it where it was seen, or here, once."""
+        self._loop = loop
+        if not self._marked and self._fold.length >= loop.position:
+            self._mark(loop)
+        elif self._marked and not self._folding and loop.rule != "verbatim":
+            self._count(loop.count)
+
+    def _mark(self, loop: Loop) -> None:
+        self._marked, self._folding = True, loop.rule == "verbatim"
+        self._fold.enter(loop)
+        self._put_line(f"── LOOP ({loop.rule}) from character {loop.onset:,}: {loop.period:,} characters ──", "loop")
+        self._put_line(loop.unit.strip("\n"), "unit")
+        self._put_line(_rounds(self._fold.rounds), "rounds")
+        self._grown()
+
+    def _count(self, rounds: int) -> None:
+        row = next((row for row in reversed(self._rows) if row.kind == "rounds" and row.text), None)
+        if row is not None:
+            row.text = _rounds(rounds)
+            self.refresh()
+
+    def _show(self, text: str) -> None:
+        self._fold.read(text)
         text = self._held + text
         self._held = ""
         if self._splits:
@@ -90,12 +138,6 @@ class StreamView(ScrollView, can_focus=True):
         """The output is complete: nothing is held back any more."""
         held, self._held = self._held, ""
         self._put(held, "thinking" if self._splits else "answer")
-        self._grown()
-
-    def mark_loop(self) -> None:
-        """Say here that the detector has seen a loop."""
-        self._put_line("── LOOP: the text repeats itself ──", "loop")
-        self._rows[-1].kind = "thinking" if self._splits else "answer"
         self._grown()
 
     def write(self, text: str, kind: Kind) -> None:
@@ -174,6 +216,10 @@ class StreamView(ScrollView, can_focus=True):
         row = self._rows[at]
         strip = Strip([Segment(row.text, STYLES[row.kind])])
         return strip.adjust_cell_length(width).apply_style(self.rich_style)
+
+
+def _rounds(count: int) -> str:
+    return f"× {count:,} rounds"
 
 
 def _to_hold(text: str, splits: bool) -> int:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import random
+
+import pandas as pd
 import pytest
 
+from core.analysis.audit import Audit
 from core.analysis.loops import collapse_cells
 from core.collapse import Detector
 from tests.core.analysis.book import LOOP, Book, graded, stopped
+
+AUDIT = (
+    "stopped",
+    "audited",
+    "lost",
+    *(f"{name}{end}" for name in ("lost_share", "corrected") for end in ("", "_low", "_high")),
+)
 
 
 def test_share_onset_period_and_words_saved(book: Book) -> None:
@@ -14,7 +25,7 @@ def test_share_onset_period_and_words_saved(book: Book) -> None:
     observed = stopped(finish_reason="length", text=text, loop_onset=200, loop_count=200, thinking_tokens=1_100)
     book.run(book.variant(), "folio", [stopped(), observed, *graded(1, 6), {"collapsed": 1, "state": "active"}])
     [cell] = collapse_cells(book.reader)
-    assert cell == {
+    assert {name: value for name, value in cell.items() if name not in AUDIT} == {
         **{
             "variant": "pocket none",
             "label": "pocket none",
@@ -26,6 +37,7 @@ def test_share_onset_period_and_words_saved(book: Book) -> None:
         },
         **{"onset_words": 25.0, "period_words": pytest.approx(5.0)},
         "words_saved": pytest.approx(1_000 * (5 / 22) * (226 / 100)),
+        "tokens_saved": 1_000,
     }
 
 
@@ -45,3 +57,43 @@ def test_a_run_without_loops_has_a_share_of_zero(book: Book) -> None:
     book.run(book.variant(), "folio", graded(1, 4))
     [cell] = collapse_cells(book.reader)
     assert (cell["collapsed"], cell["share"], cell["onset_words"], cell["words_saved"]) == (0, 0.0, None, 0.0)
+
+
+def test_the_audit_tells_what_stopping_lost_and_corrects_the_score(book: Book) -> None:
+    """80 healthy ones of which 60 are correct; 16 stopped; 4 let run on, of which one answers correctly."""
+    ran_on = [stopped(finish_reason="stop" if correct else "length", correct=correct, audited=1) for correct in (1, 0, 0, 0)]
+    responses = [*graded(1, 60), *graded(0, 20), *(stopped(audited=0) for _ in range(16)), *ran_on]
+    book.run(book.variant(), "folio", responses)
+    [cell] = collapse_cells(book.reader)
+    assert (cell["stopped"], cell["audited"], cell["lost"], cell["lost_share"]) == (16, 4, 1, 25.0)
+    assert cell["lost_share_low"] == pytest.approx(4.6, abs=0.1) and cell["lost_share_high"] == pytest.approx(69.9, abs=0.1)
+    assert cell["corrected"] == pytest.approx(100 * (60 + 20 / 4) / 100)
+    assert cell["corrected_low"] < 61 and cell["corrected_high"] > 72
+
+
+def test_without_an_audit_nothing_is_known_of_the_stopped(book: Book) -> None:
+    book.run(book.variant(), "folio", [*graded(1, 9), stopped(audited=0)])
+    [cell] = collapse_cells(book.reader)
+    assert (cell["stopped"], cell["audited"], cell["lost_share"], cell["corrected"]) == (1, 0, None, None)
+
+
+def test_where_all_run_on_the_corrected_score_is_the_score(book: Book) -> None:
+    ran_on = [stopped(finish_reason="length", correct=0, audited=1), stopped(finish_reason="stop", correct=1, audited=1)]
+    book.run(book.variant(), "folio", [*graded(1, 6), *graded(0, 2), *ran_on])
+    [cell] = collapse_cells(book.reader)
+    assert (cell["lost"], cell["audited"], cell["corrected"]) == (1, 2, pytest.approx(70.0))
+
+
+def test_the_interval_of_the_audit_covers_the_truth() -> None:
+    """Of 100 outcomes 30 collapse, of which a fifth would recover; a drawn third of those runs on."""
+    draw, covered, trials = random.Random(5), 0, 400
+    for _ in range(trials):
+        healthy = [draw.random() < 0.7 for _ in range(70)]
+        loops = [(draw.random() < 0.2, draw.random() < 1 / 3) for _ in range(30)]
+        truth = (sum(healthy) + sum(correct for correct, _ in loops)) / 100
+        rows = [("stop", 0, None, float(correct)) for correct in healthy]
+        rows += [("length" if drawn else "repetition", 1, int(drawn), float(correct and drawn)) for correct, drawn in loops]
+        found = Audit.of(pd.DataFrame(rows, columns=["reason", "collapsed", "audited", "correct"]), "correct")
+        assert found.corrected_interval is not None
+        covered += found.corrected_interval[0] <= truth <= found.corrected_interval[1]
+    assert covered >= 0.95 * trials

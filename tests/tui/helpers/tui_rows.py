@@ -68,6 +68,11 @@ def store(tmp_path: Path) -> Path:
             (number, number - 10, int(number == 12) or None),
         )
         add_chunk(c, number, 0, f"stream {number} {HOSTILE} first ")
+    c.execute(
+        "UPDATE responses SET loop_rule = 'verbatim', loop_onset = 0, loop_position = 30, loop_period = 9, "
+        "loop_unit = ?, loop_count = 6, audited = 0 WHERE id = 12",
+        (f"{HOSTILE} \n",),
+    )
     c.close()
     return path
 
