@@ -96,12 +96,12 @@ def collapse_table(cells: Sequence[Row]) -> Table:
         "percent with the stopped ones credited at that share; in the scores they count as wrong.",
     )
     table.add_column("Variant\n  Benchmark", overflow="fold")
-    for header in ("Collapsed", "Share", "Onset", "Period", "Saved\ntokens", "Lost", "Corrected"):
+    for header in ("Collapsed", "Onset", "Period", "Saved\ntokens", "Lost", "Corrected"):
         table.add_column(header, justify="right", overflow="fold")
     for cell in _under_variants(table, cells):
         table.add_row(
             _indented(cell["benchmark"]),
-            *(f"{cell['collapsed']} of {cell['n']}", f"{cell['share']:.1f} %"),
+            Text.assemble(f"{cell['collapsed']} of {cell['n']}", (f"\n{cell['share']:.1f} %", "dim")),
             *(_words(cell[name]) for name in ("onset_words", "period_words", "tokens_saved")),
             _lost(cell),
             _number(cell["corrected"], _ends(cell, "corrected"), None),

@@ -22,6 +22,8 @@ DIALOGS = {
     "error": ["down", "down", "down", "e"],
     "response": ["5", "enter"],
     "form": ["n"],
+    "loop": ["2", "down"],
+    "collapse": ["4", "c"],
 }
 
 
@@ -35,6 +37,7 @@ def reach(steps: list[str]) -> Callable[[Pilot[None]], Awaitable[None]]:
         for key in steps:
             await pilot.press(key)
             await until(lambda: app.query_one(f"#{app.shown}").query_one(RowTable).row_count)
+            await pilot.pause()
         for field in app.screen.query(Input):
             field.cursor_blink = False
         for choices in app.screen.query("#benchmarks").results(SelectionList):

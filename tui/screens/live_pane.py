@@ -35,7 +35,7 @@ def _state(stream: StreamRow) -> str:
     loop = stream.loop
     if loop is None:
         return mark(stream)
-    return f"LOOP × {loop.count:,}{', runs on for the audit' if loop.audited else ', stopped'}"
+    return f"LOOP × {loop.count:,}{', runs on (audit)' if loop.audited else ', stopped'}"
 
 
 def cells(stream: StreamRow) -> Cells:
@@ -98,7 +98,7 @@ class LivePane(Pane):
         held = "" if self.stream.follow else " · held still (f follows)"
         early = f" · {self.stream.dropped} earlier lines are in the store" if self.stream.dropped else ""
         if stream is not None:
-            text = f"{stream.label} · {stream.item} · {_state(stream)}{held}{early}{self._saved(stream.job_id)}"
+            text = f"{stream.label} · {_state(stream)}{self._saved(stream.job_id)}{held}{early}"
         elif self.chosen is not None:
             text = f"Response {self.chosen} has finished{held}{early}"
         else:
@@ -110,7 +110,7 @@ class LivePane(Pane):
     def _saved(self, job_id: int) -> str:
         jobs = self.snapshot.jobs if self.snapshot else ()
         saved = next((job.tokens_saved for job in jobs if job.id == job_id), 0)
-        return f" · {saved:,} tokens saved by stopping" if saved else ""
+        return f" · {saved:,} tokens saved" if saved else ""
 
     def receive(self, message: StreamText) -> None:
         """Add text of the chosen stream."""

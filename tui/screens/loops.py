@@ -10,7 +10,7 @@ from rich.text import Text
 from tui.shown import lines, number, right, safe
 from tui.widgets.table import Cells, Column
 
-TITLE = "Repetition collapse: medians in words, tokens saved by stopping, and what the audit says stopping lost."
+TITLE = "Collapse: medians in words, tokens saved by stopping, answers that it lost."
 COLUMNS = (
     Column("variant", "Variant", 19, grow=True),
     Column("benchmark", "Benchmark", 17),

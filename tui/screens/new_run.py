@@ -26,6 +26,8 @@ COMPRESSIONS = ("none", "q8_0", "q4_0", "magnitude-50")
 FIRST = "pocket-temporal"
 """Chosen at the start, with the embedded model: a new user only has to say go."""
 
+_POLICY_NAMES: dict[Policy, str] = {"audit": "stop, with audit", "stop": "stop", "observe": "observe"}
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -111,7 +113,9 @@ class NewRun(ModalScreen[Queued]):
                     classes="short",
                 )
                 yield Label("Policy")
-                yield Select([(p, p) for p in POLICIES], allow_blank=False, compact=True, id="policy", classes="short")
+                yield Select(
+                    [(_POLICY_NAMES[p], p) for p in POLICIES], allow_blank=False, compact=True, id="policy", classes="short"
+                )
             with Horizontal(classes="field"):
                 yield Label("Questions")
                 yield Input(compact=True, id="limit", placeholder="all", classes="short")

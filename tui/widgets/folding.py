@@ -25,8 +25,8 @@ class Fold:
         self._tail = (self._tail + text)[-KEPT:]
 
     def enter(self, loop: Loop) -> None:
-        """What comes next may be more rounds of this loop."""
-        self._loop, self._hidden = loop, 0
+        """This loop was seen at its position, which the text has reached; what comes next may be more rounds of it."""
+        self._loop, self._hidden = loop, self.length - loop.position
 
     @property
     def rounds(self) -> int:
