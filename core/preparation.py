@@ -30,6 +30,7 @@ def _once(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path) -> str
     command = [
         *(sys.executable, "-P", "-m", "core.compress.worker", "--model", job["source"]),
         *("--format", job["format"], "--compression", job["compression"], "--out-dir", str(out)),
+        *("--store", str(store.path)),
     ]
     child: Child[dict[str, Any]] = Child(command, json.loads, logs / f"prepare-{job['id']}.log", {"LRM_RUN_ID": str(job["id"])})
     store.host_started(child.process.pid, child.started, job["id"])
@@ -57,5 +58,7 @@ def _follow(store: RunnerStore, job: dict[str, Any], child: Child[dict[str, Any]
                 raise kind(message["message"], message.get("remedy", ""))
         store.beat()
         stop, wanted = store.wishes(job["id"])
+        if wanted == "cancel":
+            child.send("cancel\n")
         if stop or wanted:
             return {"cancel": "cancelled", "pause": "paused", None: "queued"}[wanted]

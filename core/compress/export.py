@@ -15,16 +15,17 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
+from core.compress import Progress
 from core.compress.gguf_vocab import Vocab, read_vocab
 from core.compress.hf_folder import HfFolder
-from core.compress.magnitude import Progress
 from core.errors import ModelError
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PretrainedConfig
 
-_ARCHITECTURES = {"llama": gguf.MODEL_ARCH.LLAMA, "qwen2": gguf.MODEL_ARCH.QWEN2}
+ARCHITECTURES = {"llama": gguf.MODEL_ARCH.LLAMA, "qwen2": gguf.MODEL_ARCH.QWEN2}
+"""llama.cpp's name of each family."""
 _TOKEN_KINDS = {
     "normal": gguf.TokenType.NORMAL,
     "control": gguf.TokenType.CONTROL,
@@ -38,7 +39,7 @@ def export_folder(source: HfFolder, target: Path, progress: Progress) -> None:
     """Write `target`, one tensor at a time. Raises ModelError for what llama.cpp could not run as transformers does."""
     source.require_family()
     config = source.config
-    architecture = _ARCHITECTURES[config.model_type]
+    architecture = ARCHITECTURES[config.model_type]
     names = gguf.get_tensor_name_map(architecture, config.num_hidden_layers)
     writer = gguf.GGUFWriter(target, gguf.MODEL_ARCH_NAMES[architecture])
     _add_hyperparameters(writer, config, source.path.name)

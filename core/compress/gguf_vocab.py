@@ -16,16 +16,16 @@ _CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 _MARKS_AND_SPACE = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 _LLAMA3 = _CONTRACTIONS + r"\p{N}{1,3}" + _MARKS_AND_SPACE
 _QWEN2 = _CONTRACTIONS + r"\p{N}" + _MARKS_AND_SPACE
-_GPT2 = "ByteLevel"
-_DIGITS_GPT2 = "Digits+ByteLevel"
+GPT2 = "ByteLevel"
+DIGITS_GPT2 = "Digits+ByteLevel"
 
 # (how the tokenizer splits text, whether whole words skip the merges) -> what llama.cpp calls that.
 PRE_TOKENIZERS = {
     (_LLAMA3, True): "llama-bpe",
     (_LLAMA3, False): "dbrx",
     (_QWEN2, False): "qwen2",
-    (_GPT2, False): "gpt-2",
-    (_DIGITS_GPT2, False): "smollm",
+    (GPT2, False): "gpt-2",
+    (DIGITS_GPT2, False): "smollm",
 }
 _CHOOSE = "Choose a model whose tokenizer splits text as Llama 3, Qwen2, GPT-2 or SmolLM does."
 
@@ -100,9 +100,9 @@ def _pre_tokenizer(description: dict[str, Any], folder: Path) -> str:
     if kinds == ["Split", "ByteLevel"] and parts[0]["behavior"] == "Isolated" and not byte_level["use_regex"]:
         rule = parts[0]["pattern"].get("Regex") if not parts[0]["invert"] else None
     elif kinds == ["ByteLevel"] and byte_level["use_regex"]:
-        rule = _GPT2
+        rule = GPT2
     elif kinds == ["Digits", "ByteLevel"] and parts[0]["individual_digits"] and byte_level["use_regex"]:
-        rule = _DIGITS_GPT2
+        rule = DIGITS_GPT2
     ignore_merges = bool(description["model"].get("ignore_merges"))
     name = PRE_TOKENIZERS.get((str(rule), ignore_merges))
     if name is None or byte_level.get("add_prefix_space"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +71,20 @@ class HfFolder:
                 for name in file.offset_keys():
                     yield name, file.get_tensor(name)
 
+    def load(self, names: Iterable[str]) -> dict[str, Tensor]:
+        """Some tensors by name. Raises ModelError where one is not there."""
+        from safetensors import safe_open
+
+        wanted = set(names)
+        found: dict[str, Tensor] = {}
+        for shard in self.shards:
+            with safe_open(shard, "pt") as file:
+                found |= {name: file.get_tensor(name) for name in wanted.intersection(file.keys())}
+        missing = wanted.difference(found)
+        if missing:
+            raise ModelError(f"{self.path} lacks the tensor {min(missing)}.", _GET_AGAIN)
+        return found
+
     def _check_shards(self) -> None:
         """Read every header, in which safetensors also checks the length of the file."""
         from safetensors import SafetensorError, safe_open
@@ -85,8 +99,12 @@ class HfFolder:
 
 def model_files(path: Path) -> list[Path]:
     """The files that make up a model: weights, config, tokenizer; sorted by name. Raises ModelError without weights."""
-    companions = {file for pattern in _COMPANIONS for file in path.glob(pattern) if file.is_file()}
-    return sorted(companions.union(shard_files(path)))
+    return sorted(companions(path).union(shard_files(path)))
+
+
+def companions(path: Path) -> set[Path]:
+    """What stands beside the weights of a model: config, tokenizer, index."""
+    return {file for pattern in _COMPANIONS for file in path.glob(pattern) if file.is_file()}
 
 
 def is_decoder_linear(name: str) -> bool:

@@ -1,37 +1,124 @@
-"""The grammar of compression names: `none`, a GGUF type such as `q4_0`, `magnitude-50`, and `magnitude-50+q4_0`."""
+"""The grammar of compression names: steps joined by `+`, in this order, and at the end the text to calibrate on.
+
+none | distill-RUNS[:option...] + METHOD-N or METHOD-n:m + TYPE or dynamic-BITS [@SOURCE[-COUNTxTOKENS]]
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Literal, get_args
 
 from core.errors import UsageError
 from core.spec import Format
 
 NONE = "none"
-GGUF_TYPES = (
+PLAIN_TYPES = (
     "q8_0", "q6_k", "q5_k_m", "q5_k_s", "q5_1", "q5_0", "q4_k_m", "q4_k_s", "q4_1", "q4_0", "iq4_nl", "iq4_xs",
     "q3_k_l", "q3_k_m", "q3_k_s", "iq3_m", "iq3_s", "q2_k",
 )  # fmt: skip
 """The types that llama.cpp quantizes to without an importance matrix, most bits first."""
+WEIGHTED_TYPES = ("iq3_xxs", "iq2_m", "iq2_s", "iq2_xs", "iq2_xxs", "iq1_m", "iq1_s")
+"""Those that need an importance matrix."""
+DYNAMIC = ("dynamic-2.51", "dynamic-2.22", "dynamic-1.73", "dynamic-1.58")
+"""A type for each tensor, see `dynamic`; all but the first use an importance matrix."""
+GGUF_TYPES = (*PLAIN_TYPES, *WEIGHTED_TYPES, *DYNAMIC)
 
-MAGNITUDE_PERCENT = range(1, 96)
-_MAGNITUDE = re.compile(r"magnitude-([0-9]{1,3})")
+Method = Literal["sparsegpt", "wanda", "magnitude"]
+PERCENT = range(1, 96)
+GROUPS = range(2, 33)
+_PRUNING = re.compile(r"(sparsegpt|wanda|magnitude)-(?:([0-9]{1,3})|([0-9]{1,2}):([0-9]{1,2}))")
+_DISTILLATION = re.compile(r"distill-([0-9]+(?:\.[0-9]+)*)((?::[a-z]+(?:=[0-9.e-]+)?)*)")
+_CALIBRATION = re.compile(r"(pocket|c4|traces|text-[0-9a-f]{12})(?:-([0-9]{1,5})x([0-9]{1,5}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """A share of the weights (`percent`) or all but `keep` of every `group` become zero."""
+
+    method: Method
+    percent: int | None = None
+    keep: int | None = None
+    group: int | None = None
+
+    @property
+    def name(self) -> str:
+        """As it is written."""
+        return f"{self.method}-{self.percent}" if self.percent is not None else f"{self.method}-{self.keep}:{self.group}"
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether it needs text."""
+        return self.method != "magnitude"
+
+
+@dataclass(frozen=True, slots=True)
+class Distillation:
+    """Fine-tuning on the correct answers of `runs` of the same store. `rate` None: 2e-5, or 2e-4 with LoRA of rank `lora`."""
+
+    runs: tuple[int, ...]
+    epochs: float = 3.0
+    rate: float | None = None
+    batch: int = 16
+    lora: int = 0
+    packed: bool = False
+
+    @property
+    def name(self) -> str:
+        """As it is written: options that differ from the default."""
+        name = "distill-" + ".".join(map(str, self.runs))
+        for field in fields(self)[1:]:
+            value = getattr(self, field.name)
+            if value != field.default:
+                name += f":{field.name}" if value is True else f":{field.name}={value:g}"
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What text: `source` (text-HASH is a file that `calibration.adopt` took in) and how much of it."""
+
+    source: str
+    samples: int | None = None
+    length: int | None = None
+
+    @property
+    def name(self) -> str:
+        """As it is written."""
+        return self.source + (f"-{self.samples}x{self.length}" if self.samples else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is done to a model, in this order: `magnitude` percent of weights pruned, then `gguf_type` quantization."""
+    """What is done to a model, in this order. `calibration` None: what suits the model."""
 
-    magnitude: int | None = None
+    distillation: Distillation | None = None
+    pruning: Pruning | None = None
     gguf_type: str | None = None
+    calibration: Calibration | None = None
 
     @property
     def name(self) -> str:
         """The canonical compression name."""
-        parts = [f"magnitude-{self.magnitude}"] if self.magnitude is not None else []
-        parts += [self.gguf_type] if self.gguf_type else []
-        return "+".join(parts) or NONE
+        steps = [step.name for step in (self.distillation, self.pruning) if step]
+        steps += [self.gguf_type] if self.gguf_type else []
+        name = "+".join(steps) or NONE
+        return f"{name}@{self.calibration.name}" if self.calibration else name
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether a step needs text."""
+        return bool(self.pruning and self.pruning.calibrated) or self.weighted
+
+    @property
+    def weighted(self) -> bool:
+        """Whether the quantization needs an importance matrix."""
+        return self.gguf_type in WEIGHTED_TYPES or self.gguf_type in DYNAMIC[1:]
+
+    def before(self, step: Literal["gguf_type", "pruning"]) -> Recipe:
+        """What is done before a step; text that only later steps need is left out."""
+        earlier = replace(self, gguf_type=None) if step == "gguf_type" else replace(self, gguf_type=None, pruning=None)
+        return earlier if earlier.calibrated else replace(earlier, calibration=None)
 
     def obstacle(self, source: Format, wanted: Format) -> str | None:
         """Why a model in format `source` cannot become this variant in format `wanted`; None if it can."""
@@ -44,18 +131,14 @@ class Recipe:
 
 def parse(text: str) -> Recipe:
     """The recipe that a compression name stands for. Raises UsageError that lists what exists."""
+    steps, at, source = text.lower().partition("@")
+    words = [word.strip() for word in steps.split("+")]
     recipe = Recipe()
-    words = [word.strip() for word in text.lower().split("+")]
-    if words == [NONE]:
-        return recipe
-    for word in words:
-        match = _MAGNITUDE.fullmatch(word)
-        if match and recipe == Recipe() and int(match[1]) in MAGNITUDE_PERCENT:
-            recipe = Recipe(magnitude=int(match[1]))
-        elif word in GGUF_TYPES and recipe.gguf_type is None:
-            recipe = Recipe(recipe.magnitude, word)
-        else:
-            raise UsageError(f"{text!r} is no compression: {_complaint(word, recipe)}.", describe())
+    if words != [NONE]:
+        for word in words:
+            recipe = _with_step(recipe, word, text)
+    if at:
+        recipe = _with_calibration(recipe, source.strip(), text)
     return recipe
 
 
@@ -76,18 +159,71 @@ def check(recipe: Recipe, source: Format, wanted: Format) -> None:
 
 def describe() -> str:
     """One sentence with every compression that exists."""
-    low, high = MAGNITUDE_PERCENT[0], MAGNITUDE_PERCENT[-1]
     return (
-        f"Use none, magnitude-N (N percent of weights pruned, {low} to {high}), one of {', '.join(GGUF_TYPES)}, "
-        "or a pruning and a type joined as in magnitude-50+q4_0."
+        f"Use none, METHOD-N (N percent of weights pruned, {PERCENT[0]} to {PERCENT[-1]}) or METHOD-n:m (n of m stay) with "
+        f"{', '.join(get_args(Method))}; distill-RUN; one of {', '.join(GGUF_TYPES)}; or such steps joined as in "
+        "magnitude-50+q4_0. @c4, @traces or @text-HASH at the end says what to calibrate on, @traces-128x2048 how much."
     )
 
 
-def _complaint(word: str, before: Recipe) -> str:
-    if _MAGNITUDE.fullmatch(word):
-        if before == Recipe():
-            return f"{word} is out of range"
-        return "pruning comes once, and before quantization"
+def _with_step(recipe: Recipe, word: str, text: str) -> Recipe:
+    pruning, distillation = _PRUNING.fullmatch(word), _DISTILLATION.fullmatch(word)
+    if distillation and recipe == Recipe():
+        return Recipe(_distillation(distillation, text))
+    if pruning and recipe.pruning is None and recipe.gguf_type is None:
+        return replace(recipe, pruning=_pruning(pruning, text))
+    if word in GGUF_TYPES and recipe.gguf_type is None:
+        return replace(recipe, gguf_type=word)
+    raise _nonsense(text, _complaint(word, bool(pruning or distillation)))
+
+
+def _pruning(match: re.Match[str], text: str) -> Pruning:
+    method: Method = match[1]  # type: ignore[assignment]
+    if match[2] is not None:
+        if int(match[2]) not in PERCENT:
+            raise _nonsense(text, f"{match[0]} is out of range")
+        return Pruning(method, int(match[2]))
+    keep, group = int(match[3]), int(match[4])
+    if not 0 < keep < group or group not in GROUPS:
+        raise _nonsense(text, f"{match[0]} is out of range")
+    return Pruning(method, None, keep, group)
+
+
+def _distillation(match: re.Match[str], text: str) -> Distillation:
+    runs = tuple(dict.fromkeys(int(run) for run in match[1].split(".")))
+    values: dict[str, object] = {}
+    for option in match[2].split(":")[1:]:
+        name, given, value = option.partition("=")
+        try:
+            values[name] = _OPTIONS[name](value) if given else {"packed": True}[name]
+        except (KeyError, ValueError):
+            raise _nonsense(text, f"{option!r} is no option of a distillation ({', '.join(_OPTIONS)}, packed)") from None
+    made = Distillation(runs, **values)  # type: ignore[arg-type]
+    if not 0 < made.epochs <= 1000 or not 0 < made.batch <= 4096 or not 0 < (made.rate or 1) <= 1 or made.lora > 1024:
+        raise _nonsense(text, f"{match[0]} is out of range")
+    return made
+
+
+_OPTIONS = {"epochs": float, "rate": float, "batch": int, "lora": int}
+
+
+def _with_calibration(recipe: Recipe, source: str, text: str) -> Recipe:
+    match = _CALIBRATION.fullmatch(source)
+    if match is None or (match[2] and not (int(match[2]) and int(match[3]) > 1)):
+        raise _nonsense(text, f"{source!r} is no text to calibrate on")
+    if not recipe.calibrated:
+        raise _nonsense(text, f"{recipe.name} needs no text to calibrate on")
+    sizes = (int(match[2]), int(match[3])) if match[2] else (None, None)
+    return replace(recipe, calibration=Calibration(match[1], *sizes))
+
+
+def _nonsense(text: str, complaint: str) -> UsageError:
+    return UsageError(f"{text!r} is no compression: {complaint}.", describe())
+
+
+def _complaint(word: str, step: bool) -> str:
+    if step:
+        return "distillation comes first, then pruning, once each, and quantization last"
     if word in GGUF_TYPES:
         return "there is only one type at the end"
     return f"{word!r} is not known"

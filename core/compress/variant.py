@@ -9,13 +9,15 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+from numpy.typing import NDArray
 
 from core.compress.hf_folder import HfFolder, is_decoder_linear, model_files
 from core.engines.gguf_header import BadGguf, Tensor, read_tensors
 from core.errors import ModelError
 
+Vector = NDArray[np.float32]
 _GGUF_LINEAR = re.compile(r"blk\.\d+\.(attn_(q|k|v|output)|ffn_(gate|up|down))\.weight")
-_NOT_WEIGHTS = "rope_freqs.weight"
+ROPE_FACTORS = "rope_freqs.weight"
 _FLOATS = {gguf.GGMLQuantizationType.F32: np.float32, gguf.GGMLQuantizationType.F16: np.float16}
 
 
@@ -73,7 +75,7 @@ def _folder_facts(path: Path) -> Facts:
 
 
 def _file_facts(path: Path) -> Facts:
-    tensors = [tensor for tensor in gguf_tensors(path) if tensor.name != _NOT_WEIGHTS]
+    tensors = [tensor for tensor in gguf_tensors(path) if tensor.name != ROPE_FACTORS]
     if not tensors:
         raise ModelError(f"{path} holds no weights.", "Name the first part of a model that is split into files.")
     parameters = sum(tensor.elements for tensor in tensors)

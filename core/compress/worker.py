@@ -1,36 +1,42 @@
 """The child process of a compression job: `python -m core.compress.worker --model PATH ... --out-dir DIR`.
 
 It writes JSON lines on stdout: `progress` (done, total, message), and at the end `artifact` (path and facts) with exit
-code 0 or `failed` (kind, message, remedy) with exit code 1. When stdin closes it clears away half-made files and ends.
+code 0 or `failed` (kind, message, remedy) with exit code 1. When stdin closes it clears away half-made files, but for
+those that a later try can go on with, and ends; after the word `cancel` it removes these too. Every step is logged on
+stderr.
 """
 
 from __future__ import annotations
 
 import argparse
-import errno
 import json
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, get_args
 
+from core.compress.bench import DiskFull
+from core.compress.calibration import uses_hub
 from core.compress.recipes import parse
-from core.compress.workshop import DiskFull, Workshop
+from core.compress.workshop import Workshop
 from core.engines.pipes import take_pipes
-from core.errors import CompressionError, LrmError, ModelError, UsageError
+from core.errors import NO_ROOM, CompressionError, DataError, LrmError, ModelError, UsageError
 from core.spec import Format
 
 _KINDS: tuple[tuple[type[LrmError], str], ...] = (
     (UsageError, "usage"),
     (ModelError, "model"),
+    (DataError, "data"),
     (DiskFull, "disk"),
     (CompressionError, "compression"),
 )
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CANCEL = b"cancel"
+"""What the runner says before it closes stdin if the work is called off for good."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,20 +47,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--format", choices=get_args(Format), required=True, help="format of the variant")
     parser.add_argument("--compression", required=True)
     parser.add_argument("--out-dir", type=Path, required=True)
+    parser.add_argument("--store", type=Path, help="where traces, texts to calibrate on and a teacher's answers are")
     options = parser.parse_args(arguments)
     stdin, stdout = take_pipes()
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads crawl where other work shares the cores
 
     def progress(done: int, total: int, message: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')}  {done}/{total}  {message}", file=sys.stderr, flush=True)
         _say(stdout, "progress", done=done, total=total, message=message)
 
-    workshop = Workshop(options.model, options.out_dir, progress)
+    workshop = Workshop(options.model, options.out_dir, progress, options.store)
     threading.Thread(target=_end_with, args=(stdin, workshop), daemon=True).start()
     try:
         source: Format = options.source or ("hf" if options.model.is_dir() else "gguf")
-        artifact = workshop.make(parse(options.compression), source, options.format)
+        recipe = parse(options.compression)
+        if not (recipe.calibrated and uses_hub(options.model, recipe.calibration)):
+            os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        artifact = workshop.make(recipe, source, options.format)
     except Exception as error:  # noqa: BLE001 - the end of the line: whatever happened, the runner must learn it
-        workshop.abandon()
+        hopeless = isinstance(error, LrmError) and not isinstance(error, DiskFull)
+        workshop.abandon(everything=hopeless)
         _say(stdout, "failed", **_failure(error))
         return 1
     _say(stdout, "artifact", path=str(artifact.path), **asdict(artifact.facts))
@@ -66,7 +78,7 @@ def _failure(error: Exception) -> dict[str, str]:
     for cls, kind in _KINDS:
         if isinstance(error, cls):
             return {"kind": kind, "message": error.message, "remedy": error.remedy}
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
         return {"kind": "disk", "message": f"The disk is full: {error}", "remedy": "Free some space, then requeue."}
     if isinstance(error, MemoryError):
         return {"kind": "memory", "message": "Memory ran out.", "remedy": "Close other programs, then requeue."}
@@ -85,9 +97,10 @@ def _say(stdout: BinaryIO, kind: str, /, **content: object) -> None:
 
 def _end_with(stdin: BinaryIO, workshop: Workshop) -> None:
     """End the process when stdin ends, even in the middle of C code."""
-    while stdin.read(4096):
-        pass
-    workshop.abandon()
+    heard = b""
+    while more := stdin.read(4096):
+        heard += more
+    workshop.abandon(everything=CANCEL in heard)
     os._exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Makes variants as files, step by step: prune, export, quantize. Every step leaves an artifact that later ones reuse.
+"""Makes variants as files, step by step: distil, prune, export, quantize. Every step leaves an artifact that later ones reuse.
 
 An artifact is named after its model, the hash of the model's files and the compression. Beside it lies a JSON file
 with its facts, written last: an artifact without it, or with another hash than it says, counts as half made.
@@ -7,194 +7,177 @@ with its facts, written last: an artifact without it, or with another hash than 
 from __future__ import annotations
 
 import json
-import os
-import shutil
+import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from core.compress import variant
+from core.compress import Progress, variant
+from core.compress.bench import Artifact, Bench
+from core.compress.calibration import Text, text
 from core.compress.hf_folder import HfFolder
 from core.compress.recipes import Recipe, check
 from core.compress.variant import Facts
-from core.errors import CompressionError
 from core.spec import Format
 
-Progress = Callable[[int, int, str], None]
-
-_PARTIAL = ".partial-"
-_TOOLS = ("lrm-tui", "torch", "gguf", "llama-cpp-python")
-
-
-class DiskFull(CompressionError):
-    """There is no room for an artifact."""
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """A variant on disk with its facts. `sparsity` in the facts is that of the weights before they were quantized."""
-
-    path: Path
-    facts: Facts
+_TOOLS = ("lrm-tui", "torch", "transformers", "gguf", "llama-cpp-python")
+_TRAINING_BYTES = 4  # a checkpoint holds the weights and two moments in float32, beside the result in 16 bits
 
 
 class Workshop:
-    """Makes the variants of one model in one folder."""
+    """Makes the variants of one model in one folder. `store` is where traces and texts to calibrate on are."""
 
-    def __init__(self, model: Path, out_dir: Path, progress: Progress) -> None:
+    def __init__(self, model: Path, out_dir: Path, progress: Progress, store: Path | None = None) -> None:
         self._model = model
-        self._out = out_dir
         self._progress = progress
+        self._store = store
+        self._bench = Bench(out_dir)
         self._steps = self._step = 0
         self._hash = ""
 
     def make(self, recipe: Recipe, source: Format, wanted: Format) -> Artifact:
         """The model after `recipe` in the format `wanted`; nothing is made where it exists already.
 
-        Raises UsageError, ModelError, CompressionError (DiskFull among them) and OSError.
+        Raises UsageError, ModelError, DataError, CompressionError (DiskFull among them) and OSError.
         """
         check(recipe, source, wanted)
         if recipe == Recipe() and wanted == source:
             return Artifact(self._model, variant.facts(self._model))
-        self._out.mkdir(parents=True, exist_ok=True)
-        self.sweep()
+        self._bench.open()
         HfFolder.open(self._model)
         self._progress(0, 1, "reading the model")
         self._hash = variant.sha256(self._model)
-        self._steps = (recipe.magnitude is not None) + (wanted == "gguf") + (recipe.gguf_type is not None)
-        return self._folder(recipe) if wanted == "hf" else self._file(recipe)
+        steps = (recipe.distillation, recipe.pruning, wanted == "gguf", recipe.weighted, recipe.gguf_type)
+        self._steps = sum(map(bool, steps))
+        made = self._folder(recipe) if wanted == "hf" else self._file(recipe)
+        self._bench.close()
+        return made
 
-    def sweep(self) -> None:
-        """Remove what killed workers left half made."""
-        for path in self._out.glob(f"{_PARTIAL}*"):
-            if not _alive(int(path.name.removeprefix(_PARTIAL).split("-")[0])):
-                _remove(path)
-
-    def abandon(self) -> None:
-        """Remove what this process has half made."""
-        for path in self._out.glob(f"{_PARTIAL}{os.getpid()}-*"):
-            _remove(path)
+    def abandon(self, *, everything: bool = False) -> None:
+        """Remove what this process has half made; with `everything`, also what a later try could have gone on with."""
+        self._bench.clear(everything=everything)
 
     def _folder(self, recipe: Recipe) -> Artifact:
-        """The model as a Hugging Face folder: itself, or pruned."""
-        if recipe.magnitude is None:
-            return Artifact(self._model, variant.facts(self._model))
-        from core.compress.magnitude import prune_folder
+        """The model as a Hugging Face folder: itself, distilled or pruned."""
+        if recipe.pruning:
+            return self._pruned(recipe)
+        if recipe.distillation:
+            return self._distilled(recipe)
+        return Artifact(self._model, variant.facts(self._model))
 
-        source = HfFolder.open(self._model)
-        room = sum(file.stat().st_size for file in source.shards)
-        work = partial(prune_folder, source, percent=recipe.magnitude)
-        return self._once(recipe, "", room, lambda target: work(target=target, progress=self._report))
+    def _distilled(self, recipe: Recipe) -> Artifact:
+        from core.compress.distill import distill_folder
+
+        assert recipe.distillation is not None
+        folder, distillation = HfFolder.open(self._model), recipe.distillation
+        room = _TRAINING_BYTES * 3 * _entries(folder) + _shard_bytes(folder)
+
+        def work(target: Path) -> None:
+            distill_folder(folder, target, distillation, self._store, self._report)
+
+        return self._once(recipe, "", room, work, continued=True)
+
+    def _pruned(self, recipe: Recipe) -> Artifact:
+        from core.compress.prune import Task, prune_folder
+        from core.compress.sparsity import Pattern
+
+        assert recipe.pruning is not None
+        parent, pruning = self._folder(recipe.before("pruning")), recipe.pruning
+        folder = HfFolder.open(parent.path)
+
+        def work(target: Path) -> None:
+            pattern = Pattern.of(pruning.percent, pruning.keep, pruning.group)
+            calibration = self._text(folder, recipe) if pruning.calibrated else None
+            record: dict[str, object] = {
+                "recipe": recipe.name,
+                "parent_sha256": parent.facts.sha256,
+                "calibration": calibration.record if calibration else None,
+            }
+            task = Task(pruning.method, pattern, calibration.sequences if calibration else None)
+            prune_folder(folder, target, task, record, self._report)
+
+        return self._once(recipe, "", _shard_bytes(folder), work, continued=True)
 
     def _file(self, recipe: Recipe) -> Artifact:
         """The model as a GGUF file: exported, or exported and quantized."""
-        if recipe.gguf_type is None:
-            from core.compress.export import export_folder
+        if recipe.gguf_type:
+            return self._quantized(recipe)
+        from core.compress.export import export_folder
 
-            folder = HfFolder.open(self._folder(recipe).path)
-            room = 2 * sum(map(_product, folder.shapes().values()))
-            return self._once(recipe, ".gguf", room, lambda target: export_folder(folder, target, self._report))
-        from core.compress.quantize import quantize_file
+        folder = HfFolder.open(self._folder(recipe).path)
+        room = 2 * _entries(folder)
+        return self._once(recipe, ".gguf", room, lambda target: export_folder(folder, target, self._report))
 
-        base = self._file(Recipe(recipe.magnitude))
-        work = partial(quantize_file, base.path, gguf_type=recipe.gguf_type)
-        made = self._once(
-            recipe, ".gguf", base.facts.bytes, lambda target: work(target=target, progress=self._report), base.facts
-        )
-        return made
+    def _quantized(self, recipe: Recipe) -> Artifact:
+        from core.compress.quantize import Job, predicted_bytes, quantize_file, rules
+
+        assert recipe.gguf_type is not None
+        base = self._file(recipe.before("gguf_type"))
+        weights = self._importance(recipe) if recipe.weighted else None
+        gguf_type, types = rules(base.path, recipe.gguf_type)
+        job = Job(gguf_type, types, weights)
+        room = predicted_bytes(base.path, job)
+        self._report(0, 1, f"{recipe.gguf_type} will take {room / 2**20:,.1f} MiB")
+        return self._once(recipe, ".gguf", room, lambda to: quantize_file(base.path, to, job, self._report), base.facts)
+
+    def _importance(self, recipe: Recipe) -> dict[str, variant.Vector]:
+        """The importance matrix of what is quantized, kept for other types of the same weights."""
+        from core.compress.importance import importance
+
+        parent = self._folder(recipe.before("gguf_type"))
+        folder = HfFolder.open(parent.path)
+        calibration = self._text(folder, recipe)
+        name = f"{self._name(recipe.before('gguf_type'))}-{str(calibration.record['sha256'])[:12]}.importance.npz"
+        found = self._bench.arrays(name, lambda: importance(folder, calibration.sequences, self._report))
+        self._step += 1
+        return found
+
+    def _text(self, folder: HfFolder, recipe: Recipe) -> Text:
+        self._report(0, 1, "reading the text to calibrate on")
+        return text(folder, recipe.calibration, self._store)
 
     def _once(
-        self, recipe: Recipe, suffix: str, room: int, work: Callable[[Path], None], base: Facts | None = None
+        self,
+        recipe: Recipe,
+        suffix: str,
+        room: int,
+        work: Callable[[Path], None],
+        base: Facts | None = None,
+        *,
+        continued: bool = False,
     ) -> Artifact:
-        """The artifact of one step, made by `work` under a temporary name unless it is there, whole."""
-        target = self._out / f"{self._model.name}-{self._hash[:12]}-{recipe.name}{suffix}"
-        record = target.with_name(f"{target.name}.json")
-        facts = _recorded(target, record)
-        if facts is None:
-            _remove(record)
-            _remove(target)
-            self._check_room(room)
-            partly = self._out / f"{_PARTIAL}{os.getpid()}-{target.name}"
-            _remove(partly)
-            work(partly)
-            facts = _inherit(variant.facts(partly), base)
-            _settle(partly)
-            partly.rename(target)
-            self._write_record(record, recipe, facts)
+        """The artifact of one step, made by `work` unless it is there, whole. `base` hands down the sparsity."""
+
+        def facts(path: Path) -> Facts:
+            found = variant.facts(path)
+            return found if base is None else replace(found, sparsity=base.sparsity)
+
+        def record(found: Facts) -> str:
+            content = {
+                "model": self._model.name,
+                "model_sha256": self._hash,
+                "compression": recipe.name,
+                "made_with": {tool: version(tool) for tool in _TOOLS},
+                "facts": asdict(found),
+            }
+            return json.dumps(content, indent=2) + "\n"
+
+        made = self._bench.once(f"{self._name(recipe)}{suffix}", room, work, facts, record, continued=continued)
         self._step += 1
-        return Artifact(target, facts)
+        return made
 
-    def _write_record(self, record: Path, recipe: Recipe, facts: Facts) -> None:
-        content = {
-            "model": self._model.name,
-            "model_sha256": self._hash,
-            "compression": recipe.name,
-            "made_with": {tool: version(tool) for tool in _TOOLS},
-            "facts": asdict(facts),
-        }
-        partly = self._out / f"{_PARTIAL}{os.getpid()}-{record.name}"
-        partly.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        _settle(partly)
-        partly.rename(record)
-
-    def _check_room(self, room: int) -> None:
-        free = shutil.disk_usage(self._out).free
-        if free < room:
-            raise DiskFull(
-                f"{self._out} has {free:,} bytes free, and this step needs {room:,}.",
-                "Free some space or move the folder.",
-            )
+    def _name(self, recipe: Recipe) -> str:
+        return f"{self._model.name}-{self._hash[:12]}-{recipe.name.replace(':', '_')}"
 
     def _report(self, done: int, total: int, message: str) -> None:
         """Progress of one step as progress of all of them."""
         self._progress(self._step * total + done, max(1, self._steps) * total, message)
 
 
-def _recorded(target: Path, record: Path) -> Facts | None:
-    """The facts of an artifact that is whole; None where it is missing, half made or changed."""
-    try:
-        facts = Facts(**json.loads(record.read_text(encoding="utf-8"))["facts"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return facts if target.exists() and variant.sha256(target) == facts.sha256 else None
+def _entries(folder: HfFolder) -> int:
+    return sum(map(math.prod, folder.shapes().values()))
 
 
-def _inherit(facts: Facts, base: Facts | None) -> Facts:
-    """Facts of quantized weights, with the sparsity of those that they were made from."""
-    return facts if base is None else Facts(**{**asdict(facts), "sparsity": base.sparsity})
-
-
-def _settle(path: Path) -> None:
-    """Have the bytes of a file or folder on disk before its final name points at them."""
-    for file in [path, *path.iterdir()] if path.is_dir() else [path]:
-        descriptor = os.open(file, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _product(shape: list[int]) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count
+def _shard_bytes(folder: HfFolder) -> int:
+    return sum(file.stat().st_size for file in folder.shards)

@@ -15,17 +15,23 @@ from typing import Any
 import pytest
 import tiny
 
+from core.compress.calibration import adopt
 from core.compress.variant import facts
 
 Message = dict[str, Any]
 
 
 def start(
-    model: Path, compression: str, form: str, out: Path, preexec: Callable[[], None] | None = None
+    model: Path,
+    compression: str,
+    form: str,
+    out: Path,
+    preexec: Callable[[], None] | None = None,
+    store: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", "core.compress.worker", "--model", str(model), "--format", form]
     return subprocess.Popen(
-        [*command, "--compression", compression, "--out-dir", str(out)],
+        [*command, "--compression", compression, "--out-dir", str(out), *(["--store", str(store)] if store else [])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         preexec_fn=preexec,
@@ -33,9 +39,14 @@ def start(
 
 
 def run(
-    model: Path, compression: str, form: str, out: Path, preexec: Callable[[], None] | None = None
+    model: Path,
+    compression: str,
+    form: str,
+    out: Path,
+    preexec: Callable[[], None] | None = None,
+    store: Path | None = None,
 ) -> tuple[int, list[Message]]:
-    with start(model, compression, form, out, preexec) as process:
+    with start(model, compression, form, out, preexec, store) as process:
         assert process.stdout is not None
         messages = [json.loads(line) for line in process.stdout]
     return process.returncode, messages
@@ -126,10 +137,14 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_made(
     before = set(tmp_path.iterdir())
     code, messages = run(hf_model, compression, "gguf", tmp_path, limit)
     assert (code, messages[-1]["type"], messages[-1]["kind"]) == (1, "failed", "disk"), messages[-1]
-    assert set(tmp_path.iterdir()) == before
+    left = set(tmp_path.iterdir()) - before
+    assert {path.name.split("-tiny")[0] for path in left} <= {".unfinished"}, "what looks whole must be whole"
+    assert run(hf_model, compression, "gguf", tmp_path)[0] == 0
+    assert not list(tmp_path.glob(".*"))
 
 
-def test_the_end_of_stdin_ends_the_work_and_clears_it_away(tmp_path: Path) -> None:
+@pytest.mark.parametrize("word", [b"", b"cancel\n"])
+def test_the_end_of_stdin_ends_the_work_which_can_go_on_unless_it_was_called_off(tmp_path: Path, word: bytes) -> None:
     folder = tiny.save_model(tmp_path / "big", hidden_size=512, intermediate_size=2048, num_hidden_layers=8)
     out = tmp_path / "out"
     process = start(folder, "magnitude-50", "hf", out)
@@ -137,10 +152,50 @@ def test_the_end_of_stdin_ends_the_work_and_clears_it_away(tmp_path: Path) -> No
     assert process.stdout is not None
     while b"pruned" not in process.stdout.readline():
         pass
-    assert list(out.glob(".partial-*"))
+    process.stdin.write(word)
     process.stdin.close()
     assert process.wait(5) == 1
-    assert not list(out.iterdir())
+    assert [path.name.split("-big")[0] for path in out.iterdir()] == ([] if word else [".unfinished"])
+    messages = run(folder, "magnitude-50", "hf", out)[1]
+    assert any("went on after layer 1" in m.get("message", "") for m in messages) == (not word)
+    assert messages[-1]["sparsity"] == 0.5
+    assert not list(out.glob(".*"))
+
+
+def test_bad_weights_leave_nothing_and_say_which_layer(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = tiny.save_model(tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    weights["model.layers.1.mlp.gate_proj.weight"][0, 0] = float("nan")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    (tmp_path / "text").write_text("The cat sat on the mat. " * 400)
+    text = adopt(str(tmp_path / "text"), tmp_path / "runs.db")
+    code, messages = run(folder, f"sparsegpt-50@{text}-4x64", "hf", tmp_path / "out", store=tmp_path / "runs.db")
+    assert (code, messages[-1]["kind"]) == (1, "compression"), messages[-1]
+    assert "model.layers.1.mlp.down_proj" in messages[-1]["message"]
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_chain_is_calibrated_on_a_text_and_its_steps_are_kept(hf_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("The cat sat on the mat; 12 dogs were not there. " * 200)
+    store = tmp_path / "runs.db"
+    text = adopt(str(tmp_path / "text"), store)
+    name = f"sparsegpt-2:4+iq2_xxs@{text}-4x64"
+    code, messages = run(hf_model, name, "gguf", tmp_path / "out", store=store)
+    assert code == 0, messages[-1]
+    assert messages[-1]["sparsity"] == 0.5
+    assert any("will take" in m.get("message", "") for m in messages)
+    progress = [m["done"] / m["total"] for m in messages if m["type"] == "progress"]
+    assert progress == sorted(progress)
+    kinds = sorted(path.name.split("-sparsegpt-2_4")[1] for path in (tmp_path / "out").iterdir())
+    assert len(kinds) == 7, kinds  # three artifacts with their records, and the importance matrix
+
+
+def test_no_text_to_calibrate_on_is_said_with_what_to_do(hf_model: Path, tmp_path: Path) -> None:
+    code, messages = run(hf_model, "wanda-50@text-0123456789ab", "hf", tmp_path / "out", store=tmp_path / "runs.db")
+    assert (code, messages[-1]["kind"]) == (1, "data")
+    assert messages[-1]["remedy"]
 
 
 def test_what_a_killed_worker_left_is_removed(hf_model: Path, tmp_path: Path) -> None:

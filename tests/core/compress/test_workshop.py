@@ -8,12 +8,13 @@ import gguf
 import pytest
 import tiny
 
+from core.compress.bench import Artifact
 from core.compress.export import export_folder
 from core.compress.hf_folder import HfFolder
-from core.compress.quantize import quantize_file
-from core.compress.recipes import GGUF_TYPES, parse
+from core.compress.quantize import Job, quantize_file
+from core.compress.recipes import PLAIN_TYPES, parse
 from core.compress.variant import facts
-from core.compress.workshop import Artifact, Workshop
+from core.compress.workshop import Workshop
 from core.engines.llama_native import LlamaModel
 
 
@@ -52,9 +53,9 @@ def test_every_type_that_is_offered_is_made_and_loads(tmp_path: Path) -> None:
     source = tmp_path / "model.gguf"
     export_folder(HfFolder.open(folder), source, lambda *step: None)
     bits = {}
-    for kind in GGUF_TYPES:
+    for kind in PLAIN_TYPES:
         target = tmp_path / f"{kind}.gguf"
-        quantize_file(source, target, kind, lambda *step: None)
+        quantize_file(source, target, Job(kind), lambda *step: None)
         bits[kind] = facts(target).bits_per_weight
         assert LlamaModel(target, 0).vocab_size == LlamaModel(source, 0).vocab_size
     assert max(bits.values()) < 9.5

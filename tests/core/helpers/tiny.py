@@ -47,7 +47,13 @@ def tokenizer(split: str, *, ignore_merges: bool = False) -> Any:
 
 
 def save_model(
-    folder: Path, family: str = "qwen2", split: str = "qwen2", seed: int = 0, shard_size: str = "5GB", **config: Any
+    folder: Path,
+    family: str = "qwen2",
+    split: str = "qwen2",
+    seed: int = 0,
+    shard_size: str = "5GB",
+    dtype: str = "float32",
+    **config: Any,
 ) -> Path:
     """Write a folder with a random model of `family` (qwen2 or llama), 2 layers and 64 dimensions unless told."""
     import torch
@@ -73,6 +79,6 @@ def save_model(
     for name, parameter in model.named_parameters():
         if name.endswith(("bias", "norm.weight")):  # as they come, these are all zeros or ones, which would hide errors
             torch.nn.init.uniform_(parameter, 0.5, 1.5)
-    model.save_pretrained(folder, max_shard_size=shard_size)
+    model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=shard_size)
     fast.save_pretrained(folder)
     return folder

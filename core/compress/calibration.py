@@ -1,0 +1,181 @@
+"""Text to calibrate layers on, as token ids: C4, a file, traces in the store, or the mini-suite's training split."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.pocket import weights_dir
+from core.compress.recipes import Calibration
+from core.errors import DataError, UsageError
+from core.store.connection import connect, translated, work_folder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedTokenizerBase
+
+    from core.compress.hf_folder import HfFolder
+
+SAMPLES, LENGTH = 128, 2048
+C4 = ("allenai/c4", "en/c4-train.00000-of-01024.json.gz")
+_OTHER = "Calibrate on a text file (--calibration FILE) or on traces of this store (@traces)."
+_SOURCES = ("c4", "traces", "pocket")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Token ids, each sequence a tensor of one dimension, and what they are for the record."""
+
+    sequences: list[Tensor]
+    record: dict[str, object]
+
+
+def adopt(name: str, store: Path) -> str:
+    """What stands for a text in a compression name: c4, traces or pocket as it is, a file by its hash, kept beside the store.
+
+    Raises UsageError where there is no such file.
+    """
+    path = Path(name).expanduser()
+    if name.split("-")[0] in _SOURCES:
+        return name
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"No text to calibrate on at {name!r}: {reason}.", f"Name a file or {', '.join(_SOURCES)}.") from error
+    kept = _kept(store, f"text-{digest}")
+    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copyfile(path, kept)
+    return f"text-{digest}"
+
+
+def uses_hub(model: Path, wanted: Calibration | None) -> bool:
+    """Whether the text comes from the Hugging Face hub."""
+    return (wanted.source if wanted else _default_source(model)) == "c4"
+
+
+def text(folder: HfFolder, wanted: Calibration | None, store: Path | None) -> Text:
+    """The calibration text of a model, the same for the same model, wish and source. Raises DataError with what to do."""
+    import torch
+
+    source = wanted.source if wanted else _default_source(folder.path)
+    samples = wanted.samples if wanted and wanted.samples else SAMPLES
+    length = wanted.length if wanted and wanted.length else LENGTH
+    length = min(length, int(folder.config.max_position_embeddings))
+    tokenizer = load_tokenizer(folder.path)
+    if source == "pocket":
+        rows = [ids[:length] for ids in _mini_suite(tokenizer, samples)]
+    else:
+        documents = _documents(source, store)
+        rows = _windows((tokenizer(document).input_ids for document in documents), tokenizer.eos_token_id, samples, length)
+    if not rows:
+        raise DataError(f"{source} has less than {length} tokens of text to calibrate on.", _OTHER)
+    digest = hashlib.sha256(b"".join(array("I", row).tobytes() for row in rows)).hexdigest()
+    record: dict[str, object] = {"source": source, "sequences": len(rows), "tokens": sum(map(len, rows)), "sha256": digest}
+    return Text([torch.tensor(row) for row in rows], record)
+
+
+def _default_source(model: Path) -> str:
+    """The embedded family, known by its tokenizer, is calibrated on what it speaks; any other model on C4."""
+    try:
+        same = (model / "tokenizer.json").read_bytes() == (weights_dir() / "tokenizer.json").read_bytes()
+    except OSError:
+        return "c4"
+    return "pocket" if same else "c4"
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer in a model's folder."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def _documents(source: str, store: Path | None) -> Iterator[str]:
+    if source == "c4":
+        return _c4()
+    if store is None:
+        raise DataError(f"There is no store to take {source} from.", "Name one with --store.")
+    return _traces(store) if source == "traces" else _file(_kept(store, source))
+
+
+def _kept(store: Path, source: str) -> Path:
+    return work_folder(store) / "calibration" / f"{source}.txt"
+
+
+def _file(path: Path) -> Iterator[str]:
+    try:
+        yield path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise DataError(f"The calibration text {path} cannot be read: {error.strerror}.", "Queue the run again.") from error
+
+
+def _traces(store: Path) -> Iterator[str]:
+    """Prompts with the outputs that ended by themselves, those of different runs mixed, in the order of their hashes."""
+    connection = connect(store, "reader")
+    try:
+        with translated(store):
+            rows = connection.execute(_TRACES).fetchall()
+    finally:
+        connection.close()
+    whole = (row["prompt"] + row["text"] for row in rows)
+    yield from sorted(whole, key=lambda trace: hashlib.sha256(trace.encode()).digest())
+
+
+def _c4() -> Iterator[str]:
+    try:
+        from datasets import load_dataset
+
+        rows = load_dataset(C4[0], data_files={"train": C4[1]}, split="train", streaming=True)
+        for row in rows:
+            yield str(row["text"])
+    except Exception as error:  # the hub's client fails in a dozen ways, all of which mean this
+        raise DataError(f"C4 cannot be read from the hub ({type(error).__name__}).", _OTHER) from error
+
+
+def _windows(documents: Iterable[list[int]], end: int | None, samples: int, length: int) -> list[list[int]]:
+    """Sequences of `length` tokens cut from documents that follow each other, an end token between."""
+    rows: list[list[int]] = []
+    waiting: list[int] = []
+    for ids in documents:
+        waiting += chain(ids, [] if end is None else [end])
+        while len(waiting) >= length:
+            rows.append(waiting[:length])
+            del waiting[:length]
+            if len(rows) == samples:
+                return rows
+    return rows
+
+
+def _mini_suite(tokenizer: PreTrainedTokenizerBase, samples: int) -> list[list[int]]:
+    """Solved questions of the training split, the four kinds in turn."""
+    from benchmarks.pocket.sample import draw_many
+    from benchmarks.pocket.suite import SUITE
+    from benchmarks.prompts import load_template
+
+    each = -(-samples // len(SUITE))
+    kinds = []
+    for kind in SUITE:
+        template = load_template(kind.prompt_key)
+        solved = draw_many(kind.generate, 0, "train", each)
+        kinds.append([_encoded(tokenizer, template.fill(s.fields), f"{s.thinking}</think>\n{s.answer}") for s in solved])
+    return [ids for together in zip(*kinds, strict=True) for ids in together][:samples]
+
+
+def _encoded(tokenizer: PreTrainedTokenizerBase, question: str, output: str) -> list[int]:
+    turn = [{"role": "user", "content": question}]
+    prompt = tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
+    ids: list[int] = tokenizer(prompt + output + tokenizer.eos_token, add_special_tokens=False).input_ids
+    return ids
+
+
+_TRACES = """
+SELECT t.prompt, t.text FROM responses r JOIN response_texts t ON t.response_id = r.id
+WHERE r.state = 'done' AND r.finish_reason = 'stop' AND t.text <> ''
+"""

@@ -1,0 +1,118 @@
+"""SparseGPT (Frantar and Alistarh, arXiv:2301.00774): prune a linear layer so that its outputs change least.
+
+A layer with weights W and inputs X (columns are tokens) has the quadratic error |WX - W'X|^2, whose Hessian H = 2 X X^T is
+the same for every row of W. Removing weight w in column j costs w^2 / [H^-1]_jj; what is left of its row makes up for it.
+Going from left to right, the inverses that this needs are the rows of the Cholesky factor of H^-1.
+
+Weights are held transposed, [columns, rows], so that one step of the loop touches contiguous memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from core.compress.sparsity import Pattern
+from core.errors import CompressionError
+
+BLOCK = 128
+DAMPING = 0.01
+
+
+class Hessian:
+    """The running mean of 2 X X^T over all tokens seen, [columns, columns] in float32."""
+
+    def __init__(self, columns: int, device: torch.device | str) -> None:
+        self.matrix = torch.zeros(columns, columns, dtype=torch.float32, device=device)
+        self.tokens = 0
+
+    def add(self, inputs: Tensor) -> None:
+        """Take in the inputs of some tokens, [..., columns]."""
+        rows = inputs.reshape(-1, inputs.shape[-1]).float()
+        total = self.tokens + len(rows)
+        self.matrix.addmm_(rows.T, rows, beta=self.tokens / total, alpha=2 / total)
+        self.tokens = total
+
+    @property
+    def mean_squares(self) -> Tensor:
+        """The mean square of each column of the inputs."""
+        return self.matrix.diagonal() / 2
+
+
+def prune(weights: Sequence[Tensor], hessian: Tensor, pattern: Pattern, name: str) -> list[float]:
+    """Prune matrices [rows, columns] that share their inputs, in place.
+
+    Returns what share of its outputs' energy each loses (0 to 1).
+
+    Raises CompressionError where the Hessian has no Cholesky factor.
+    """
+    before = [weight.to(torch.float32, copy=True) for weight in weights]
+    stacked = torch.cat(before).T.contiguous()
+    stacked[hessian.diagonal() == 0] = 0  # an input that is always zero
+    factor = _inverse_factor(hessian, name)
+    spans = _spans([len(weight) for weight in weights])
+    for start in range(0, len(stacked), BLOCK):
+        _prune_block(stacked, factor, start, min(start + BLOCK, len(stacked)), spans, pattern)
+    for weight, (first, last) in zip(weights, spans, strict=True):
+        weight.copy_(stacked[:, first:last].T)
+    return [lost_energy(old, new.float(), hessian) for old, new in zip(before, weights, strict=True)]
+
+
+def lost_energy(before: Tensor, after: Tensor, hessian: Tensor) -> float:
+    """|(W - W') X|^2 / |W X|^2: how much of a layer's outputs the pruning has lost."""
+    change = before - after
+    lost = (change @ hessian).mul_(change).sum()
+    whole = (before @ hessian).mul_(before).sum()
+    return float(lost / whole) if whole > 0 else 0.0
+
+
+def _inverse_factor(hessian: Tensor, name: str) -> Tensor:
+    """The upper triangular U with U^T U = (H + damping)^-1."""
+    damped = hessian.clone()
+    diagonal = damped.diagonal()
+    diagonal[diagonal == 0] = 1
+    diagonal += DAMPING * diagonal.mean()
+    lower, failed = torch.linalg.cholesky_ex(damped)
+    if not failed:
+        factor, failed = torch.linalg.cholesky_ex(torch.cholesky_inverse(lower), upper=True)
+    if failed or not torch.isfinite(factor.diagonal()).all():
+        raise CompressionError(
+            f"The Hessian of {name} has no Cholesky factor: its inputs are not finite or too much alike.",
+            "Calibrate on more or other text.",
+        )
+    return factor
+
+
+def _prune_block(weights: Tensor, factor: Tensor, start: int, end: int, spans: list[tuple[int, int]], pattern: Pattern) -> None:
+    """Prune columns start to end, then let all later columns make up for it."""
+    block = weights[start:end]
+    inner = factor[start:end, start:end]
+    scales = inner.diagonal()[:, None]
+    errors = torch.empty_like(block)
+    if pattern.group is None:
+        kept = torch.cat([_kept(block[:, a:b] / scales, start, pattern) for a, b in spans], 1)
+    else:
+        kept = torch.empty_like(block, dtype=torch.bool)
+    for i in range(end - start):
+        if pattern.group is not None and i % pattern.group == 0:
+            group = slice(i, i + pattern.group)
+            kept[group] = pattern.keep_groups((block[group] / scales[group]).square())
+        pruned = block[i] * kept[i]
+        torch.sub(block[i], pruned, out=errors[i]).div_(inner[i, i])
+        block[i] = pruned
+        block[i + 1 :].addr_(inner[i, i + 1 :], errors[i], alpha=-1)
+    weights[end:].addmm_(factor[start:end, end:].T, errors, alpha=-1)
+
+
+def _kept(scaled: Tensor, start: int, pattern: Pattern) -> Tensor:
+    """Which weights of one matrix's block stay: those above one threshold over all rows; the totals come out exactly."""
+    columns, rows = scaled.shape
+    count = pattern.count((start + columns) * rows) - pattern.count(start * rows)
+    return pattern.keep_largest(scaled.square(), count)
+
+
+def _spans(rows: list[int]) -> list[tuple[int, int]]:
+    ends = [sum(rows[: i + 1]) for i in range(len(rows))]
+    return list(zip([0, *ends[:-1]], ends, strict=True))
