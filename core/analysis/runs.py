@@ -29,6 +29,7 @@ _SCORED = "coalesce(r.finish_reason IN ('stop', 'length'), 0)"
 _RUNS = f"""
 SELECT j.id AS run, j.variant_id, m.name || ' ' || v.compression AS variant, m.name AS model, m.family, v.parameters,
        v.compression, v.format, v.bits_per_weight, 100 * v.sparsity AS sparsity, j.engine, j.benchmark, j.created,
+       CASE j.engine WHEN 'imported' THEN 'imported' ELSE 'measured' END AS origin,
        count(*) AS n, sum({_FINISHED}) AS finished, sum({_FAILED}) AS failed,
        sum({_FINISHED} AND r.parsed IS NULL) AS unparsed,
        coalesce(sum({_SCORED} * r.correct), 0) AS correct, coalesce(sum({_SCORED} * r.em), 0.0) AS em,
@@ -84,7 +85,7 @@ def shown_runs(connection: sqlite3.Connection) -> pd.DataFrame:
     """
     runs = pd.read_sql_query(_RUNS, connection).sort_values(["finished", "created", "run"])
     runs = runs.drop_duplicates(KEY, keep="last").astype({"parameters": "Int64"})
-    several = runs.groupby("variant_id")["engine"].transform("nunique") > 1
+    several = runs.groupby("variant")["engine"].transform("nunique") > 1
     runs["label"] = runs["variant"].where(~several, runs["variant"] + " (" + runs["engine"] + ")")
     order = {name: place for place, name in enumerate(names())}
     return (

@@ -52,7 +52,7 @@ def scores(connection: sqlite3.Connection) -> pd.DataFrame:
     graded = [_graded(row, by_run.get(row["run"])) for row in runs.to_dict("records")]
     numbers = pd.DataFrame(graded, columns=_NUMBERS, index=runs.index, dtype=float)
     kept = runs.drop(columns=["em", "strict_em", "strict_f1"])
-    return pd.concat([kept.assign(origin="measured"), numbers], axis=1)
+    return pd.concat([kept, numbers], axis=1)
 
 
 _NUMBERS = [f"{name}{end}" for name in ("accuracy", "em", "f1") for end in ("", "_low", "_high")]

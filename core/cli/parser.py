@@ -37,6 +37,7 @@ def build() -> argparse.ArgumentParser:
     commands.add_parser("scores", parents=[common, printing], help="the score table")
     lengths = commands.add_parser("lengths", parents=[common, printing], help="scores of the shortest and longest outputs")
     lengths.add_argument("--q", type=float, default=30.0, help="percent at either end (default 30)")
+    _import(commands.add_parser("import", parents=[common, printing], help="outputs made elsewhere become runs"))
     runner = commands.add_parser("runner", parents=[common, printing], help="the background process that does the work")
     runner.add_argument("action", choices=("status", "start", "stop"))
     commands.add_parser("doctor", parents=[common, printing], help="what is installed and what works")
@@ -58,3 +59,19 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy", choices=("stop", "observe"), default="stop", help="what to do about a repetition collapse")
     parser.add_argument("--prompts", type=Path, help="a TOML file of prompts of your own")
     parser.add_argument("--wait", action="store_true", help="follow until the runs have ended; exit 0 only if all finished")
+
+
+def _import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="rows {model, benchmark, item, output, ...} as .jsonl, a folder MODEL/BENCHMARK of 0.txt, 1.txt, ..., sample logs "
+        "of lm-evaluation-harness, logs of Inspect",
+    )
+    parser.add_argument("--model", help="the model, where rows or folders do not name it")
+    parser.add_argument("--benchmark", help="the benchmark, likewise")
+    parser.add_argument("--compression", help="what was done to the model, such as awq-4bit or sparsegpt-50 (none)")
+    parser.add_argument("--parameters", help="such as 8B")
+    parser.add_argument("--finish-reason", choices=("stop", "length"), help="how every output ended, where that is known")
