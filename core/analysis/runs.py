@@ -30,7 +30,7 @@ _RUNS = f"""
 SELECT j.id AS run, j.variant_id, m.name || ' ' || v.compression AS variant, m.name AS model, m.family, v.parameters,
        v.compression, v.format, v.bits_per_weight, 100 * v.sparsity AS sparsity, j.engine, j.benchmark, j.created,
        CASE j.engine WHEN 'imported' THEN 'imported' ELSE 'measured' END AS origin,
-       count(*) AS n, sum({_FINISHED}) AS finished, sum({_FAILED}) AS failed,
+       max(r.sample) AS last_sample, count(*) AS n, sum({_FINISHED}) AS finished, sum({_FAILED}) AS failed,
        sum({_FINISHED} AND r.parsed IS NULL) AS unparsed,
        coalesce(sum({_SCORED} * r.correct), 0) AS correct, coalesce(sum({_SCORED} * r.em), 0.0) AS em,
        coalesce(sum({_SCORED} * r.strict_em), 0.0) AS strict_em,
@@ -49,9 +49,17 @@ FROM responses r WHERE {_FINISHED} AND r.job_id IN (SELECT value FROM json_each(
 GROUP BY 1, 2
 """
 
+_QUESTIONS = f"""
+SELECT r.job_id AS run, r.item_id AS item, count(*) AS n, sum({_SCORED} * coalesce(r.correct, 0)) AS correct,
+       sum({_SCORED} * coalesce(r.em, 0.0)) AS em, sum({_SCORED} * coalesce(r.f1, 0.0)) AS f1
+FROM responses r WHERE {_FINISHED} AND r.job_id IN (SELECT value FROM json_each(?))
+GROUP BY 1, 2
+"""
+
 _RESPONSES = f"""
 SELECT r.job_id AS run, r.finish_reason AS reason, r.token_limit,
        r.collapsed, r.loop_onset, r.loop_period, r.loop_count, t.text,
+       coalesce(r.thinking_words, 0) AS thinking, coalesce(r.answer_words, 0) AS answer,
        coalesce(r.thinking_words, 0) + coalesce(r.answer_words, 0) AS words,
        coalesce(r.thinking_tokens, 0) + coalesce(r.answer_tokens, 0) AS tokens,
        {_SCORED} * coalesce(r.correct, 0) AS correct, {_SCORED} * coalesce(r.em, 0.0) AS em,
@@ -103,6 +111,11 @@ def shown_runs(connection: sqlite3.Connection) -> pd.DataFrame:
 def f1_values(connection: sqlite3.Connection, runs: list[int]) -> pd.DataFrame:
     """How many finished `responses` of each run have each `f1`."""
     return pd.read_sql_query(_F1, connection, params=(str(runs),))
+
+
+def by_question(connection: sqlite3.Connection, runs: list[int]) -> pd.DataFrame:
+    """For each run and question the finished responses `n`, and the sums `correct`, `em` and `f1`."""
+    return pd.read_sql_query(_QUESTIONS, connection, params=(str(runs),))
 
 
 def finished_responses(connection: sqlite3.Connection, runs: list[int]) -> pd.DataFrame:

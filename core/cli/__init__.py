@@ -31,7 +31,10 @@ COMMANDS = {
 
 def parse(arguments: list[str] | None = None) -> Namespace:
     """The command line as a namespace; `command` is None where the app is meant. Exits with 2 on nonsense."""
-    return build().parse_args(arguments)
+    given = build().parse_args(arguments)
+    if getattr(given, "format", None) == "json":
+        given.json = True
+    return given
 
 
 def run(given: Namespace) -> int:

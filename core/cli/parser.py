@@ -8,6 +8,8 @@ from pathlib import Path
 from core.engines.catalog import names as engines
 from core.engines.wire import Sampling
 
+FORMATS = ("table", "csv", "markdown", "latex", "json", "html")
+
 
 def build() -> argparse.ArgumentParser:
     """The parser of `lrm-tui`."""
@@ -16,6 +18,8 @@ def build() -> argparse.ArgumentParser:
     common.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="folder of real benchmark files (LRM_DATA)")
     printing = argparse.ArgumentParser(add_help=False)
     printing.add_argument("--json", action="store_true", help="print data as JSON")
+    tabular = argparse.ArgumentParser(add_help=False, parents=[printing])
+    tabular.add_argument("--format", choices=FORMATS, default="table", help="how to print (default table)")
     parser = argparse.ArgumentParser("lrm-tui", description="What does compression do to reasoning models?", parents=[common])
     parser.set_defaults(db=None, data=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -34,9 +38,11 @@ def build() -> argparse.ArgumentParser:
     show = commands.add_parser("show", parents=[common, printing], help="show a job and its responses, or one response")
     show.add_argument("job", type=int, nargs="?", metavar="JOB")
     show.add_argument("--response", type=int, metavar="ID", help="one whole response: prompt, thinking, answer, grade")
-    commands.add_parser("scores", parents=[common, printing], help="the score table")
-    lengths = commands.add_parser("lengths", parents=[common, printing], help="scores of the shortest and longest outputs")
+    scores = commands.add_parser("scores", parents=[common, tabular], help="the score table")
+    scores.add_argument("--published", action="store_true", help="the paper's numbers beside one's own, with differences")
+    lengths = commands.add_parser("lengths", parents=[common, tabular], help="scores of the shortest and longest outputs")
     lengths.add_argument("--q", type=float, default=30.0, help="percent at either end (default 30)")
+    lengths.add_argument("--deciles", action="store_true", help="score by tenth of length instead")
     _import(commands.add_parser("import", parents=[common, printing], help="outputs made elsewhere become runs"))
     runner = commands.add_parser("runner", parents=[common, printing], help="the background process that does the work")
     runner.add_argument("action", choices=("status", "start", "stop"))

@@ -1,33 +1,49 @@
-"""scores and lengths: the paper's tables of one's own runs."""
+"""scores and lengths: the paper's tables of one's own runs, beside the paper's numbers where asked."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from core.analysis.lengths import lengths_rows
+from core.analysis.lengths import deciles_rows, lengths_rows
+from core.analysis.published import published_rows, with_differences
 from core.analysis.render import lengths_table, scores_table
 from core.analysis.scores import scores_rows
-from core.cli.common import console, print_json, reading
+from core.analysis.sheets import deciles_sheet, lengths_sheet, scores_sheets
+from core.cli.common import reading
+from core.cli.output import show
 from core.errors import UsageError
 
 
 def scores(given: Namespace) -> int:
     """Print the score table."""
     rows = scores_rows(reading(given))
-    if given.json:
-        print_json(rows)
-    else:
-        console().print(scores_table(rows) if rows else "No responses yet.")
+    if given.published:
+        rows = [*with_differences(rows), *published_rows()]
+    show(given, rows, by_benchmark(rows), lambda: scores_sheets(rows), lambda: [scores_table(rows)], "No responses yet.")
     return 0
 
 
+def by_benchmark(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each variant and benchmark, as CSV wants them."""
+    return [
+        {**{k: v for k, v in row.items() if k != "benchmarks"}, "benchmark": name, **cell}
+        for row in rows
+        for name, cell in row["benchmarks"].items()
+    ]
+
+
 def lengths(given: Namespace) -> int:
-    """Print the scores of the shortest and of the longest q percent."""
+    """Print the scores of the shortest and of the longest q percent, or of every tenth."""
     if not 0 < given.q <= 50:
         raise UsageError(f"--q {given.q} is out of range.", "Give more than 0 and at most 50 percent.")
-    rows = lengths_rows(reading(given), given.q)
-    if given.json:
-        print_json(rows)
-    else:
-        console().print(lengths_table(rows) if rows else "No finished runs with enough responses yet.")
+    connection = reading(given)
+    nothing = "No finished runs with enough responses yet."
+    if given.deciles:
+        tenths = deciles_rows(connection)
+        show(given, tenths, tenths, lambda: [deciles_sheet(tenths)], empty=nothing)
+        return 0
+    rows = lengths_rows(connection, given.q)
+    show(given, rows, rows, lambda: [lengths_sheet(rows)], lambda: [lengths_table(rows)], nothing)
     return 0
