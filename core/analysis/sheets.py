@@ -88,7 +88,7 @@ def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Row]
         "n responses (finished of planned where some are missing), those without an answer that could be read, and those that "
         f"failed. Average of {', '.join(AVERAGES[mini])}. Bold: the best of one's own."
     )
-    return Sheet(name, title, caption, heads, tuple(body), texts=3, breaks=_changes(rows, lambda row: row["family"]))
+    return Sheet(name, title, caption, heads, tuple(body), texts=3, breaks=changes(rows, lambda row: row["family"]))
 
 
 def _about(row: Row) -> tuple[Cell, ...]:
@@ -164,7 +164,8 @@ def _head(benchmark: str) -> str:
     return titles.get(benchmark, benchmark)
 
 
-def _changes(rows: Sequence[Row], of: Callable[[Row], object]) -> tuple[int, ...]:
+def changes(rows: Sequence[Row], of: Callable[[Row], object]) -> tuple[int, ...]:
+    """The rows at which something changes."""
     return tuple(at for at in range(1, len(rows)) if of(rows[at]) != of(rows[at - 1]))
 
 
@@ -200,7 +201,7 @@ def lengths_sheet(rows: Sequence[Row]) -> Sheet:
         ("Variant", "Benchmark", "k", "Short words", "score", "Long words", "score", "Ratio", "Thinking", "Answer", "Censored"),
         tuple(body),
         texts=2,
-        breaks=_changes(rows, lambda row: row["label"]),
+        breaks=changes(rows, lambda row: row["label"]),
     )
 
 
@@ -227,5 +228,5 @@ def deciles_sheet(rows: Sequence[Row]) -> Sheet:
         ("Variant", "Benchmark", *(f"{n}." for n in range(1, 11))),
         tuple(body),
         texts=2,
-        breaks=_changes(rows, lambda row: row["label"]),
+        breaks=changes(rows, lambda row: row["label"]),
     )

@@ -23,6 +23,7 @@ COMMANDS = {
     "show": "core.cli.show:show",
     "scores": "core.cli.tables:scores",
     "lengths": "core.cli.tables:lengths",
+    "compare": "core.cli.compare:compare",
     "import": "core.cli.importing:import_outputs",
     "runner": "core.cli.runner:runner",
     "doctor": "core.cli.doctor:doctor",

@@ -43,6 +43,11 @@ def build() -> argparse.ArgumentParser:
     lengths = commands.add_parser("lengths", parents=[common, tabular], help="scores of the shortest and longest outputs")
     lengths.add_argument("--q", type=float, default=30.0, help="percent at either end (default 30)")
     lengths.add_argument("--deciles", action="store_true", help="score by tenth of length instead")
+    compare = commands.add_parser("compare", parents=[common, tabular], help="two variants on the same questions")
+    for side in ("one", "other"):
+        compare.add_argument(side, metavar=side.upper(), help="a variant's name or part of it, or a run's number")
+    compare.add_argument("--benchmark", help="this benchmark only")
+    compare.add_argument("--question", metavar="KEY", help="show how the two responses to this question differ")
     _import(commands.add_parser("import", parents=[common, printing], help="outputs made elsewhere become runs"))
     runner = commands.add_parser("runner", parents=[common, printing], help="the background process that does the work")
     runner.add_argument("action", choices=("status", "start", "stop"))
