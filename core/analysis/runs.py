@@ -57,6 +57,12 @@ FROM responses r WHERE {FINISHED} AND r.job_id IN (SELECT value FROM json_each(?
 GROUP BY 1, 2
 """
 
+_SAMPLES = f"""
+SELECT r.job_id AS run, r.item_id AS item, {SCORED} * coalesce(r.correct, r.em = 1, 0) AS correct,
+       coalesce(r.thinking_words, 0) + coalesce(r.answer_words, 0) AS words
+FROM responses r WHERE {FINISHED} AND r.job_id IN (SELECT value FROM json_each(?))
+"""
+
 _RESPONSES = f"""
 SELECT r.job_id AS run, r.finish_reason AS reason, r.token_limit,
        r.collapsed, r.loop_onset, r.loop_period, r.loop_count, t.text,
@@ -117,6 +123,11 @@ def f1_values(connection: sqlite3.Connection, runs: list[int]) -> pd.DataFrame:
 def by_question(connection: sqlite3.Connection, runs: list[int]) -> pd.DataFrame:
     """For each run and question the finished responses `n`, and the sums `correct`, `em` and `f1`."""
     return pd.read_sql_query(_QUESTIONS, connection, params=(str(runs),))
+
+
+def samples(connection: sqlite3.Connection, runs: list[int]) -> pd.DataFrame:
+    """Each finished response of some runs: `run`, `item`, whether it is `correct` (or matches exactly), and its `words`."""
+    return pd.read_sql_query(_SAMPLES, connection, params=(str(runs),))
 
 
 def finished_responses(connection: sqlite3.Connection, runs: list[int]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.analysis.recommend import gigabytes
 from core.analysis.sheets import UNKNOWN, Cell, Row, Sheet, changes, interval, number
 
 SHOWN_KEYS = 6
@@ -27,7 +28,7 @@ def compare_sheet(rows: Sequence[Row]) -> Sheet:
         "compare",
         f"{names} on the same questions",
         "Percent correct (F1 for MuSiQue) over the n questions that both finished; B - A with its 95 % interval from a paired "
-        "bootstrap; p of McNemar's exact test on right and wrong answers. Gained, Lost: questions that only B, only A got right "
+        "bootstrap; p of McNemar's exact test on right and wrong answers. Gained, Lost: questions only B, only A got right "
         f"(the first {SHOWN_KEYS} below; all in JSON). Both / Neither: right on both sides, on none.",
         ("Benchmark", "n", "A", "B", "B - A", "p", "Gained", "Lost", "Both / Neither"),
         tuple(body),
@@ -52,8 +53,8 @@ def points_sheet(rows: Sequence[Row]) -> Sheet:
     return Sheet(
         "collapse-points",
         "Collapse points",
-        "The interval of sparsity at whose end less than half of the dense score is left, corrected for chance; small: what 95 % "
-        "of resampled curves span. Curve: score in percent at each sparsity.",
+        "The interval of sparsity at whose end less than half of the dense score is left, corrected for chance; small: what "
+        "95 % of resampled curves span. Curve: score in percent at each sparsity.",
         ("Variant", "Benchmark", "State", "Point", "Curve"),
         tuple(body),
         texts=2,
@@ -63,3 +64,67 @@ def points_sheet(rows: Sequence[Row]) -> Sheet:
 
 def _between(low: float | None, high: float | None) -> str:
     return f"above {low:g} %" if high is None else f"{low:g} to {high:g} %"
+
+
+def findings_sheets(found: Row) -> list[Sheet]:
+    """What `findings` gives: the claims, then the ranking of methods."""
+    claims = [
+        (
+            *(
+                Cell(claim["claim"], (claim["basis"],)),
+                Cell(claim["verdict"], strong=claim["verdict"] in ("supported", "contradicted")),
+            ),
+            Cell(signed(claim["effect"]), interval(claim["effect_ci"], 1)),
+            *(Cell(claim["unit"]), Cell(str(claim["runs"]))),
+        )
+        for claim in found["claims"]
+    ]
+    ranking = [
+        (
+            *(Cell(row["method"]), Cell(row["kind"]), Cell(str(row["variants"])), Cell(str(row["runs"]))),
+            Cell(signed(row["reasoning"]), interval(row["reasoning_ci"], 1)),
+            Cell(signed(row["knowledge"]), interval(row["knowledge_ci"], 1)),
+        )
+        for row in found["ranking"]
+    ]
+    sheets = [
+        Sheet(
+            "findings",
+            "Findings",
+            "Each claim says that its effect lies above 0. Small: what was compared, and the 95 % interval.",
+            ("Claim", "Verdict", "Effect", "Unit", "Runs"),
+            tuple(claims),
+            texts=2,
+        ),
+        Sheet(
+            "ranking",
+            "Methods by what they cost",
+            "Change of accuracy (reasoning) and of F1 (knowledge) against the dense model, percentage points, mean over runs.",
+            ("Method", "Kind", "Variants", "Runs", "Reasoning", "Knowledge"),
+            tuple(ranking),
+            texts=2,
+        ),
+    ]
+    return sheets if ranking else sheets[:1]
+
+
+def front_sheet(found: Row) -> Sheet:
+    """What `recommend` gives: every candidate from small to large, and the reasons for the choice."""
+    body = [
+        (
+            Cell(row["label"], strong=row["label"] == found["choice"]),
+            Cell(gigabytes(row["bytes"]), ("estimated",) if row["estimated"] else ()),
+            Cell("yes" if row["fits"] else "no"),
+            Cell("yes" if row["on_front"] else "no"),
+            Cell(number(row["score"]), interval(row["score_ci"])),
+            Cell(number(row["knowledge"]), interval(row["knowledge_ci"])),
+        )
+        for row in found["front"]
+    ]
+    return Sheet(
+        "recommendation",
+        f"{found['choice'] or 'No variant'} for {gigabytes(found['memory'])}",
+        " ".join(found["reasons"]),
+        ("Model and compression", "Weights", "Fits", "Front", "Average", "Knowledge (F1)"),
+        tuple(body),
+    )

@@ -24,6 +24,8 @@ COMMANDS = {
     "scores": "core.cli.tables:scores",
     "lengths": "core.cli.tables:lengths",
     "compare": "core.cli.compare:compare",
+    "findings": "core.cli.findings:findings",
+    "recommend": "core.cli.findings:recommend",
     "import": "core.cli.importing:import_outputs",
     "runner": "core.cli.runner:runner",
     "doctor": "core.cli.doctor:doctor",
