@@ -59,7 +59,7 @@ def lengths(connection: sqlite3.Connection, q: float = 30) -> pd.DataFrame:
 
     Columns: `variant`, `label`, `engine`, `benchmark`, `q`, `k` (responses at each end), `short_words` and `long_words` (mean
     lengths), `short_*` and `long_*` for `accuracy` or `em` and `f1` (percent, NaN where they do not apply), `ratio`,
-    `censored` (how many lengths are), `n` (finished), `thinking_words` and `answer_words` (means over all). NaN where
+    `censored` (how many lengths are), `n` (finished), `run`, `thinking_words` and `answer_words` (means over all). NaN where
     floor(q N) is 0.
     """
     with one_picture(connection):
@@ -73,7 +73,7 @@ def lengths(connection: sqlite3.Connection, q: float = 30) -> pd.DataFrame:
 
 _COLUMNS = ["variant", "label", "engine", "benchmark", "q", "k", "short_words", "long_words"]
 _COLUMNS += [f"{end}_{metric}" for end in ("short", "long") for metric in _METRICS] + ["ratio", "censored", "n"]
-_COLUMNS += ["thinking_words", "answer_words"]
+_COLUMNS += ["thinking_words", "answer_words", "run"]
 
 
 def _row(run: dict[Any, Any], responses: pd.DataFrame, q: float) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def _row(run: dict[Any, Any], responses: pd.DataFrame, q: float) -> dict[str, An
     whole = responses["words"] + words_ahead(responses)
     found = ends(responses["words"].tolist(), censored.tolist(), q)
     row = {
-        **{name: run[name] for name in ("variant", "label", "engine", "benchmark")},
+        **{name: run[name] for name in ("variant", "label", "engine", "benchmark", "run")},
         **{"q": q, "k": found.k, "censored": int(censored.sum()), "n": len(responses)},
         **{f"{part}_words": float(responses[part].mean()) for part in ("thinking", "answer")},
     }
@@ -106,7 +106,7 @@ def _json(row: dict[Any, Any]) -> dict[str, Any]:
     return {
         **{name: plain(row[name]) for name in ("variant", "label", "engine", "benchmark", "q", "k")},
         **{end: {name: plain(row[f"{end}_{name}"]) for name in ("words", *metrics)} for end in ("short", "long")},
-        **{name: plain(row[name]) for name in ("ratio", "censored", "n", "thinking_words", "answer_words")},
+        **{name: plain(row[name]) for name in ("ratio", "censored", "n", "thinking_words", "answer_words", "run")},
     }
 
 

@@ -9,6 +9,7 @@ one question are no independent trials), and *pass at k* says how often one of k
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -110,6 +111,15 @@ def scores_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     """
     frame = scores(connection)
     return [_row(group) for _, group in frame.groupby(["variant_id", "engine"], sort=False)]
+
+
+def by_benchmark(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each variant and benchmark, as CSV wants them."""
+    return [
+        {**{k: v for k, v in row.items() if k != "benchmarks"}, "benchmark": name, **cell}
+        for row in rows
+        for name, cell in row["benchmarks"].items()
+    ]
 
 
 def _row(group: pd.DataFrame) -> dict[str, Any]:

@@ -48,8 +48,11 @@ def interval(ends: Sequence[float] | None, digits: int = 0) -> tuple[str, ...]:
     return (f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}",) if ends else ()
 
 
-def scores_sheets(rows: Sequence[Row]) -> list[Sheet]:
-    """What `scores_rows` gives, a sheet a suite, grouped by family; the best score of one's own rows in bold."""
+def scores_sheets(rows: Sequence[Row], with_runs: bool = False) -> list[Sheet]:
+    """What `scores_rows` gives, a sheet a suite, grouped by family; the best score of one's own rows in bold.
+
+    `with_runs` names the run behind each score.
+    """
     present = [name for name in names() if any(name in row["benchmarks"] for row in rows)]
     suites = {
         "scores": ("Scores on the paper's benchmarks", [name for name in present if not name.startswith(MINI_SUITE)]),
@@ -59,7 +62,7 @@ def scores_sheets(rows: Sequence[Row]) -> list[Sheet]:
     for key, (title, benchmarks) in suites.items():
         shown = [row for row in rows if belongs(row, benchmarks)]
         if shown:
-            sheets.append(_suite(key, title, benchmarks, shown))
+            sheets.append(_suite(key, title, benchmarks, shown, with_runs))
     return sheets
 
 
@@ -68,7 +71,7 @@ def belongs(row: Row, benchmarks: Sequence[str]) -> bool:
     return any(name in row["benchmarks"] for name in benchmarks) or (not row["benchmarks"] and "aime" in benchmarks)
 
 
-def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Row]) -> Sheet:
+def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Row], with_runs: bool) -> Sheet:
     own = [row for row in rows if row["origin"] != "published"]
     averages = {id(row): _average(row, benchmarks) for row in rows}
     best_average = _best(averages[id(row)] for row in own)
@@ -76,7 +79,7 @@ def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Row]
     body = []
     for row in rows:
         mine = row["origin"] != "published"
-        cells = [_score(row["benchmarks"].get(b), bests[b] if mine else None) for b in benchmarks]
+        cells = [_score(row["benchmarks"].get(b), bests[b] if mine else None, with_runs) for b in benchmarks]
         average = averages[id(row)]
         strong = mine and average is not None and best_average is not None and best_average - average < ROUNDING
         last = Cell(number(average), interval(row["average_ci"]) if average is not None else (), strong)
@@ -112,15 +115,16 @@ def parameters(value: int | None) -> str:
     return f"{value / unit[1]:.3g} {unit[0]}".strip()
 
 
-def _score(cell: Row | None, best: float | None) -> Cell:
+def _score(cell: Row | None, best: float | None, with_run: bool) -> Cell:
     if cell is None:
         return Cell(UNKNOWN)
     value = _decides(cell)
     strong = best is not None and value is not None and best - value < ROUNDING
+    below = counts(cell) + ((f"run {cell['run']}",) if with_run and cell["run"] is not None else ())
     if "accuracy" in cell:
-        return Cell(number(cell["accuracy"]), interval(cell["accuracy_ci"]) + counts(cell), strong)
+        return Cell(number(cell["accuracy"]), interval(cell["accuracy_ci"]) + below, strong)
     both = [f"{low[0]} / {high[0]}" for low, high in [(interval(cell["em_ci"]), interval(cell["f1_ci"]))] if low and high]
-    return Cell(f"{number(cell['em'])} / {number(cell['f1'])}", (*both, *counts(cell)), strong)
+    return Cell(f"{number(cell['em'])} / {number(cell['f1'])}", (*both, *below), strong)
 
 
 def counts(cell: Row) -> tuple[str, ...]:
@@ -193,7 +197,7 @@ def lengths_sheet(rows: Sequence[Row]) -> Sheet:
         for row in rows
     ]
     return Sheet(
-        "lengths",
+        f"lengths-{rows[0]['q']:g}" if rows else "lengths",
         f"The shortest and the longest {q}",
         "Words: thinking plus answer, mean; k responses at each end; scores in percent (EM / F1 where there are two). Ratio: "
         "the longest over the shortest. Thinking and Answer: mean words over all. Censored: cut at the limit or stopped for "
@@ -229,4 +233,25 @@ def deciles_sheet(rows: Sequence[Row]) -> Sheet:
         tuple(body),
         texts=2,
         breaks=changes(rows, lambda row: row["label"]),
+    )
+
+
+def collapse_sheet(cells: Sequence[Row]) -> Sheet:
+    """What `collapse_cells` gives: how often outputs ended in a loop, where and at what cost."""
+    body = [
+        (
+            *(Cell(cell["label"]), Cell(cell["benchmark"]), Cell(f"{cell['collapsed']} of {cell['n']}")),
+            Cell(f"{cell['share']:.1f} %"),
+            *(Cell(number(cell[name], 0)) for name in ("onset_words", "period_words", "words_saved")),
+        )
+        for cell in cells
+    ]
+    return Sheet(
+        "collapse",
+        "Repetition collapse",
+        "Onset and period: medians in words. Saved: words not generated because loops were stopped, estimated.",
+        ("Variant", "Benchmark", "Collapsed", "Share", "Onset", "Period", "Saved"),
+        tuple(body),
+        texts=2,
+        breaks=changes(cells, lambda cell: cell["label"]),
     )

@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": "core.cli.compare:compare",
     "findings": "core.cli.findings:findings",
     "recommend": "core.cli.findings:recommend",
+    "export": "core.cli.export:export",
     "import": "core.cli.importing:import_outputs",
     "runner": "core.cli.runner:runner",
     "doctor": "core.cli.doctor:doctor",

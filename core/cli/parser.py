@@ -52,6 +52,11 @@ def build() -> argparse.ArgumentParser:
     recommend = commands.add_parser("recommend", parents=[common, tabular], help="which variant for a memory budget, and why")
     recommend.add_argument("--memory", required=True, help="such as 24GB or 80GiB")
     recommend.add_argument("--knowledge", action="store_true", help="what a model knows matters too (MuSiQue)")
+    export = commands.add_parser(
+        "export", parents=[common, printing], help="a report folder: HTML with plots, CSV, LaTeX, origin"
+    )
+    export.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder, or an older report to replace")
+    export.add_argument("--without-published", action="store_true", help="leave the paper's numbers out")
     _import(commands.add_parser("import", parents=[common, printing], help="outputs made elsewhere become runs"))
     runner = commands.add_parser("runner", parents=[common, printing], help="the background process that does the work")
     runner.add_argument("action", choices=("status", "start", "stop"))

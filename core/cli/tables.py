@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 from core.analysis.lengths import deciles_rows, lengths_rows
 from core.analysis.published import published_rows, with_differences
 from core.analysis.render import lengths_table, scores_table
-from core.analysis.scores import scores_rows
+from core.analysis.scores import by_benchmark, scores_rows
 from core.analysis.sheets import deciles_sheet, lengths_sheet, scores_sheets
 from core.cli.common import reading
 from core.cli.output import show
@@ -23,15 +21,6 @@ def scores(given: Namespace) -> int:
         rows = [*with_differences(rows), *published_rows()]
     show(given, rows, by_benchmark(rows), lambda: scores_sheets(rows), lambda: [scores_table(rows)], "No responses yet.")
     return 0
-
-
-def by_benchmark(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One row for each variant and benchmark, as CSV wants them."""
-    return [
-        {**{k: v for k, v in row.items() if k != "benchmarks"}, "benchmark": name, **cell}
-        for row in rows
-        for name, cell in row["benchmarks"].items()
-    ]
 
 
 def lengths(given: Namespace) -> int:
