@@ -6,17 +6,19 @@ Item: problem "Every morning Aya goes for a 9-kilometer-long walk ...", gold "20
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import ClassVar
 
 from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
 from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import Span, candidates
 
-_INTEGER = re.compile(r"(?<![\d.,])(?:\\?\$)?(\d{1,3}(?:,\d{3})+|\d+)(?:\.0+)?(?![\d]|[.,]\d)")
+_INTEGER = re.compile(r"(?<![\d.,^_−-])(?<!\^\{)(?<!_\{)(?:\\?\$)?(\d{1,3}(?:,\d{3}){1,9}|\d+)(?:\.0+)?(?![\d]|[.,]\d)")
+_FRACTION = re.compile(r"\\[dt]?frac\s*\{[^{}]*\}\s*\{[^{}]*\}")
 
 
 class Aime:
-    """Exact integers; leading zeros do not count."""
+    """Exact integers; leading zeros do not count, fractions, exponents and negative numbers are none."""
 
     name: ClassVar[str] = "aime"
     title: ClassVar[str] = "AIME 2024"
@@ -48,14 +50,16 @@ class Aime:
         return None
 
     def _integer(self, span: Span) -> Extraction | None:
-        matches = list(_INTEGER.finditer(span.text))
+        whole = _FRACTION.sub(lambda match: " " * len(match[0]), span.text)
+        matches = list(_INTEGER.finditer(whole))
         if not matches:
             return None
         match = matches[-1]
-        value = int(match[1].replace(",", ""))
-        return Extraction(str(value), span.rule, span.start + match.start(1), span.start + match.end(1))
+        digits = "".join(str(unicodedata.digit(character)) for character in match[1] if character != ",")
+        answer = digits.lstrip("0") or "0"
+        return Extraction(answer, span.rule, span.start + match.start(1), span.start + match.end(1))
 
     def grade(self, answer_part: str, item: Item) -> Grade:
-        """Correct where the integer is the gold one and lies between 0 and 999."""
+        """Correct where the integer is the gold one, which lies between 0 and 999."""
         found = self.extract(answer_part, item)
         return Grade(found, correct=found is not None and found.answer == item.gold[0])

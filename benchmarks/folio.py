@@ -9,18 +9,24 @@ import re
 from typing import ClassVar
 
 from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
+from benchmarks.metrics import normalise
 from benchmarks.sources import field, numbered, rows
-from benchmarks.statements import Span, candidates
+from benchmarks.statements import WINDOW, Span, candidates
 
 _WORDS = (
-    r"not\s+(?:necessarily\s+)?(?:certain|known|clear|determinable|determined)|cannot\s+(?:\w+\s+)?be\s+(?:\w+\s+)?(?:determined|concluded|"
+    r"neither\s+true\s+nor\s+false|not\s+(?:necessarily\s+)?(?:certain|known|clear|determinable|determined)|can\s?not\s+(?:\w+\s+)?be\s+(?:\w+\s+)?(?:determined|concluded|"
     r"inferred|confirmed|verified|established)|can['’]t\s+be\s+determined|undetermined|indeterminate|inconclusive|"
     r"uncertain|unknown|not\s+(?:necessarily\s+)?true|not\s+false|incorrect|correct|true|false"
 )
 _VERDICT = re.compile(rf"(?<![A-Za-z])({_WORDS})(?![A-Za-z])", re.IGNORECASE)
 _CONCLUSION = re.compile(
-    rf"conclusion\b[^.\n]*?\b(?:is|as|be|remains|considered)\s+[*_\"“(\s\\a-z{{]*?(?:logically\s+|definitively\s+|therefore\s+|also\s+)*({_WORDS})(?![A-Za-z])",
+    rf"conclusion\b[^.\n]{{0,300}}?\b(?:is|as|be|remains|considered)\s+[*_\"“(\s\\a-z{{]{{0,80}}?(?:logically\s+|definitively\s+|therefore\s+|also\s+)*({_WORDS})(?![A-Za-z])",
     re.IGNORECASE,
+)
+
+_HEAD = re.compile(r"^[\s*_#]*(?:conclusion|answer)[\s*_]*:[\s*_]*", re.IGNORECASE)
+_JUDGED = re.compile(
+    r"\bconclusion\b[^.\n]{0,200}?\bis\s+(?:therefore\s+|logically\s+|also\s+)*(supported|valid|invalid)\b", re.IGNORECASE
 )
 
 
@@ -48,14 +54,17 @@ class Folio:
         return items
 
     def extract(self, answer_part: str, item: Item) -> Extraction | None:
-        """A verdict from an explicit statement, else the last one on the conclusion, else from boxes, bold, last line."""
+        """A verdict from an explicit statement, else the last one on the conclusion, else from bold text or the last line.
+
+        Without any, an answer that says the conclusion again affirms it, and a conclusion may be called supported or invalid.
+        """
         spans = list(candidates(answer_part))
         explicit = [s for s in spans if s.rule in ("statement", "boxed")]
         for span in explicit:
             found = self._only(span)
             if found:
                 return found
-        on_conclusion = list(_CONCLUSION.finditer(answer_part))
+        on_conclusion = list(_CONCLUSION.finditer(answer_part, max(0, len(answer_part) - WINDOW)))
         if on_conclusion:
             match = on_conclusion[-1]
             return Extraction(verdict(match[1]), "conclusion", match.start(1), match.end(1))
@@ -63,7 +72,22 @@ class Folio:
             found = self._only(span)
             if found:
                 return found
+        return self._restated(spans, item) or self._judged(answer_part)
+
+    def _restated(self, spans: list[Span], item: Item) -> Extraction | None:
+        conclusion = normalise(item.fields.get("conclusion", ""))
+        for span in spans:
+            if conclusion and normalise(_HEAD.sub("", span.text)) == conclusion:
+                return Extraction("True", "restated", span.start, span.end)
         return None
+
+    def _judged(self, answer_part: str) -> Extraction | None:
+        matches = list(_JUDGED.finditer(answer_part, max(0, len(answer_part) - WINDOW)))
+        if not matches:
+            return None
+        match = matches[-1]
+        answer = "False" if match[1].lower() == "invalid" else "True"
+        return Extraction(answer, "judged", match.start(1), match.end(1))
 
     def _only(self, span: Span) -> Extraction | None:
         matches = list(_VERDICT.finditer(span.text))

@@ -15,8 +15,19 @@ from benchmarks.sources import Row, field, numbered, rows
 from benchmarks.statements import Span, candidates
 
 SAMPLE = 100
-_TRIM = re.compile(r"^[\s*_`\"'“”‘’(\[{]+|[\s*_`\"'“”‘’)\]}.,;:!]+$")
-_COPULA = re.compile(r"\b(?:is|are|was|were|in|by|be)\s+(?:the\s+)?(?P<answer>[^.,;\n]+)", re.IGNORECASE)
+_EDGES = "*_`\"'“”‘’ \t"
+_VERB = r"\b(?:is|are|was|were)\s+"
+_PLACED = r"(?:\w+(?:ed|en|lt|ld|de)\s+(?:in|at|by|as|on|to|from|with)\s+)?"
+_HEDGE = r"(?:(?:likely|probably|approximately|about|around|most\s+likely)\s+)?"
+_REST = r"(?:the\s+)?(?P<answer>(?:[^.,;\n]|(?<=\d)[.,](?=\d))+)"
+_COPULAS = (
+    re.compile(rf"{_VERB}{_HEDGE}{_PLACED}{_HEDGE}{_REST}", re.IGNORECASE),
+    re.compile(rf"\b(?:in|by|be)\s+{_REST}", re.IGNORECASE),
+)
+"""A sentence gives its answer behind its verb ("was founded in", "is likely"), else behind a preposition."""
+_LATEX = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{([^{}]*)\}")
+_BRACKETS = {")": "(", "]": "[", "}": "{"}
+_CLOSING = {opening: closing for closing, opening in _BRACKETS.items()}
 
 
 class Musique:
@@ -70,17 +81,34 @@ def _short(span: Span) -> Extraction | None:
         bold = re.search(r"\*\*([^*]+)\*\*", text)
         if bold:
             text, start = bold[1], start + bold.start(1)
+    latex = _LATEX.search(text)
+    if latex and span.rule == "boxed":
+        text, start = latex[1], start + latex.start(1)
     if span.rule == "last line" and len(text.split()) > 6:
-        after = list(_COPULA.finditer(text))
+        after = next((match for copula in _COPULAS for match in copula.finditer(text)), None)
         if after:
-            text, start = after[0]["answer"], start + after[0].start("answer")
-    left = _TRIM.match(text)
-    begin = left.end() if left else 0
-    core = text[begin:]
-    while (right := _TRIM.search(core)) and right.end() == len(core) and right.start() > 0 and right[0]:
-        core = core[: right.start()]
-    if not re.search(r"\w", core):
+            text, start = after["answer"], start + after.start("answer")
+    begin, end = _trimmed(text)
+    core = text[begin:end]
+    if not re.search(r"\w", core) or re.fullmatch(r"(?:final\s+)?answer:?", core, re.IGNORECASE):
         return None
-    if re.fullmatch(r"(?:final\s+)?answer:?", core, re.IGNORECASE):
-        return None
-    return Extraction(core, span.rule, start + begin, start + begin + len(core))
+    return Extraction(core, span.rule, start + begin, start + end)
+
+
+def _trimmed(text: str) -> tuple[int, int]:
+    """The ends of a text without marks, closing punctuation and brackets whose other half is missing or around it all."""
+    begin, end = 0, len(text)
+
+    def alone(bracket: str, other: str) -> bool:
+        return text.count(bracket, begin, end) > text.count(other, begin, end)
+
+    while begin < end:
+        first, last, inner = text[begin], text[end - 1], text[begin + 1 : end - 1]
+        around = last in _BRACKETS and first == _BRACKETS[last] and first not in inner and last not in inner
+        if around or first in _EDGES or (first in _CLOSING and alone(first, _CLOSING[first])):
+            begin, end = begin + 1, end - around
+        elif last in _EDGES + ".,;:!" or (last in _BRACKETS and alone(last, _BRACKETS[last])):
+            end -= 1
+        else:
+            break
+    return begin, end

@@ -10,14 +10,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_MARK = r"[*_`#:\s]*"
+WINDOW = 20_000
+"""Characters at the end of an answer part in which an answer is looked for; real answers are shorter than 5,000."""
+
 _EXPLICIT = re.compile(
     r"(?:final\s+answer|correct\s+(?:answer|option|choice|time)|answer|correct\s+option)"
-    rf"{_MARK}(?:(?:should\s+be|must\s+be|would\s+be|is|are|was|:|=)\s*|\n+){_MARK}(?:option\s+|indeed\s+|therefore,?\s+|that\s+)?"
-    r"(?P<answer>[^\n]+)",
+    r"(?P<gap>[*_`#:\s]*+)(?P<verb>(?:(?:(?:should|must|would)\s+be|is|are|was|were)(?![^\W_])|=)[*_`#:\s]*+)?"
+    r"(?:option\s+|indeed\s+|therefore,?\s+|that\s+)?(?P<answer>[^\n]+)",
     re.IGNORECASE,
 )
 _BOLD = re.compile(r"\*\*(?P<answer>[^*\n]+)\*\*")
+_BOX = re.compile(r"\\(?:boxed|fbox)\s{0,9}\{|[{}]")
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,22 @@ class Span:
 
 
 def candidates(answer: str) -> Iterator[Span]:
-    """Every place where an answer may stand, the most explicit first, later ones before earlier ones in each rule."""
-    for match in reversed(list(_EXPLICIT.finditer(answer))):
-        yield Span("statement", match["answer"], match.start("answer"))
-    yield from reversed(list(_boxes(answer)))
-    for match in reversed(list(_BOLD.finditer(answer))):
-        yield Span("bold", match["answer"], match.start("answer"))
-    last = last_line(answer)
+    """Every place where an answer may stand, the most explicit first, later ones before earlier ones in each rule.
+
+    Looks at the last WINDOW characters; full-width letters and digits become plain ones.
+    """
+    base = max(0, len(answer) - WINDOW)
+    plain = answer[base:].translate(_FULL_WIDTH)
+    stated = [m for m in _EXPLICIT.finditer(plain) if m["verb"] or ":" in m["gap"] or "\n" in m["gap"]]
+    for match in reversed(stated):
+        yield Span("statement", match["answer"], base + match.start("answer"))
+    for start, end in reversed(list(_boxes(plain))):
+        yield Span("boxed", plain[start:end], base + start)
+    for match in reversed(list(_BOLD.finditer(plain))):
+        yield Span("bold", match["answer"], base + match.start("answer"))
+    last = last_line(plain)
     if last:
-        yield last
+        yield Span(last.rule, last.text, base + last.start)
 
 
 def last_line(answer: str) -> Span | None:
@@ -58,11 +69,13 @@ def last_line(answer: str) -> Span | None:
     return None
 
 
-def _boxes(answer: str) -> Iterator[Span]:
-    for match in re.finditer(r"\\(?:boxed|fbox)\s*\{", answer):
-        depth, at = 1, match.end()
-        while at < len(answer) and depth:
-            depth += {"{": 1, "}": -1}.get(answer[at], 0)
-            at += 1
-        if not depth:
-            yield Span("boxed", answer[match.end() : at - 1], match.end())
+def _boxes(answer: str) -> Iterator[tuple[int, int]]:
+    """Start and end of what each box holds, in the order in which the boxes close."""
+    opened: list[tuple[int, bool]] = []
+    for match in _BOX.finditer(answer):
+        if match[0] != "}":
+            opened.append((match.end(), match[0] != "{"))
+        elif opened:
+            start, boxed = opened.pop()
+            if boxed:
+                yield start, match.start()

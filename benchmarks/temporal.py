@@ -16,6 +16,7 @@ _LETTER = re.compile(r"\(\s*([A-D])\s*\)|(?<![A-Za-z\\'â€™])([A-D])(?![A-Za-z'â€
 _DENIED = re.compile(
     r"(?:\bnot|n't|\bnever|\brather\s+than|\binstead\s+of|\bexcept)\s*(?:option\s*)?[*_(\s\"]*$", re.IGNORECASE
 )
+_NONE = re.compile(r"\b(?:none\s+of|no\s+(?:\w+\s+)?(?:option|time|slot|answer)s?)\b", re.IGNORECASE)
 _OPENING = re.compile(r"\s*(?P<answer>\(?[A-D]\)[^\n]*)")
 _OPTION = re.compile(r"^\(([A-D])\)\s*(.+?)\s*$", re.MULTILINE)
 
@@ -46,13 +47,16 @@ class Temporal:
     def extract(self, answer_part: str, item: Item) -> Extraction | None:
         """A letter from the most explicit place; where none names one, the text of exactly one option.
 
-        The last place is a first line that is an option: models without reasoning answer there and then explain.
+        An explicit place that names several letters, or says that none is right, is no answer. The last place is a first
+        line that is an option: models without reasoning answer there and then explain.
         """
         spans = list(candidates(answer_part))
         for span in spans:
             found = self._letter(span)
             if found:
                 return found
+        if any(span.rule in ("statement", "boxed") and self._undecided(span) for span in spans):
+            return None
         for span in spans:
             found = self._option(span, item)
             if found:
@@ -60,9 +64,12 @@ class Temporal:
         opening = _OPENING.match(answer_part)
         return self._letter(Span("first line", opening["answer"], opening.start("answer"))) if opening else None
 
+    def _undecided(self, span: Span) -> bool:
+        return bool(_NONE.search(span.text)) or len({m[1] or m[2] for m in _stated(span.text)}) > 1
+
     def _letter(self, span: Span) -> Extraction | None:
         text = span.text.replace("\\text{", " ").replace("\\textbf{", " ") if "\\text" in span.text else span.text
-        stated = [m for m in _LETTER.finditer(text) if not _DENIED.search(text[: m.start()]) and not _article(text, m)]
+        stated = _stated(text)
         letters = {m[1] or m[2] for m in stated}
         if len(letters) != 1:
             return None
@@ -82,6 +89,11 @@ class Temporal:
         """Correct where the letter is the gold one."""
         found = self.extract(answer_part, item)
         return Grade(found, correct=found is not None and found.answer == item.gold[0])
+
+
+def _stated(text: str) -> list[re.Match[str]]:
+    """The letters that a text names and does not deny."""
+    return [m for m in _LETTER.finditer(text) if not _DENIED.search(text[: m.start()]) and not _article(text, m)]
 
 
 def _article(text: str, match: re.Match[str]) -> bool:

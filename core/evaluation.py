@@ -15,10 +15,10 @@ from benchmarks.base import Benchmark, DataSource, Item
 from benchmarks.prompts import PromptTemplate, load_template
 from benchmarks.registry import get
 from core.child import TRIES, ChildDied
-from core.collapse import HEALTHY, Detector, Verdict
+from core.collapse import Detector
 from core.engines import wire
 from core.errors import EngineError
-from core.grading import columns
+from core.grading import columns, loop_columns
 from core.hosts import Host, Hosts
 from core.store.writes import Chunk, Outcome, Pending, RunnerStore
 
@@ -201,24 +201,6 @@ class Evaluation:
             self._speed = now if self._speed is None else 0.7 * self._speed + 0.3 * now
             self._speed_from, self._tokens = time.monotonic(), 0
         return self._speed
-
-
-def loop_columns(verdict: Verdict, audit: bool) -> dict[str, Any]:
-    """What a response's row says of its loop; `audit` tells that it would be let run on."""
-    suspicious = int(verdict.state == "suspicious")
-    if verdict.state != "collapsed":
-        verdict = HEALTHY
-    return {
-        "suspicious": suspicious,
-        "collapsed": int(verdict.state == "collapsed"),
-        "loop_position": verdict.position,
-        "loop_onset": verdict.onset,
-        "loop_period": verdict.period,
-        "loop_unit": verdict.unit,
-        "loop_count": verdict.count,
-        "loop_rule": verdict.rule,
-        "audited": int(audit) if verdict.state == "collapsed" else None,
-    }
 
 
 def audited(job: Mapping[str, Any], key: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.base import Benchmark, Grade, Item
 from benchmarks.parts import split, words
+from core.collapse import HEALTHY, Verdict
 
 
 def columns(
@@ -33,6 +34,24 @@ def columns(
         "f1": grade.f1,
         "strict_em": grade.strict_em,
         "strict_f1": grade.strict_f1,
+    }
+
+
+def loop_columns(verdict: Verdict, audit: bool) -> dict[str, Any]:
+    """What a response's row says of its loop; `audit` tells that it would be let run on."""
+    suspicious = int(verdict.state == "suspicious")
+    if verdict.state != "collapsed":
+        verdict = HEALTHY
+    return {
+        "suspicious": suspicious,
+        "collapsed": int(verdict.state == "collapsed"),
+        "loop_position": verdict.position,
+        "loop_onset": verdict.onset,
+        "loop_period": verdict.period,
+        "loop_unit": verdict.unit,
+        "loop_count": verdict.count,
+        "loop_rule": verdict.rule,
+        "audited": int(audit) if verdict.state == "collapsed" else None,
     }
 
 

@@ -52,6 +52,31 @@ def bootstrap_mean(values: Sequence[float], counts: Sequence[int]) -> Interval |
     return _ends(draws @ np.asarray(values, dtype=float) / n)
 
 
+def bootstrap_questions(sums: Sequence[float], counts: Sequence[int]) -> Interval | None:
+    """The percentile bootstrap of a mean over questions that were asked several times: questions are drawn, not samples."""
+    if not sum(counts):
+        return None
+    draws = np.random.default_rng(SEED).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
+    return _ends((draws @ np.asarray(sums, dtype=float)) / np.maximum(1, draws @ np.asarray(counts)))
+
+
+def difference(one: tuple[float, int], other: tuple[float, int]) -> Interval | None:
+    """Newcombe's hybrid interval (1998, method 10) for the share of `one` minus that of `other`, each as (hits, n)."""
+    first, second = wilson(*one), wilson(*other)
+    if first is None or second is None:
+        return None
+    p, q = one[0] / one[1], other[0] / other[1]
+    return (
+        p - q - math.hypot(p - first[0], second[1] - q),
+        p - q + math.hypot(first[1] - p, q - second[0]),
+    )
+
+
+def pass_at_k(correct: int, n: int, k: int) -> float:
+    """The chance that one of `k` samples is right, estimated without bias from `correct` of `n` (Chen et al. 2021)."""
+    return 1.0 - math.comb(n - correct, k) / math.comb(n, k)
+
+
 def bootstrap_average(shares: Sequence[tuple[float, int]]) -> Interval | None:
     """The percentile bootstrap of the mean of several accuracies, each given as (hits, n) and drawn by itself."""
     if not shares or any(n == 0 for _, n in shares):

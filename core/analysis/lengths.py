@@ -46,7 +46,7 @@ def ends(words: Sequence[float], censored: Sequence[bool], q: float) -> Ends:
     return Ends(k, _first(k, ranks), _first(k, -ranks))
 
 
-def _first(k: int, ranks: np.ndarray) -> np.ndarray:
+def _first(k: float, ranks: np.ndarray) -> np.ndarray:
     """The share with which each rank belongs to the `k` lowest."""
     _, group, sizes = np.unique(ranks, return_inverse=True, return_counts=True)
     before = np.cumsum(sizes) - sizes
@@ -59,7 +59,8 @@ def lengths(connection: sqlite3.Connection, q: float = 30) -> pd.DataFrame:
 
     Columns: `variant`, `label`, `engine`, `benchmark`, `q`, `k` (responses at each end), `short_words` and `long_words` (mean
     lengths), `short_*` and `long_*` for `accuracy` or `em` and `f1` (percent, NaN where they do not apply), `ratio`,
-    `censored` (how many lengths are), `n` (finished). NaN where floor(q N) is 0.
+    `censored` (how many lengths are), `n` (finished), `run`, `thinking_words` and `answer_words` (means over all). NaN where
+    floor(q N) is 0.
     """
     with one_picture(connection):
         runs = shown_runs(connection)
@@ -72,6 +73,7 @@ def lengths(connection: sqlite3.Connection, q: float = 30) -> pd.DataFrame:
 
 _COLUMNS = ["variant", "label", "engine", "benchmark", "q", "k", "short_words", "long_words"]
 _COLUMNS += [f"{end}_{metric}" for end in ("short", "long") for metric in _METRICS] + ["ratio", "censored", "n"]
+_COLUMNS += ["thinking_words", "answer_words", "run"]
 
 
 def _row(run: dict[Any, Any], responses: pd.DataFrame, q: float) -> dict[str, Any]:
@@ -79,8 +81,9 @@ def _row(run: dict[Any, Any], responses: pd.DataFrame, q: float) -> dict[str, An
     whole = responses["words"] + words_ahead(responses)
     found = ends(responses["words"].tolist(), censored.tolist(), q)
     row = {
-        **{name: run[name] for name in ("variant", "label", "engine", "benchmark")},
+        **{name: run[name] for name in ("variant", "label", "engine", "benchmark", "run")},
         **{"q": q, "k": found.k, "censored": int(censored.sum()), "n": len(responses)},
+        **{f"{part}_words": float(responses[part].mean()) for part in ("thinking", "answer")},
     }
     if found.k == 0:
         return row
@@ -103,5 +106,50 @@ def _json(row: dict[Any, Any]) -> dict[str, Any]:
     return {
         **{name: plain(row[name]) for name in ("variant", "label", "engine", "benchmark", "q", "k")},
         **{end: {name: plain(row[f"{end}_{name}"]) for name in ("words", *metrics)} for end in ("short", "long")},
-        **{name: plain(row[name]) for name in ("ratio", "censored", "n")},
+        **{name: plain(row[name]) for name in ("ratio", "censored", "n", "thinking_words", "answer_words", "run")},
     }
+
+
+def deciles(connection: sqlite3.Connection) -> pd.DataFrame:
+    """Ten rows for each variant, engine and benchmark that has finished responses: the tenths by length, shortest first.
+
+    Columns: `variant`, `label`, `engine`, `benchmark`, `n`, `decile` (1 to 10), `words` (mean), `score` (percent correct,
+    or F1). Censored lengths rank at the limit; responses that tie count in each tenth with their share.
+    """
+    with one_picture(connection):
+        runs = shown_runs(connection)
+        runs = runs[runs["finished"] > 0]
+        responses = finished_responses(connection, [int(run) for run in runs["run"]])
+    by_run = dict(iter(responses.groupby("run")))
+    rows = [row for run in runs.to_dict("records") for row in _tenths(run, by_run[run["run"]])]
+    return pd.DataFrame(rows, columns=["variant", "label", "engine", "benchmark", "n", "decile", "words", "score"])
+
+
+def _tenths(run: dict[Any, Any], responses: pd.DataFrame) -> list[dict[str, Any]]:
+    censored = responses["reason"].isin(["length", "repetition"])
+    ranks = np.where(censored, np.inf, responses["words"].astype(float))
+    whole = responses["words"] + words_ahead(responses)
+    scored = responses["correct" if get(run["benchmark"]).metric == "accuracy" else "f1"]
+    size = len(responses) / 10
+    below = [_first(size * place, ranks) for place in range(11)]
+    about = {**{name: run[name] for name in ("variant", "label", "engine", "benchmark")}, "n": len(responses)}
+    rows = []
+    for place in range(10):
+        shares = below[place + 1] - below[place]
+        tenth = {"words": float(shares @ whole) / size, "score": 100 * float(shares @ scored) / size}
+        rows.append({**about, "decile": place + 1, **tenth})
+    return rows
+
+
+def deciles_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """What `lrm-tui lengths --deciles --json` prints: one object for each variant (and engine) and benchmark."""
+    found = deciles(connection)
+    groups = found.groupby(["variant", "label", "engine", "benchmark", "n"], sort=False)
+    names = ("variant", "label", "engine", "benchmark", "n")
+    return [
+        {
+            **{name: plain(value) for name, value in zip(names, key, strict=True)},
+            "deciles": [{"words": plain(row["words"]), "score": plain(row["score"])} for row in group.to_dict("records")],
+        }
+        for key, group in groups
+    ]

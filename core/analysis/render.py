@@ -8,6 +8,7 @@ the variant's name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from rich import box
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from benchmarks.registry import names
 from core.analysis.scores import AVERAGES
+from core.analysis.sheets import belongs, counts
 from core.text import printable
 
 Row = Mapping[str, Any]
@@ -34,7 +36,7 @@ def scores_table(rows: Sequence[Row]) -> Table:
         "Mini-suite": [name for name in present if name.startswith(_MINI_SUITE)],
     }
     for title, benchmarks in suites.items():
-        shown = [row for row in rows if any(name in row["benchmarks"] for name in benchmarks)]
+        shown = [row for row in rows if belongs(row, benchmarks)]
         if shown:
             grid.add_row(_suite(title, benchmarks, shown))
     return grid
@@ -52,16 +54,19 @@ def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[Row]) -> Table:
     for name in benchmarks:
         table.add_column(_header(name, rows), justify="right", overflow="fold")
     table.add_column("Average", justify="right", overflow="fold")
-    best = {name: _best([_main(row["benchmarks"].get(name)) for row in rows]) for name in benchmarks}
+    own = [row for row in rows if row["origin"] != "published"]
+    best = {name: _best([_main(row["benchmarks"].get(name)) for row in own]) for name in benchmarks}
     averages = [row["average"] if _averaged_here(row, benchmarks) else None for row in rows]
+    best_average = _best([row["average"] for row in own if _averaged_here(row, benchmarks)])
     family = rows[0]["family"]
     for row, average in zip(rows, averages, strict=True):
         if row["family"] != family:
             table.add_section()
             family = row["family"]
-        cells = [_score(row["benchmarks"].get(name), best[name]) for name in benchmarks]
+        mine = row["origin"] != "published"
+        cells = [_score(row["benchmarks"].get(name), best[name] if mine else None) for name in benchmarks]
         interval = row["average_ci"] if average is not None else None
-        table.add_row(_variant(row), *cells, _number(average, interval, _best(averages)))
+        table.add_row(_variant(row), *cells, _number(average, interval, best_average if mine else None))
     return table
 
 
@@ -147,7 +152,7 @@ def _header(benchmark: str, rows: Iterable[Row]) -> Text:
 
 
 def _variant(row: Row) -> Text:
-    facts = []
+    facts = [] if row["origin"] == "measured" else [row["origin"]]
     if row["bits_per_weight"] is not None:
         facts.append(f"{row['bits_per_weight']:.2f} bits")
     if row["sparsity"] is not None and row["sparsity"] >= 1:
@@ -168,15 +173,11 @@ def _best(values: Iterable[float | None]) -> float | None:
 def _score(cell: Row | None, best: float | None) -> Text:
     if cell is None:
         return Text(UNKNOWN)
-    whole = cell["finished"] == cell["n"]
-    counts = [f"n {cell['n']}" if whole else f"{cell['finished']} of {cell['n']}\nunfinished"]
-    counts += [f"{cell['unparsed']} unparsed"] if cell["unparsed"] else []
-    counts += [f"{cell['failed']} failed"] if cell["failed"] else []
-    below = Text("\n").append("\n".join(counts), "dim")
+    below = Text("\n").append("\n".join(counts(cell)).replace(", unfinished", "\nunfinished"), "dim")
     if "accuracy" in cell:
         return _number(cell["accuracy"], cell["accuracy_ci"], best) + below
     em, f1 = (_number(cell[name], cell[f"{name}_ci"], best, decides=name == "f1") for name in ("em", "f1"))
-    lines = [Text(" / ").join(pair) for pair in zip(em.split("\n"), f1.split("\n"), strict=True)]
+    lines = [Text(" / ").join(pair) for pair in zip_longest(em.split("\n"), f1.split("\n"), fillvalue=Text(UNKNOWN))]
     return Text("\n").join(lines) + below
 
 
@@ -194,7 +195,7 @@ def _averaged(benchmarks: Sequence[str]) -> Sequence[str]:
 
 
 def _averaged_here(row: Row, benchmarks: Sequence[str]) -> bool:
-    return row["average"] is not None and set(row["average_of"]) <= set(benchmarks)
+    return row["average"] is not None and set(row["average_of"]) <= {*benchmarks, *AVERAGES[0]}
 
 
 def _words(value: float | None) -> str:

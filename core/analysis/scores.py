@@ -1,19 +1,22 @@
 """Scores: accuracy, or exact match and F1, of every variant on every benchmark, with their 95 % intervals.
 
 Which runs are shown is told in `core.analysis.runs`. Accuracy and exact match are shares of the finished responses and
-have Wilson intervals; F1 and averages have seeded bootstrap intervals (of no width where all values are equal).
+have Wilson intervals; F1 and averages have seeded bootstrap intervals (of no width where all values are equal). Where a
+question was asked several times, scores are means over all samples, their intervals come from drawing questions (samples of
+one question are no independent trials), and *pass at k* says how often one of k samples is right.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from benchmarks.registry import get
-from core.analysis.intervals import Interval, bootstrap_average, bootstrap_mean, wilson
-from core.analysis.runs import f1_values, one_picture, plain, shown_runs
+from core.analysis.intervals import Interval, bootstrap_average, bootstrap_mean, bootstrap_questions, pass_at_k, wilson
+from core.analysis.runs import by_question, f1_values, one_picture, plain, shown_runs
 
 AVERAGES = (
     ("aime", "folio", "temporal"),
@@ -42,21 +45,26 @@ def scores(connection: sqlite3.Connection) -> pd.DataFrame:
     Columns: what identifies the variant, `origin`, `engine`, `benchmark`, `metric` (accuracy | em_f1), `run`; counts
     `n` (responses planned), `finished`, `unparsed` (finished without an answer), `failed` (errors and cancelled),
     `correct`; in percent, NaN where they do not apply, `accuracy`, `em`, `f1`, each with `_low` and `_high`, and
-    `strict_em` and `strict_f1` (the whole answer part graded as it stands).
+    `strict_em` and `strict_f1` (the whole answer part graded as it stands); where questions were asked several times, how
+    many `questions`, the fewest `samples` that one has, and `pass_at_k` for that k.
     """
     with one_picture(connection):
         runs = shown_runs(connection)
         runs["metric"] = [get(name).metric for name in runs["benchmark"]]
         f1 = f1_values(connection, [int(run) for run in runs.loc[runs["metric"] == "em_f1", "run"]])
-    by_run = dict(iter(f1.groupby("run")))
-    graded = [_graded(row, by_run.get(row["run"])) for row in runs.to_dict("records")]
+        questions = by_question(connection, [int(run) for run in runs.loc[runs["last_sample"] > 0, "run"]])
+    values, sampled = dict(iter(f1.groupby("run"))), dict(iter(questions.groupby("run")))
+    graded = [
+        _graded(row, values.get(row["run"])) | _sampled(row["metric"], sampled.get(row["run"]))
+        for row in runs.to_dict("records")
+    ]
     numbers = pd.DataFrame(graded, columns=_NUMBERS, index=runs.index, dtype=float)
-    kept = runs.drop(columns=["em", "strict_em", "strict_f1"])
-    return pd.concat([kept.assign(origin="measured"), numbers], axis=1)
+    kept = runs.drop(columns=["em", "strict_em", "strict_f1", "last_sample"])
+    return pd.concat([kept, numbers], axis=1)
 
 
 _NUMBERS = [f"{name}{end}" for name in ("accuracy", "em", "f1") for end in ("", "_low", "_high")]
-_NUMBERS += ["strict_em", "strict_f1"]
+_NUMBERS += ["strict_em", "strict_f1", "questions", "samples", "pass_at_k"]
 
 
 def _graded(run: dict[Any, Any], f1: pd.DataFrame | None) -> dict[str, float]:
@@ -75,6 +83,21 @@ def _graded(run: dict[Any, Any], f1: pd.DataFrame | None) -> dict[str, float]:
     )
 
 
+def _sampled(metric: str, questions: pd.DataFrame | None) -> dict[str, float]:
+    """What several samples a question change: the intervals, and the share of questions that k samples solve."""
+    if questions is None:
+        return {}
+    n, k = questions["n"], int(questions["n"].min())
+    hits = "correct" if metric == "accuracy" else "em"
+    solved = [pass_at_k(round(c), int(m), k) for c, m in zip(questions[hits], n, strict=True)]
+    found: dict[str, float] = {"questions": len(n), "samples": k, "pass_at_k": 100 * sum(solved) / len(solved)}
+    for name, column in {"accuracy": {"accuracy": "correct"}, "em_f1": {"em": "em", "f1": "f1"}}[metric].items():
+        interval = bootstrap_questions(questions[column].tolist(), n.tolist())
+        assert interval is not None
+        found |= {f"{name}_low": 100 * interval[0], f"{name}_high": 100 * interval[1]}
+    return found
+
+
 def _percent(name: str, value: float, interval: Interval | None) -> dict[str, float]:
     assert interval is not None
     return {name: 100 * value, f"{name}_low": 100 * interval[0], f"{name}_high": 100 * interval[1]}
@@ -88,6 +111,15 @@ def scores_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     """
     frame = scores(connection)
     return [_row(group) for _, group in frame.groupby(["variant_id", "engine"], sort=False)]
+
+
+def by_benchmark(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each variant and benchmark, as CSV wants them."""
+    return [
+        {**{k: v for k, v in row.items() if k != "benchmarks"}, "benchmark": name, **cell}
+        for row in rows
+        for name, cell in row["benchmarks"].items()
+    ]
 
 
 def _row(group: pd.DataFrame) -> dict[str, Any]:
@@ -110,6 +142,8 @@ def _cell(row: dict[Any, Any]) -> dict[str, Any]:
         cell[f"{name}_ci"] = None if cell[name] is None else [plain(row[f"{name}_low"]), plain(row[f"{name}_high"])]
     if row["metric"] == "em_f1":
         cell |= {name: plain(row[name]) for name in ("strict_em", "strict_f1")}
+    if not pd.isna(row["samples"]):
+        cell |= {"samples": int(row["samples"]), "pass_at_k": plain(row["pass_at_k"])}
     return cell
 
 
@@ -119,7 +153,9 @@ def _average(group: pd.DataFrame) -> tuple[float | None, list[float] | None, lis
         if not set(parts) <= set(by_name.index):
             continue
         rows = by_name.loc[list(parts)]
-        interval = bootstrap_average([(int(c), int(n)) for c, n in zip(rows["correct"], rows["finished"], strict=True)])
+        asked = rows["questions"].fillna(rows["finished"])  # samples of one question are no independent trials
+        shares = [(c * m / n if n else 0.0, int(m)) for c, n, m in zip(rows["correct"], rows["finished"], asked, strict=True)]
+        interval = bootstrap_average(shares)
         if interval is not None:
             return float(rows["accuracy"].mean()), [100 * interval[0], 100 * interval[1]], list(parts)
     return None, None, None

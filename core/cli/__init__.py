@@ -25,6 +25,11 @@ COMMANDS = {
     "lengths": "core.cli.tables:lengths",
     "collapse": "core.cli.tables:collapse",
     "scan": "core.cli.scan:scan",
+    "compare": "core.cli.compare:compare",
+    "findings": "core.cli.findings:findings",
+    "recommend": "core.cli.findings:recommend",
+    "export": "core.cli.export:export",
+    "import": "core.cli.importing:import_outputs",
     "runner": "core.cli.runner:runner",
     "doctor": "core.cli.doctor:doctor",
 }
@@ -32,7 +37,10 @@ COMMANDS = {
 
 def parse(arguments: list[str] | None = None) -> Namespace:
     """The command line as a namespace; `command` is None where the app is meant. Exits with 2 on nonsense."""
-    return build().parse_args(arguments)
+    given = build().parse_args(arguments)
+    if getattr(given, "format", None) == "json":
+        given.json = True
+    return given
 
 
 def run(given: Namespace) -> int:

@@ -9,6 +9,8 @@ from core.engines.catalog import names as engines
 from core.engines.wire import Sampling
 from core.spec import AUDIT_SHARE, POLICIES
 
+FORMATS = ("table", "csv", "markdown", "latex", "json", "html")
+
 
 def build() -> argparse.ArgumentParser:
     """The parser of `lrm-tui`."""
@@ -17,6 +19,8 @@ def build() -> argparse.ArgumentParser:
     common.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="folder of real benchmark files (LRM_DATA)")
     printing = argparse.ArgumentParser(add_help=False)
     printing.add_argument("--json", action="store_true", help="print data as JSON")
+    tabular = argparse.ArgumentParser(add_help=False, parents=[printing])
+    tabular.add_argument("--format", choices=FORMATS, default="table", help="how to print (default table)")
     parser = argparse.ArgumentParser("lrm-tui", description="What does compression do to reasoning models?", parents=[common])
     parser.set_defaults(db=None, data=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -35,10 +39,12 @@ def build() -> argparse.ArgumentParser:
     show = commands.add_parser("show", parents=[common, printing], help="show a job and its responses, or one response")
     show.add_argument("job", type=int, nargs="?", metavar="JOB")
     show.add_argument("--response", type=int, metavar="ID", help="one whole response: prompt, thinking, answer, grade")
-    commands.add_parser("scores", parents=[common, printing], help="the score table")
-    lengths = commands.add_parser("lengths", parents=[common, printing], help="scores of the shortest and longest outputs")
+    scores = commands.add_parser("scores", parents=[common, tabular], help="the score table")
+    scores.add_argument("--published", action="store_true", help="the paper's numbers beside one's own, with differences")
+    lengths = commands.add_parser("lengths", parents=[common, tabular], help="scores of the shortest and longest outputs")
     lengths.add_argument("--q", type=float, default=30.0, help="percent at either end (default 30)")
-    commands.add_parser("collapse", parents=[common, printing], help="how often outputs ended in a loop, and what that cost")
+    lengths.add_argument("--deciles", action="store_true", help="score by tenth of length instead")
+    commands.add_parser("collapse", parents=[common, tabular], help="how often outputs ended in a loop, and what that cost")
     scan = commands.add_parser(
         "scan",
         parents=[common, printing],
@@ -57,6 +63,21 @@ def build() -> argparse.ArgumentParser:
         metavar="N",
         help=f"the limit under which the outputs were made (default {Sampling().max_tokens}); a run knows its own",
     )
+    compare = commands.add_parser("compare", parents=[common, tabular], help="two variants on the same questions")
+    for side in ("one", "other"):
+        compare.add_argument(side, metavar=side.upper(), help="a variant's name or part of it, or a run's number")
+    compare.add_argument("--benchmark", help="this benchmark only")
+    compare.add_argument("--question", metavar="KEY", help="show how the two responses to this question differ")
+    commands.add_parser("findings", parents=[common, tabular], help="the paper's claims, tested on one's own runs")
+    recommend = commands.add_parser("recommend", parents=[common, tabular], help="which variant for a memory budget, and why")
+    recommend.add_argument("--memory", required=True, help="such as 24GB or 80GiB")
+    recommend.add_argument("--knowledge", action="store_true", help="what a model knows matters too (MuSiQue)")
+    export = commands.add_parser(
+        "export", parents=[common, printing], help="a report folder: HTML with plots, CSV, LaTeX, origin"
+    )
+    export.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder, or an older report to replace")
+    export.add_argument("--without-published", action="store_true", help="leave the paper's numbers out")
+    _import(commands.add_parser("import", parents=[common, printing], help="outputs made elsewhere become runs"))
     runner = commands.add_parser("runner", parents=[common, printing], help="the background process that does the work")
     runner.add_argument("action", choices=("status", "start", "stop"))
     commands.add_parser("doctor", parents=[common, printing], help="what is installed and what works")
@@ -90,3 +111,19 @@ def _add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--prompts", type=Path, help="a TOML file of prompts of your own")
     parser.add_argument("--wait", action="store_true", help="follow until the runs have ended; exit 0 only if all finished")
+
+
+def _import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="rows {model, benchmark, item, output, ...} as .jsonl, a folder MODEL/BENCHMARK of 0.txt, 1.txt, ..., sample logs "
+        "of lm-evaluation-harness, logs of Inspect",
+    )
+    parser.add_argument("--model", help="the model, where rows or folders do not name it")
+    parser.add_argument("--benchmark", help="the benchmark, likewise")
+    parser.add_argument("--compression", help="what was done to the model, such as awq-4bit or sparsegpt-50 (none)")
+    parser.add_argument("--parameters", help="such as 8B")
+    parser.add_argument("--finish-reason", choices=("stop", "length"), help="how every output ended, where that is known")

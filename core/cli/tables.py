@@ -1,44 +1,57 @@
-"""scores, lengths and collapse: the tables of one's own runs."""
+"""scores, lengths and collapse: the tables of one's own runs, beside the paper's numbers where asked."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 
-from core.analysis.lengths import lengths_rows
+from core.analysis.collapse_points import points
+from core.analysis.lengths import deciles_rows, lengths_rows
 from core.analysis.loops import collapse_cells
+from core.analysis.published import published_rows, with_differences
 from core.analysis.render import collapse_table, lengths_table, scores_table
-from core.analysis.scores import scores_rows
-from core.cli.common import console, print_json, reading
+from core.analysis.scores import by_benchmark, scores_rows
+from core.analysis.sheets import collapse_sheet, deciles_sheet, lengths_sheet, scores_sheets
+from core.analysis.sheets_findings import points_sheet
+from core.analysis.writers import rich_table
+from core.cli.common import reading
+from core.cli.output import show
 from core.errors import UsageError
 
 
 def scores(given: Namespace) -> int:
     """Print the score table."""
     rows = scores_rows(reading(given))
-    if given.json:
-        print_json(rows)
-    else:
-        console().print(scores_table(rows) if rows else "No responses yet.")
+    if given.published:
+        rows = [*with_differences(rows), *published_rows()]
+    show(given, rows, by_benchmark(rows), lambda: scores_sheets(rows), lambda: [scores_table(rows)], "No responses yet.")
     return 0
 
 
 def lengths(given: Namespace) -> int:
-    """Print the scores of the shortest and of the longest q percent."""
+    """Print the scores of the shortest and of the longest q percent, or of every tenth."""
     if not 0 < given.q <= 50:
         raise UsageError(f"--q {given.q} is out of range.", "Give more than 0 and at most 50 percent.")
-    rows = lengths_rows(reading(given), given.q)
-    if given.json:
-        print_json(rows)
-    else:
-        console().print(lengths_table(rows) if rows else "No finished runs with enough responses yet.")
+    connection = reading(given)
+    nothing = "No finished runs with enough responses yet."
+    if given.deciles:
+        tenths = deciles_rows(connection)
+        show(given, tenths, tenths, lambda: [deciles_sheet(tenths)], empty=nothing)
+        return 0
+    rows = lengths_rows(connection, given.q)
+    show(given, rows, rows, lambda: [lengths_sheet(rows)], lambda: [lengths_table(rows)], nothing)
     return 0
 
 
 def collapse(given: Namespace) -> int:
-    """Print how often outputs collapsed, where, and what stopping them saved and lost."""
-    cells = collapse_cells(reading(given))
-    if given.json:
-        print_json({"cells": cells})
-    else:
-        console().print(collapse_table(cells) if cells else "No responses yet.")
+    """Print how often outputs collapsed and what stopping them saved and lost, and where pruned families collapse."""
+    connection = reading(given)
+    cells, found = collapse_cells(connection), points(connection)
+    show(
+        given,
+        {"cells": cells, "points": found},
+        cells,
+        lambda: [collapse_sheet(cells), points_sheet(found)],
+        lambda: [collapse_table(cells), *([rich_table(points_sheet(found))] if found else [])],
+        "No responses yet.",
+    )
     return 0

@@ -208,7 +208,7 @@ class RunnerStore:
             for position, (item, seed) in enumerate(zip(items, seeds, strict=True)):
                 connection.execute(
                     "INSERT OR IGNORE INTO responses (job_id, item_id, position, seed) VALUES (?, ?, ?, ?)",
-                    (job, _item_id(connection, benchmark, item), position, seed),
+                    (job, item_id(connection, benchmark, item), position, seed),
                 )
 
     def pending(self, job: int) -> list[Pending]:
@@ -283,7 +283,8 @@ def _update(connection: sqlite3.Connection, response: int, columns: Mapping[str,
     connection.execute(f"UPDATE responses SET {sets} WHERE id = :id", {**columns, "id": response})
 
 
-def _item_id(connection: sqlite3.Connection, benchmark: str, item: Item) -> int:
+def item_id(connection: sqlite3.Connection, benchmark: str, item: Item) -> int:
+    """The row of a question, made where there is none; a question whose text or answers changed is another one."""
     fields, gold = json.dumps(dict(item.fields), ensure_ascii=False), json.dumps(list(item.gold), ensure_ascii=False)
     revision = hashlib.sha256(f"{fields}{gold}".encode()).hexdigest()[:16]
     key = (benchmark, item.key, revision)

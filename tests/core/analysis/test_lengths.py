@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.analysis.lengths import ends, lengths, lengths_rows
+from core.analysis.lengths import deciles_rows, ends, lengths, lengths_rows
 from core.errors import UsageError
 from tests.core.analysis.book import Book, graded, stopped
 
@@ -74,7 +74,7 @@ def test_scores_and_ratio_of_a_run(book: Book) -> None:
     assert row == {
         **{"variant": "pocket none", "label": "pocket none", "engine": "llama.cpp", "benchmark": "folio", "q": 30, "k": 3},
         **{"short": {"words": 200.0, "accuracy": 100.0}, "long": {"words": 900.0, "accuracy": 0.0}},
-        **{"ratio": 4.5, "censored": 0, "n": 10},
+        **{"ratio": 4.5, "censored": 0, "n": 10, "thinking_words": 549.0, "answer_words": 1.0, "run": 1},
     }
 
 
@@ -115,6 +115,20 @@ def test_too_few_responses_leave_the_ends_unknown(book: Book) -> None:
     assert row["short"] == row["long"] == {"words": None, "accuracy": None}
     assert row["ratio"] is None
     json.dumps(row, allow_nan=False)
+
+
+def test_tenths_by_length_share_ties_and_hold_every_response_once(book: Book) -> None:
+    responses = [graded(int(words <= 400), words=words)[0] for words in range(100, 1_100, 100)]
+    book.run(book.variant(), "folio", [*responses, *responses])
+    [row] = deciles_rows(book.reader)
+    assert row["n"] == 20
+    assert [tenth["words"] for tenth in row["deciles"]] == pytest.approx([100.0 * n for n in range(1, 11)])
+    assert [tenth["score"] for tenth in row["deciles"]] == pytest.approx([100.0] * 4 + [0.0] * 6)
+    book.run(book.variant("q4_0"), "folio", [*graded(1, 3, words=5), *graded(0, 3, words=5), *graded(1, 1, words=9)])
+    tenths = deciles_rows(book.reader)[1]["deciles"]
+    assert [tenths[0]["score"], tenths[4]["score"]] == pytest.approx([50.0, 50.0]) and tenths[9]["score"] == pytest.approx(
+        100.0
+    )
 
 
 def test_nothing_finished_gives_an_empty_table(book: Book) -> None:

@@ -1,0 +1,53 @@
+"""What a compression's name says was done: pruning by which method to which sparsity, quantization, both or nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["dense", "quantization", "pruning", "pruning and quantization"]
+
+_PRUNING = re.compile(
+    r"(?P<method>sparsegpt|alphapruning|magnitude|wanda|pruned)(?:-(?P<percent>\d{1,2}(?:\.\d+)?))?(?P<rest>.*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """`pruning` is the method without its percent, `percent` the share of weights that it prunes, `rest` all else.
+
+    A compression whose name holds a pattern (`sparsegpt-2of4`) has it in its method and no percent.
+    """
+
+    pruning: str | None
+    percent: float | None
+    rest: str
+
+    @property
+    def kind(self) -> Kind:
+        """The family of methods that the paper compares."""
+        if self.pruning is None:
+            return "dense" if self.rest == "none" else "quantization"
+        return "pruning" if self.rest == "none" else "pruning and quantization"
+
+    @property
+    def name(self) -> str:
+        """The method without how much of it: `sparsegpt`, `magnitude+q4_0`, `awq`."""
+        if self.pruning is None:
+            return re.sub(r"[-_]?\d+(?:\.\d+)?[-_]?bits?$", "", self.rest) or self.rest
+        return self.pruning if self.rest == "none" else f"{self.pruning}+{self.rest}"
+
+
+def method(compression: str) -> Method:
+    """The method of a compression's name."""
+    pruning, percent, rest = None, None, []
+    for part in compression.lower().split("+"):
+        match = _PRUNING.fullmatch(part)
+        if match is None:
+            rest.append(part)
+        elif match["rest"] or match["percent"] is None:
+            pruning = part
+        else:
+            pruning, percent = match["method"], float(match["percent"])
+    return Method(pruning, percent, "+".join(rest) or "none")

@@ -1,0 +1,27 @@
+"""findings and recommend: what one's own runs say, and which variant to take."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from core.analysis.findings import findings as found_in
+from core.analysis.recommend import memory_of
+from core.analysis.recommend import recommend as recommended
+from core.analysis.sheets_findings import findings_sheets, front_sheet
+from core.cli.common import reading
+from core.cli.output import show
+
+
+def findings(given: Namespace) -> int:
+    """Print the claims with their verdicts, and the ranking of methods."""
+    found = found_in(reading(given))
+    rows = [{"part": part, **row} for part in ("claims", "ranking") for row in found[part]]
+    show(given, found, rows, lambda: findings_sheets(found))
+    return 0
+
+
+def recommend(given: Namespace) -> int:
+    """Print the front of score over size, and which variant to take for the memory that there is."""
+    found = recommended(reading(given), memory_of(given.memory), given.knowledge)
+    show(given, found, found["front"], lambda: [front_sheet(found)], empty=" ".join(found["reasons"]))
+    return 0

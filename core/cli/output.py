@@ -1,0 +1,38 @@
+"""How a command shows its table: --format table, csv, markdown, latex, json or html."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+
+from core.analysis.sheets import Sheet
+from core.analysis.writers import csv_text, html_page, html_table, latex, markdown, rich_table
+from core.cli.common import console, print_json
+
+
+def show(
+    given: Namespace,
+    data: object,
+    rows: Sequence[Mapping[str, Any]],
+    sheets: Callable[[], Sequence[Sheet]],
+    drawn: Callable[[], Sequence[RenderableType]] | None = None,
+    empty: str = "Nothing to show yet.",
+) -> None:
+    """Print `data` as JSON, `rows` as CSV, or `sheets` in any other format; `drawn` replaces them on a terminal."""
+    form = "json" if given.json else given.format
+    if form == "json":
+        print_json(data)
+    elif form == "csv":
+        print(csv_text(rows), end="")
+    elif form == "html":
+        print(html_page(f"lrm-tui {given.command}", "".join(map(html_table, sheets()))), end="")
+    elif form in ("markdown", "latex"):
+        print("\n".join(map({"markdown": markdown, "latex": latex}[form], sheets())), end="")
+    elif not rows:
+        console().print(empty)
+    else:
+        for table in drawn() if drawn else [rich_table(sheet) for sheet in sheets()]:
+            console().print(table)

@@ -1,0 +1,61 @@
+"""Sample logs of lm-evaluation-harness: `MODEL/samples_TASK_TIME.jsonl`, a line a question.
+
+A line: {"doc_id": 3, "doc": {"problem": ...}, "arguments": ..., "resps": [["output", "second sample"]], "filter": "none"}.
+A task with several filters writes each question once a filter; only the first is read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from core.errors import DataError
+from core.importing.record import MEND, Record, benchmark_of, from_mapping
+
+_NAME = re.compile(r"samples_(?P<task>.+?)_(?P<time>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl")
+
+
+def samples(path: Path, given: Mapping[str, str]) -> Iterator[Record]:
+    """The outputs of one task. Raises DataError naming file and line."""
+    name = _NAME.fullmatch(path.name)
+    task = given.get("benchmark") or (name["task"] if name else path.stem.removeprefix("samples_"))
+    benchmark_of(task, str(path))
+    common = {"model": _model(path, name["time"] if name else None), **given, "benchmark": task}
+    first_filter: dict[Any, Any] = {}
+    for number, line in enumerate(_lines(path), 1):
+        place = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+            outputs = row["resps"][0]
+            item, doc = row["doc_id"], row.get("doc") or {}
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise DataError(f"{place}: not a sample of lm-evaluation-harness ({error!r}).", MEND) from error
+        if first_filter.setdefault(item, row.get("filter")) != row.get("filter"):
+            continue
+        question = "\n".join(str(value) for value in doc.values()) if isinstance(doc, dict) else str(doc)
+        for output in [outputs] if isinstance(outputs, str) else outputs:
+            record = from_mapping({**common, "item": item, "output": output}, place)
+            yield replace(record, question=question or None)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}.", MEND) from error
+
+
+def _model(path: Path, time: str | None) -> str:
+    """The model's name as the results beside the samples say it, else the folder's, which is named after it."""
+    for results in path.parent.glob(f"results_{time or '*'}.json"):
+        try:
+            name = json.loads(results.read_text(encoding="utf-8")).get("model_name")
+        except (OSError, ValueError, AttributeError):
+            continue
+        if isinstance(name, str) and name:
+            return name.rsplit("/", 1)[-1]
+    return path.resolve().parent.name.rsplit("__", 1)[-1]

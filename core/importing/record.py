@@ -1,0 +1,136 @@
+"""One output made elsewhere, as every format is read; and what its fields may say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.parts import THINK_END
+from benchmarks.registry import names
+from core.errors import DataError
+
+MEND = "Mend it; nothing was imported."
+
+_REASONS = {
+    "stop": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "repetition": "repetition",
+    "unknown": None,
+    "": None,
+}
+_SPELLINGS = {"aime": ("aime", "aime24", "aime2024"), "folio": (), "temporalsequences": (), "musique": ()}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An output, with what is known of its origin; None where nothing is.
+
+    `place` names file and line for messages. The question is named by `item` (an integer is a row of the original file
+    from 0, text an id) or recognised in `question`, the text that was asked.
+    """
+
+    place: str
+    model: str
+    benchmark: str
+    output: str
+    item: int | str | None = None
+    question: str | None = None
+    prompt: str = ""
+    reason: str | None = None
+    compression: str = "none"
+    parameters: int | None = None
+    bits_per_weight: float | None = None
+    sparsity: float | None = None
+
+
+def from_mapping(row: Mapping[str, Any], place: str) -> Record:
+    """A record from JSON. Raises DataError naming the place and the field that is missing or of the wrong kind."""
+    output = _text(row, "output", place)
+    reasoning = row.get("reasoning")
+    if isinstance(reasoning, str) and reasoning:
+        output = f"{reasoning}{THINK_END}{output}"
+    item = row.get("item")
+    if isinstance(item, bool) or not isinstance(item, int | str):
+        raise DataError(f"{place}: `item` must be a row number or an id, not {item!r}.", MEND)
+    return Record(
+        place,
+        _text(row, "model", place, filled=True),
+        benchmark_of(_text(row, "benchmark", place), place),
+        output,
+        item,
+        prompt=row["prompt"] if isinstance(row.get("prompt"), str) else "",
+        reason=reason_of(row.get("finish_reason"), place),
+        compression=_compression(row.get("compression"), place),
+        parameters=parameters_of(row.get("parameters"), place),
+        bits_per_weight=_number(row, "bits_per_weight", place),
+        sparsity=_number(row, "sparsity", place),
+    )
+
+
+def benchmark_of(name: str, place: str) -> str:
+    """The benchmark that a name means, as this project, the paper's authors or lm-evaluation-harness write it."""
+    if name in names():
+        return name
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    for benchmark, whole in _SPELLINGS.items():
+        if plain in whole or (not whole and benchmark in plain):
+            return benchmark.removesuffix("sequences")
+    raise DataError(f"{place}: there is no benchmark {name!r}.", f"Use one of {', '.join(names())}; nothing was imported.")
+
+
+def reason_of(value: object, place: str) -> str | None:
+    """`stop`, `length` or `repetition` from any engine's word for it; None where it is not known."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or value.lower() not in _REASONS:
+        raise DataError(f"{place}: {value!r} is no finish reason.", "Use stop, length or repetition, or leave it out.")
+    return _REASONS[value.lower()]
+
+
+def parameters_of(value: object, place: str) -> int | None:
+    """A count of parameters from a number or from text such as `8B`, `1.5b`, `135M`."""
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e15):
+        return None if value is None else int(value)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmbt]?)\s*", str(value), re.IGNORECASE)
+    if not match or isinstance(value, bool):
+        raise DataError(f"{place}: {value!r} is no number of parameters.", "Write 8000000000 or 8B.")
+    return round(float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}[match[2].lower()])
+
+
+def pruned_share(compression: str) -> float | None:
+    """The share of weights that a name such as `sparsegpt-50` or `magnitude-30+q4_0` says were pruned; else None."""
+    match = re.search(r"(?:sparsegpt|alphapruning|magnitude|wanda|pruned)-(\d{1,2})(?!\d)", compression.lower())
+    return int(match[1]) / 100 if match else None
+
+
+def _text(row: Mapping[str, Any], name: str, place: str, filled: bool = False) -> str:
+    value = row.get(name)
+    if not isinstance(value, str) or (filled and not value.strip()):
+        raise DataError(f"{place}: `{name}` must be text, not {value!r}.", MEND)
+    whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a surrogate pair is no text
+    return whole.strip() if filled else whole
+
+
+def _compression(value: object, place: str) -> str:
+    if value is None:
+        return "none"
+    if not isinstance(value, str):
+        raise DataError(f"{place}: `compression` must be text, not {value!r}.", MEND)
+    return value.strip() or "none"
+
+
+def _number(row: Mapping[str, Any], name: str, place: str) -> float | None:
+    value = row.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+        raise DataError(f"{place}: `{name}` must be a number, not {value!r}.", MEND)
+    return float(value)

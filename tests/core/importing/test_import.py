@@ -1,0 +1,220 @@
+"""Imports through the command, over a small data folder of real formats; then the published outputs."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import cli
+from core.store.connection import connect
+
+DAYS = [
+    "Susan woke at 5am.\nOptions:\n(A) 6pm to 9pm\n(B) 7am to 11am",
+    "Tom woke at 6am.\nOptions:\n(A) 1pm to 2pm\n(B) 2pm to 3pm",
+]
+LOOP = "But wait, maybe I should check the option once more. " * 400
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    data = tmp_path / "data"
+    data.mkdir()
+    problems = [{"ID": f"2024-I-{n}", "Problem": f"Find the number {n} of things.", "Answer": n} for n in range(3)]
+    (data / "aime2024.jsonl").write_text("\n".join(map(json.dumps, problems)), encoding="utf-8")
+    examples = [{"input": day, "target": target} for day, target in zip(DAYS, ("(A)", "(B)"), strict=True)]
+    (data / "temporal_sequences.json").write_text(json.dumps({"examples": examples}), encoding="utf-8")
+    monkeypatch.setenv("LRM_DATA", str(data))
+    monkeypatch.setenv("LRM_DB", str(tmp_path / "runs.db"))
+    return tmp_path
+
+
+def lrm(*arguments: str | Path) -> int:
+    return cli.run(cli.parse([str(a) for a in arguments]))
+
+
+def rows(folder: Path, *parts: dict[str, Any] | str) -> Path:
+    path = folder / "rows.jsonl"
+    path.write_text("\n".join(p if isinstance(p, str) else json.dumps(p) for p in parts) + "\n", encoding="utf-8")
+    return path
+
+
+def row(item: int | str, output: str, **more: Any) -> dict[str, Any]:
+    return {"model": "R1-8B", "benchmark": "aime", "item": item, "output": output, **more}
+
+
+def stored(folder: Path, columns: str = "i.key, r.sample, r.finish_reason, r.correct") -> list[tuple[Any, ...]]:
+    connection = connect(folder / "runs.db", "reader")
+    sql = f"SELECT {columns} FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id "
+    found = [tuple(r) for r in connection.execute(sql + "JOIN variants v ON v.id = j.variant_id ORDER BY r.id")]
+    connection.close()
+    return found
+
+
+def test_rows_are_graded_and_scanned(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = rows(
+        folder,
+        row(0, "I think.</think>The answer is 0."),
+        row("2024-I-1", "\\boxed{7}", finish_reason="max_tokens"),
+        row(2, LOOP, compression="sparsegpt-50", parameters="8B"),
+        row(2, LOOP + "</think>The answer is 2.", compression="sparsegpt-50"),
+    )
+    assert lrm("import", path) == 0
+    assert stored(folder) == [
+        ("2024-I-0", 0, "stop", 1),
+        ("2024-I-1", 0, "length", 0),
+        ("2024-I-2", 0, "length", 0),
+        ("2024-I-2", 1, "stop", 1),
+    ]
+    assert (
+        stored(folder, "v.compression, v.sparsity, v.parameters, r.collapsed")[2:] == [("sparsegpt-50", 0.5, 8 * 10**9, 1)] * 2
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["#1 R1-8B none on aime: 2 outputs", "#2 R1-8B sparsegpt-50 on aime: 2 outputs to 1 questions"]
+
+
+def test_the_same_outputs_come_once_whatever_file_holds_them(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = rows(folder, row(0, "0"), row(1, "1"))
+    copy = folder / "copy.jsonl.gz"
+    copy.write_bytes(gzip.compress(path.read_bytes()))
+    for given in (path, path, copy):
+        assert lrm("import", given) == 0
+    assert len(stored(folder)) == 2
+    assert capsys.readouterr().out.count("were there already") == 2
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("{oops", "line 2: not JSON"),
+        ("[1]", "line 2: not a JSON object"),
+        (row(99, "x"), "line 2: aime has rows 0 to 2, not 99"),
+        (row("2023-I-1", "x"), "line 2: aime has no question '2023-I-1'"),
+        (row(0, "x", finish_reason="tired"), "line 2: 'tired' is no finish reason"),
+        (row(0, "x", parameters="many"), "line 2: 'many' is no number of parameters"),
+        (row(0, "x", benchmark="aime25"), "line 2: there is no benchmark 'aime25'"),
+        ({"model": "m", "benchmark": "aime", "item": 0}, "line 2: `output` must be text"),
+        (row(True, "x"), "line 2: `item` must be a row number"),
+    ],
+)
+def test_a_broken_line_is_named_and_nothing_is_imported(
+    folder: Path, capsys: pytest.CaptureFixture[str], broken: Any, said: str
+) -> None:
+    first = rows(folder, row(0, "0"))
+    lrm("import", first)
+    assert cli.run(cli.parse(["import", str(rows(folder, row(1, "1"), broken))])) == 1
+    assert said in capsys.readouterr().err
+    assert len(stored(folder)) == 1
+
+
+def test_a_folder_of_numbered_texts(folder: Path) -> None:
+    for name, text in {"AIME_2024/0.txt": "0", "AIME_2024/10.md": "", "temporal_sequences/1.txt": "The answer is (B)."}.items():
+        (folder / "R1-8B" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "R1-8B" / name).write_text(text, encoding="utf-8")
+    assert lrm("import", folder / "R1-8B", "--compression", "awq-4bit") == 0
+    assert stored(folder, "j.benchmark, i.key, v.compression, r.correct") == [
+        ("aime", "2024-I-0", "awq-4bit", 1),
+        ("temporal", "1", "awq-4bit", 1),
+    ]
+
+
+def test_sample_logs_of_lm_evaluation_harness(folder: Path) -> None:
+    logs = folder / "org__R1-8B"
+    logs.mkdir()
+    time = "2026-01-02T03-04-05.678901"
+    doc = {"doc_id": 0, "doc": {"Problem": "Find the  number 1 of things."}, "resps": [["It is 1.", "\\boxed{2}"]]}
+    lines = [{**doc, "filter": "none"}, {**doc, "filter": "flexible"}]
+    (logs / f"samples_aime24_{time}.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n", encoding="utf-8")
+    (logs / f"results_{time}.json").write_text(json.dumps({"model_name": "org/R1-Distill-8B"}), encoding="utf-8")
+    assert lrm("import", logs) == 0
+    assert stored(folder) == [("2024-I-1", 0, "stop", 1), ("2024-I-1", 1, "stop", 0)]
+    assert connect(folder / "runs.db", "reader").execute("SELECT name FROM models").fetchone()[0] == "R1-Distill-8B"
+
+
+@pytest.mark.parametrize("kind", ["json", "eval"])
+def test_logs_of_inspect(folder: Path, kind: str) -> None:
+    content = [{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "The answer is (A)."}]
+    samples = [
+        {"id": 1, "epoch": 1, "input": f"Answer.\n{DAYS[0]}", "output": {"choices": [{"message": {"content": content}}]}},
+        {
+            **{"id": 2, "epoch": 1, "input": [{"role": "user", "content": DAYS[1].replace("\n", " ")}]},
+            "output": {"choices": [{"message": {"content": "</think>(B)"}, "stop_reason": "max_tokens"}]},
+        },
+    ]
+    about = {"task": "suite/bbh_temporal_sequences", "model": "hf/org/R1-8B"}
+    path = folder / f"log.{kind}"
+    if kind == "json":
+        path.write_text(json.dumps({"version": 2, "eval": about, "samples": samples}), encoding="utf-8")
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("header.json", json.dumps({"eval": about}))
+            for sample in samples:
+                archive.writestr(f"samples/{sample['id']}_epoch_1.json", json.dumps(sample))
+    assert lrm("import", path) == 0
+    assert stored(folder) == [("0", 0, "stop", 1), ("1", 0, "length", 1)]
+    assert stored(folder, "r.thinking_words, r.answer_words") == [(1, 4), (0, 1)]
+
+
+def test_other_peoples_files_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "x.json").write_text("{}", encoding="utf-8")
+    (folder / "x.eval").write_bytes(b"PK")
+    (folder / "empty").mkdir()
+    (folder / "half.jsonl.gz").write_bytes(gzip.compress(b"{}" * 999)[:20])
+    for name, said in (
+        ("x.json", "no log of Inspect"),
+        ("x.eval", "no finished log"),
+        ("empty", "holds no outputs"),
+        ("half.jsonl.gz", "cannot be read"),
+        ("nowhere", "There is no"),
+    ):
+        assert lrm("import", folder / name) != 0
+        assert said in capsys.readouterr().err
+
+
+def test_an_import_is_not_pooled_with_what_was_measured(folder: Path) -> None:
+    from core.analysis.scores import scores_rows
+    from tests.core.analysis.book import Book, graded
+
+    lrm("import", rows(folder, row(0, "0")))
+    book = Book(folder / "runs.db")
+    book.run(book.variant("none", model="R1-8B"), "aime", graded(1, 3))
+    found = {row["origin"]: row for row in scores_rows(book.reader)}
+    assert found["imported"]["benchmarks"]["aime"]["n"] == 1
+    assert found["measured"]["benchmarks"]["aime"]["n"] == 3
+    assert found["imported"]["label"] == "R1-8B none (imported)"
+
+
+def test_hostile_outputs_are_stored(folder: Path) -> None:
+    path = rows(folder, '{"model": "m", "benchmark": "aime", "item": 0, "output": "half \\ud83d a \\u0000 pair"}', row(1, ""))
+    assert lrm("import", path) == 0
+    assert [r[2] for r in stored(folder)] == ["stop", "stop"]
+
+
+def test_the_published_outputs_fill_every_table(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """583 outputs of R1-Distill-Llama-8B, AWQ 4-bit, published by the paper's authors."""
+    from core.analysis.lengths import lengths_rows
+    from core.analysis.loops import collapse_cells
+    from core.analysis.scores import scores_rows
+
+    with gzip.open(real_data / "traces_shared.jsonl.gz", "rt", encoding="utf-8") as lines:
+        traces = [t for t in map(json.loads, lines) if t["source_repo"] == "psunlpgroup/Compression-Effects"]
+    for trace in traces:
+        file = tmp_path / "R1-Distill-Llama-8B" / Path(*Path(trace["path"]).parts[-2:])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(trace["output"], encoding="utf-8")
+    monkeypatch.setenv("LRM_DB", str(tmp_path / "runs.db"))
+    monkeypatch.setenv("LRM_DATA", str(real_data))
+    assert lrm("import", tmp_path / "R1-Distill-Llama-8B", "--compression", "awq-4bit", "--parameters", "8B") == 0
+    reader = connect(tmp_path / "runs.db", "reader")
+    [scored] = scores_rows(reader)
+    counts = {name: (cell["n"], cell["finished"]) for name, cell in scored["benchmarks"].items()}
+    assert counts == {"aime": (30, 30), "folio": (203, 203), "temporal": (250, 250), "musique": (100, 100)}
+    assert scored["origin"] == "imported" and 60 < scored["average"] < 75
+    assert [row["k"] for row in lengths_rows(reader, 30)] == [9, 60, 75, 30]
+    assert {cell["benchmark"]: cell["collapsed"] for cell in collapse_cells(reader)} == {
+        **{"aime": 1, "folio": 0, "temporal": 18, "musique": 9},
+    }
