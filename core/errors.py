@@ -40,6 +40,10 @@ class EngineError(LrmError):
     """An engine host could not start, died, or stopped making progress."""
 
 
+class EngineOutOfMemory(EngineError):
+    """An engine found too little memory; with fewer sequences side by side it may do."""
+
+
 class CompressionError(LrmError):
     """A compression job failed."""
 

@@ -7,7 +7,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,18 @@ from benchmarks.registry import get
 from core.child import TRIES, ChildDied
 from core.collapse import Detector
 from core.engines import wire
-from core.errors import EngineError
-from core.grading import columns, loop_columns
-from core.hosts import Host, Hosts
+from core.engines.options import OPTIONS
+from core.errors import EngineError, EngineOutOfMemory
+from core.grading import columns, loop_columns, server_columns
+from core.hosts import Host, Hosts, Interrupted
+from core.settings import load
 from core.store.writes import Chunk, Outcome, Pending, RunnerStore
+from core.watchdog import Watchdog
 
 TICK_S = 0.25
-SILENCE_S = 300.0
 PROMPT_ROOM = 1024  # tokens of context kept for the prompt beside the answer
 AHEAD = 2  # requests that wait inside the host, so that no slot stands empty
+_STATES: dict[str | None, str] = {"cancel": "cancelled", "pause": "paused", None: "queued"}  # what a wish makes of a job
 
 
 @dataclass(slots=True)
@@ -43,6 +46,15 @@ class Stream:
     verdict: tuple[str, int | None] = ("healthy", None)  # state and rounds, as they stand in the store
     stopped: bool = False
     began: float = field(default_factory=time.monotonic)
+    entered: bool = False
+    usage: Mapping[str, int] | None = None
+    empty_replies: int = 0
+
+    def restart(self) -> None:
+        """Begin anew, without what was generated so far."""
+        self.pending = replace(self.pending, text="", ids=(), chunks=0)
+        self.text, self.ids, self.seq, self.new_text, self.new_ids = "", [], 0, [], []
+        self.verdict, self.stopped = ("healthy", None), False
 
     def watch(self, limit: int) -> None:
         """Look for loops from the stored text on, with windows for what the engine says may come at most."""
@@ -63,6 +75,7 @@ class Evaluation:
         self.streams: dict[str, Stream] = {}
         self.outcomes: list[Outcome] = []
         self.waiting: deque[Pending] = deque()
+        self._slots: int | None = None  # fewer than the settings say, after memory ran out
         self._gained = False  # whether a response has finished since the engine last died
         self._speed_from, self._tokens, self._speed = time.monotonic(), 0, None  # type: float, int, float | None
 
@@ -74,21 +87,45 @@ class Evaluation:
         items = self._items()
         tries = 0
         while True:
+            host: Host | None = None
             try:
                 host = self._host()
                 self._plan(items, host)
                 return self._serve(host)
+            except Interrupted as wish:
+                return _STATES[wish.wanted]
+            except EngineOutOfMemory:
+                if host is None or host.ready.slots == 1:  # the host itself has tried fewer slots before it loaded
+                    raise
+                self._retry_smaller(host.ready.slots, "ran out of memory")
             except ChildDied as death:
                 tries = 1 if self._gained else tries + 1
                 self._gained = False
-                self._flush()
-                self.hosts.close()
                 if tries == TRIES:
+                    self._let_go()
                     raise EngineError(
                         f"The engine died {TRIES} times and finished no response between ({death}).",
                         "See the log beside the store, then requeue the run.",
                     ) from death
-                self.store.notice("warning", f"The engine of run {self.id} died and is started again.", job=self.id)
+                # The kernel kills without a word where memory runs out, so that a second death is met with fewer slots.
+                slots = self._options().get("slots", 1) if host is None else host.ready.slots
+                if tries > 1 and slots > 1:
+                    self._retry_smaller(slots, f"died again ({death})")
+                else:
+                    self._let_go()
+                    message = f"The engine of run {self.id} died and is started again ({death})."
+                    self.store.notice("warning", message, job=self.id)
+
+    def _retry_smaller(self, slots: int, what: str) -> None:
+        self._let_go()
+        self._slots = slots // 2
+        message = f"The engine of run {self.id} {what}; it goes on with {self._slots} slots instead of {slots}."
+        self.store.notice("warning", message, job=self.id)
+
+    def _let_go(self) -> None:
+        """Store what has come, and end the engine."""
+        self._flush()
+        self.hosts.close()
 
     def _items(self) -> list[Item]:
         folder = Path(self.job["data_folder"]) if self.job["data_folder"] else None
@@ -96,8 +133,19 @@ class Evaluation:
         return items[: self.job["item_limit"]] if self.job["item_limit"] else items
 
     def _host(self) -> Host:
-        options = {"context": self.sampling.max_tokens + PROMPT_ROOM}
-        return self.hosts.get(self.id, self.job["engine"], self.job["path"], options)
+        return self.hosts.get(self.id, self.job["engine"], self.job["path"], self._options())
+
+    def _options(self) -> dict[str, Any]:
+        """What the engine is to be loaded with: the user's settings, within what this run asks for."""
+        engine, settings = self.job["engine"], load()
+        options = {"slots": OPTIONS[engine]().slots, **settings.options(engine)}
+        wanted = self.sampling.max_tokens + PROMPT_ROOM
+        options["context"] = min(options.get("context", wanted), wanted)
+        if self._slots is not None:
+            options["slots"] = self._slots
+        if self.job["path"] in settings.general.trusted_models:
+            options["trust_remote_code"] = True
+        return options
 
     def _plan(self, items: list[Item], host: Host) -> None:
         versions = {"prompt": self.template.version, "engine": f"{host.ready.engine} {host.ready.version}"}
@@ -107,15 +155,15 @@ class Evaluation:
         self.streams.clear()
 
     def _serve(self, host: Host) -> str:
-        due, heard = time.monotonic() + TICK_S, time.monotonic()
+        general, due = load().general, time.monotonic() + TICK_S
+        watchdog = Watchdog(general.silence_s, general.prefill_s, host.ready)
         while self.waiting or self.streams:
             self._feed(host)
-            events = host.events(max(0.0, due - time.monotonic()))
-            for event in events:
+            for event in host.events(max(0.0, due - time.monotonic())):
+                watchdog.note(event)
                 self._handle(host, event)
-            heard = time.monotonic() if events else heard
-            if time.monotonic() - heard > SILENCE_S:
-                raise ChildDied(f"no token for {SILENCE_S:.0f} s")
+            if (limit := watchdog.overdue()) is not None:
+                raise ChildDied(f"no token for {limit:g} s")
             if time.monotonic() >= due:
                 self._flush()
                 due = time.monotonic() + TICK_S
@@ -130,34 +178,45 @@ class Evaluation:
             host.send(wire.Cancel(key))
         if wanted is not None:
             self.hosts.close()
-        return {"cancel": "cancelled", "pause": "paused", None: "queued"}[wanted]
+        return _STATES[wanted]
 
     def _feed(self, host: Host) -> None:
         while self.waiting and len(self.streams) < host.ready.slots + AHEAD:
             pending = self.waiting.popleft()
-            prefix = pending.ids if host.ready.resumes else ()
             stream = Stream(pending, pending.text, list(pending.ids), pending.chunks)
             stream.audited = audited(self.job, pending.key)
+            if pending.chunks and not host.ready.resumes:
+                self._restart(stream)
             self.streams[str(pending.id)] = stream
-            prompt = self.template.fill(pending.fields)
+            prompt, prefix = self.template.fill(pending.fields), stream.pending.ids
             host.send(wire.Generate(str(pending.id), prompt, self.template.chat, pending.seed, self.sampling, prefix))
+
+    def _restart(self, stream: Stream) -> None:
+        self.store.discard(stream.pending.id)
+        stream.restart()
 
     def _handle(self, host: Host, event: wire.Event) -> None:
         match event:
             case wire.Started(key, prompt, tokens, limit) if key in self.streams:
-                self.streams[key].watch(limit)
-                self.store.begin(self.streams[key].pending, prompt, tokens, limit)
+                stream = self.streams[key]
+                if stream.entered:
+                    self._restart(stream)
+                stream.entered = True
+                stream.watch(limit)
+                self.store.begin(stream.pending, prompt, tokens, limit)
             case wire.Deltas(items):
                 for delta in items:
                     if delta.id in self.streams:
                         self._append(host, self.streams[delta.id], delta)
             case wire.Finished(key, reason, error) if key in self.streams:
-                self._finish(self.streams.pop(key), reason, error, host.ready.think_end_id)
+                stream = self.streams.pop(key)
+                stream.usage, stream.empty_replies = event.usage, event.empty_replies
+                self._finish(stream, reason, error, host.ready.think_end_id)
 
     def _append(self, host: Host, stream: Stream, delta: wire.Delta) -> None:
         stream.new_text.append(delta.text)
         stream.new_ids.extend(delta.ids)
-        self._tokens += len(delta.ids)
+        self._tokens += delta.tokens
         stream.detector.feed(delta.text)
         if stream.detector.collapsed and not stream.audited and not stream.stopped:
             stream.stopped = True
@@ -171,7 +230,12 @@ class Evaluation:
         reason = "repetition" if reason == "cancelled" and stream.stopped else reason
         pending = stream.pending
         row = columns(self.benchmark, Item(pending.key, pending.fields, pending.gold), text, ids, reason, think_end_id)
-        row |= {"error": error, **loop_columns(verdict, stream.audited), "seconds": time.monotonic() - stream.began}
+        row |= {
+            "error": error,
+            **loop_columns(verdict, stream.audited),
+            "seconds": time.monotonic() - stream.began,
+            **server_columns(stream.usage, stream.empty_replies, row),
+        }
         self.outcomes.append(Outcome(pending.id, row, text, ids))
         self._gained = True
 

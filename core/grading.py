@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.base import Benchmark, Grade, Item
@@ -53,6 +54,25 @@ def loop_columns(verdict: Verdict, audit: bool) -> dict[str, Any]:
         "loop_rule": verdict.rule,
         "audited": int(audit) if verdict.state == "collapsed" else None,
     }
+
+
+def server_columns(usage: Mapping[str, int] | None, empty_replies: int, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a server counted, in place of our count of token ids, which it does not send.
+
+    Where it does not tell reasoning apart, the share of the words in `row` (see `columns`) does.
+    """
+    found: dict[str, Any] = {"empty_replies": empty_replies}
+    if usage is None:
+        return found
+    found |= {"usage": json.dumps(usage)}
+    if "prompt_tokens" in usage:
+        found["prompt_tokens"] = usage["prompt_tokens"]
+    if "completion_tokens" in usage:
+        every = usage["completion_tokens"]
+        thinking = row["thinking_words"] / max(1, row["thinking_words"] + row["answer_words"])
+        found["thinking_tokens"] = usage.get("reasoning_tokens") or round(every * thinking)
+        found["answer_tokens"] = every - found["thinking_tokens"]
+    return found
 
 
 def _thinking_tokens(ids: Sequence[int], thinking: int, total: int, think_end_id: int | None, thought: bool) -> int:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.child import Child, ChildDied
 from core.engines import wire
 from core.engines.catalog import command
-from core.errors import EngineError, ModelError
+from core.errors import EngineError, EngineOutOfMemory, ModelError
+from core.settings import load
 from core.store.writes import RunnerStore
 
-LOAD_S = 900.0
 ENGINE_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "PYTHONUNBUFFERED": "1"}
+
+
+class Interrupted(Exception):
+    """A user wants something else of the job while its model loads; `wanted` is None where the runner stops."""
+
+    def __init__(self, wanted: str | None) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
 
 
 class Host:
@@ -40,37 +48,47 @@ class Host:
 
 
 class Hosts:
-    """Starts a host for (engine, path, options), or gives back the one that serves them already."""
+    """Starts a host for (engine, path, options), or gives back the one that serves them already.
 
-    def __init__(self, store: RunnerStore, logs: Path) -> None:
+    `devices` are the GPUs that its hosts may use, by name; None leaves the choice to the engine.
+    """
+
+    def __init__(self, store: RunnerStore, logs: Path, devices: Sequence[str] | None = None) -> None:
         self._store = store
         self._logs = logs
+        self._environment = dict(ENGINE_ENVIRONMENT)
+        if devices is not None:
+            self._environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
         self._key: tuple[str, str, str] | None = None
         self._host: Host | None = None
 
     def get(self, job: int, engine: str, path: str, options: Mapping[str, Any]) -> Host:
-        """The host for a variant. Raises ModelError or EngineError with the engine's own words, or ChildDied."""
+        """The host for a variant. Raises ModelError or EngineError with the engine's own words, ChildDied or Interrupted."""
         key = (engine, path, repr(sorted(options.items())))
         if self._host is not None and self._key == key:
             return self._host
         self.close()
         log = self._logs / f"host-{job}.log"
         child: Child[wire.Request | wire.Event] = Child(
-            command(engine), wire.decode, log, {**ENGINE_ENVIRONMENT, "LRM_RUN_ID": str(job)}
+            command(engine), wire.decode, log, {**self._environment, "LRM_RUN_ID": str(job)}
         )
         self._store.host_started(child.process.pid, child.started, job)
         try:
             child.send(wire.encode(wire.Load(path, options)))
-            self._host, self._key = Host(child, self._ready(child)), key
+            self._host, self._key = Host(child, self._ready(child, job)), key
         except BaseException:
             self._end(child)
             raise
         return self._host
 
-    def _ready(self, child: Child[wire.Request | wire.Event]) -> wire.Ready:
-        deadline = time.monotonic() + LOAD_S
+    def _ready(self, child: Child[wire.Request | wire.Event], job: int) -> wire.Ready:
+        patience = load().general.load_s
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             self._store.beat()
+            stop, wanted = self._store.wishes(job)
+            if stop or wanted:
+                raise Interrupted(wanted)
             for message in child.receive(1.0):
                 if isinstance(message, wire.Ready):
                     return message
@@ -78,7 +96,7 @@ class Hosts:
                     raise failure(message)
                 if message is None:
                     raise ChildDied(child.obituary())
-        raise EngineError(f"The engine loaded nothing within {LOAD_S:.0f} s.", "Look at its log; is the disk that slow?")
+        raise EngineError(f"The engine loaded nothing within {patience:.0f} s.", "Raise `load_s`, or look at its log.")
 
     def close(self) -> None:
         """End the host, so that its memory comes back."""
@@ -93,5 +111,6 @@ class Hosts:
 
 def failure(message: wire.Failed) -> EngineError | ModelError:
     """What a host says before it gives up, as an error of ours."""
-    kind = ModelError if message.kind == "model" else EngineError
+    kinds: dict[str, type[EngineError | ModelError]] = {"model": ModelError, "memory": EngineOutOfMemory}
+    kind = kinds.get(message.kind, EngineError)
     return kind(message.message, message.remedy)

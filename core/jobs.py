@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
-from core.engines.catalog import format_for
+from core.engines.catalog import WITHOUT_WEIGHTS, engine_for, format_for
 from core.errors import UsageError
 from core.models import resolve
 from core.spec import Format, Model, RunSpec
@@ -39,9 +39,14 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
 
     model = resolve(spec.model)
     get(spec.benchmark)
-    wanted = format_for(spec.engine)
+    wanted = format_for(engine_for(model.format, spec.engine))
     recipe = parse(spec.compression)
-    check(recipe, model.format, wanted)
+    if model.format in WITHOUT_WEIGHTS and recipe.name != "none":
+        raise UsageError(f"{model.name} holds no weights here, so nothing can be compressed.", "Choose compression `none`.")
+    if wanted in WITHOUT_WEIGHTS and wanted != model.format:
+        raise UsageError(f"The engine {spec.engine} takes no weights.", "Name a model as openai:URL#NAME or replay:RUNS_DB.")
+    if model.format not in WITHOUT_WEIGHTS:
+        check(recipe, model.format, wanted)
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"A limit of {spec.limit} questions makes no run.", "Give 1 or more.")
     if not 0 < spec.sampling.top_p <= 1 or not spec.sampling.temperature >= 0 or spec.sampling.max_tokens < 1:
@@ -64,7 +69,7 @@ def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, wanted
         "position": _next_position(connection),
         "variant_id": variant,
         "benchmark": spec.benchmark,
-        "engine": spec.engine,
+        "engine": engine_for(model.format, spec.engine),
         "sampling": json.dumps(asdict(spec.sampling)),
         "seed": spec.seed,
         "item_limit": spec.limit,
@@ -88,6 +93,11 @@ def _variant(connection: sqlite3.Connection, model: Model, wanted: Format, compr
     model_id = connection.execute("SELECT id FROM models WHERE name = ?", (model.name,)).fetchone()[0]
     key = (model_id, compression, wanted)
     connection.execute("INSERT OR IGNORE INTO variants (model_id, compression, format) VALUES (?, ?, ?)", key)
+    if wanted in WITHOUT_WEIGHTS:  # there is nothing to prepare
+        connection.execute(
+            "UPDATE variants SET path = ?, ready_at = ? WHERE model_id = ? AND compression = ? AND format = ?",
+            (str(model.source), time.time(), *key),
+        )
     sql = "SELECT id FROM variants WHERE model_id = ? AND compression = ? AND format = ?"
     return int(connection.execute(sql, key).fetchone()[0])
 

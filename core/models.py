@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from benchmarks.pocket import weights_dir
+from core.engines.address import parse
 from core.errors import ModelError
 from core.spec import Model
 
@@ -14,10 +16,16 @@ POCKET_LIMIT = 1024  # the embedded model was trained on answers of a few hundre
 
 
 def resolve(name: str) -> Model:
-    """The model of a name: `pocket`, `smollm2`, a folder of Hugging Face weights or a GGUF file.
+    """The model of a name: `pocket`, `smollm2`, a folder of Hugging Face weights, a GGUF file, `openai:URL#NAME`, or
+    `replay:RUNS_DB#RUN`.
 
     Raises ModelError where there is no such thing.
     """
+    kind, colon, rest = name.partition(":")
+    if colon and kind == "openai":
+        return _served(rest)
+    if colon and kind == "replay":
+        return _recorded(rest)
     if name == "pocket":
         return Model("pocket", weights_dir(), "hf", "pocket", POCKET_LIMIT)
     if name == "smollm2":
@@ -29,8 +37,25 @@ def resolve(name: str) -> Model:
         return Model(path.stem, path.resolve(), "gguf", path.stem.lower())
     raise ModelError(
         f"There is no model {name!r}.",
-        "Name `pocket`, `smollm2`, a folder with a config.json, or a .gguf file.",
+        "Name `pocket`, `smollm2`, a folder with a config.json, a .gguf file, openai:URL#NAME or replay:RUNS_DB.",
     )
+
+
+def _served(address: str) -> Model:
+    try:
+        url, name = parse(address)
+    except ValueError as error:
+        raise ModelError(str(error), "Name it as openai:http://127.0.0.1:8000/v1#name.") from error
+    return Model(f"{name or 'model'}@{urlsplit(url).netloc}", f"{url}#{name}" if name else url, "server", name or "served")
+
+
+def _recorded(place: str) -> Model:
+    path, _, run = place.partition("#")
+    file = Path(path).expanduser().resolve()
+    if not file.is_file() or (run and not run.isdigit()):
+        raise ModelError(f"There is no recording {place!r}.", "Name a runs.db, and one of its runs as replay:runs.db#3.")
+    tail = f"#{run}" if run else ""
+    return Model(f"replay {file.stem}{tail}", f"{file}{tail}", "recording", "replay")
 
 
 def _smollm2() -> Path:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from core.engines.wire import Sampling as Sampling
 
-Format = Literal["hf", "gguf"]
+Format = Literal["hf", "gguf", "server", "recording"]
 Policy = Literal["audit", "stop", "observe"]
 """What is done about a collapsed response: let a random share run on and stop the others, stop all, let all run on."""
 JobKind = Literal["prepare", "run"]
@@ -23,10 +23,10 @@ FINAL_STATES: tuple[JobState, ...] = ("done", "failed", "cancelled")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Weights as the user names them: a folder in Hugging Face format or a GGUF file."""
+    """A model as the user names it: a folder in Hugging Face format, a GGUF file, a model on a server, or a recording."""
 
     name: str
-    source: Path
+    source: Path | str
     format: Format
     family: str
     default_limit: int = 32_768

@@ -126,5 +126,5 @@ def _model(name: str) -> Finding:
         model = resolve(name)
     except LrmError as error:
         return Finding(f"model {name}", False, error.message, error.remedy, needed=name == "pocket")
-    there = model.source.exists()
+    there = Path(model.source).exists()
     return Finding(f"model {name}", there, str(model.source) if there else "its weights are missing", "Run `make pocket`.")

@@ -10,6 +10,8 @@ from .prompt import Prompts, Vocabulary
 from .stream import Stream
 from .wire import Event, Finished, Generate, Ready
 
+_REACH = 64  # tokens of a prefix in which a stop string may have begun
+
 
 class Batching:
     """Half of an `engine.Engine`: the other half loads the weights, calls `_open`, and steps `_streams`."""
@@ -67,7 +69,9 @@ class Batching:
             if error:
                 yield Finished(request.id, "error", error)
                 continue
-            stream = Stream(request, prompt, ids, self._context, self._vocabulary.decoder(request.prefix))
+            before = self._vocabulary.decode(request.prefix[-_REACH:]) if request.sampling.stop else ""
+            decoder = self._vocabulary.decoder(request.prefix)
+            stream = Stream(request, prompt, ids, self._context, decoder, before)
             yield from stream.start()
             if not stream.finished:
                 self._streams.append(stream)

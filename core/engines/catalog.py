@@ -1,15 +1,20 @@
-"""Which engines there are, which weights they take, and with which interpreter their hosts run."""
+"""Which engines there are, which models they take, and with which interpreter their hosts run."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 from core.errors import UsageError
 from core.spec import Format
 
-FORMATS: dict[str, Format] = {"llama.cpp": "gguf", "transformers": "hf"}
+FORMATS: dict[str, Format] = {
+    "llama.cpp": "gguf",
+    "transformers": "hf",
+    "vllm": "hf",
+    "openai": "server",
+    "replay": "recording",
+}
+WITHOUT_WEIGHTS: tuple[Format, ...] = ("server", "recording")
 HOST = Path(__file__).with_name("host.py")
 
 
@@ -19,18 +24,21 @@ def names() -> list[str]:
 
 
 def format_for(engine: str) -> Format:
-    """The format of weights that an engine loads. Raises UsageError for an unknown engine."""
+    """The format of models that an engine loads. Raises UsageError for an unknown engine."""
     if engine not in FORMATS:
         raise UsageError(f"There is no engine {engine!r}.", f"Choose from {', '.join(FORMATS)}.")
     return FORMATS[engine]
 
 
-def interpreter(engine: str) -> str:
-    """The Python that runs an engine's host: LRM_PYTHON_<ENGINE> where set (llama.cpp: LRM_PYTHON_LLAMA_CPP), else ours."""
-    key = "LRM_PYTHON_" + engine.upper().replace(".", "_")
-    return os.environ.get(key, sys.executable)
+def engine_for(source: Format, engine: str) -> str:
+    """The engine that runs a model: the one that is asked for, unless the model leaves no choice."""
+    if source in WITHOUT_WEIGHTS:
+        return next(name for name, wanted in FORMATS.items() if wanted == source)
+    return engine
 
 
 def command(engine: str, *arguments: str) -> list[str]:
     """The command line of an engine's host. `-P` keeps our folders from shadowing the environment's packages."""
-    return [interpreter(engine), "-P", str(HOST), engine, *arguments]
+    from core.settings import load
+
+    return [load().python(engine), "-P", str(HOST), engine, *arguments]

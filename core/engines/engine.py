@@ -1,18 +1,18 @@
 """What an engine must implement; `serve` drives it. A new engine is one module with one such class.
 
-An engine that batches streams itself starts from `batching.Batching`.
+An engine that batches streams itself starts from `batching.Batching`, one whose library batches them from `tasks.Tasks`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, TypeVar, get_args, get_type_hints
+from typing import Any, Protocol, TypeVar
 
+from .options import BadOption, chosen
 from .wire import Event, Generate, Ready
 
 T = TypeVar("T")
 GET_AGAIN = "Get or make the model again."
-_COUNTS = ("slots", "context", "batch", "threads")
 
 
 class EngineFailure(Exception):
@@ -26,20 +26,11 @@ class EngineFailure(Exception):
 
 
 def chosen_options(cls: type[T], given: Mapping[str, Any], engine: str) -> T:
-    """Options of an engine, a dataclass, from `Load.options`.
-
-    Raises EngineFailure for names that do not exist, values of another type, and numbers below 1 for what counts slots,
-    tokens or threads.
-    """
-    types = get_type_hints(cls)
-    unknown = sorted(set(given) - set(types))
-    if unknown:
-        raise EngineFailure("usage", f"{engine} has no option {', '.join(unknown)}.", f"Known: {', '.join(types)}.")
-    for name, value in given.items():
-        wrong = type(value) not in (get_args(types[name]) or (types[name],))
-        if wrong or (name in _COUNTS and value is not None and value < 1):
-            raise EngineFailure("usage", f"{engine}: {value!r} is no value for {name}.", "Correct the settings.")
-    return cls(**given)
+    """Options of an engine, a dataclass of `options`, from `Load.options`. Raises EngineFailure for what it cannot take."""
+    try:
+        return chosen(cls, given, engine)
+    except BadOption as error:
+        raise EngineFailure("usage", str(error), error.remedy) from error
 
 
 class Engine(Protocol):

@@ -1,4 +1,4 @@
-"""The header of a GGUF file: which tensors it announces, and whether their data are all there.
+"""The header of a GGUF file: what it says of the model, which tensors it announces, and whether their data are all there.
 
 The layout is that of ggml's docs/gguf.md: magic, version, counts, key-value pairs, tensor infos, aligned data.
 """
@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 MAGIC = b"GGUF"
-_ALIGNMENT_KEY = b"general.alignment"
+_ALIGNMENT_KEY = "general.alignment"
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _LONGEST_STRING = 1 << 30
+_LONGEST_KEPT = 1 << 12  # longer strings and arrays (vocabularies, templates) are skipped
 _MOST_DIMENSIONS = 4
+
+Value = int | float | str | list[int | float] | None
 
 
 class BadGguf(Exception):
@@ -40,34 +44,54 @@ def read_tensors(path: Path, row_bytes: Callable[[int, int], int]) -> list[Tenso
     `row_bytes(kind, elements)` is the size in bytes of so many elements of a ggml type; it raises KeyError for a type
     that it does not know. Raises BadGguf, and OSError where the file cannot be read.
     """
-    with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise BadGguf(f"{path} is not a GGUF file: it does not begin with the letters GGUF.")
-        try:
-            tensors = _read_header(file)
-            expected = max((t.start + row_bytes(t.kind, t.elements) for t in tensors), default=file.tell())
-        except (struct.error, KeyError, OverflowError, ValueError) as error:
-            raise BadGguf(f"{path} is truncated or damaged: its header cannot be read at byte {file.tell():,}.") from error
+    with _opened(path) as file, _guarded(path, file):
+        _, tensors = _read_header(file)
+        expected = max((t.start + row_bytes(t.kind, t.elements) for t in tensors), default=file.tell())
     actual = path.stat().st_size
     if actual < expected:
         raise BadGguf(f"{path} is truncated: its header announces {expected:,} bytes, and there are {actual:,}.")
     return tensors
 
 
-def _read_header(file: BinaryIO) -> list[Tensor]:
+def read_facts(path: Path) -> dict[str, Value]:
+    """What a GGUF file says of its model: scalars, short strings and short arrays of numbers; None for what is long.
+
+    Raises BadGguf, and OSError where the file cannot be read.
+    """
+    with _opened(path) as file, _guarded(path, file):
+        return _read_header(file)[0]
+
+
+def _opened(path: Path) -> BinaryIO:
+    file = path.open("rb")
+    if file.read(len(MAGIC)) != MAGIC:
+        file.close()
+        raise BadGguf(f"{path} is not a GGUF file: it does not begin with the letters GGUF.")
+    return file
+
+
+@contextmanager
+def _guarded(path: Path, file: BinaryIO) -> Iterator[None]:
+    try:
+        yield
+    except (struct.error, KeyError, OverflowError, ValueError) as error:
+        raise BadGguf(f"{path} is truncated or damaged: its header cannot be read at byte {file.tell():,}.") from error
+
+
+def _read_header(file: BinaryIO) -> tuple[dict[str, Value], list[Tensor]]:
     version, count, pairs = _unpack(file, "IQQ")
     if version not in (2, 3):
         raise ValueError(f"version {version}")
-    alignment = 32
+    facts: dict[str, Value] = {}
     for _ in range(pairs):
-        key = _string(file)
+        key = _string(file).decode("utf-8", "replace")
         (kind,) = _unpack(file, "I")
-        value = _value(file, kind)
-        if key == _ALIGNMENT_KEY and isinstance(value, int) and value > 0:
-            alignment = value
+        facts[key] = _value(file, kind)
+    alignment = facts.get(_ALIGNMENT_KEY)
+    alignment = alignment if isinstance(alignment, int) and alignment > 0 else 32
     infos = [_tensor_info(file) for _ in range(count)]
     start = -(-file.tell() // alignment) * alignment
-    return [Tensor(name, elements, kind, start + offset) for name, elements, kind, offset in infos]
+    return facts, [Tensor(name, elements, kind, start + offset) for name, elements, kind, offset in infos]
 
 
 def _tensor_info(file: BinaryIO) -> tuple[str, int, int, int]:
@@ -80,19 +104,21 @@ def _tensor_info(file: BinaryIO) -> tuple[str, int, int, int]:
     return name, elements, kind, offset
 
 
-def _value(file: BinaryIO, kind: int) -> object:
-    """A scalar, or None for strings and arrays, which are skipped."""
+def _value(file: BinaryIO, kind: int) -> Value:
+    """A scalar, a short string or a short array of numbers; None for what is longer, which is skipped."""
     if kind == _STRING:
-        _string(file)
-    elif kind == _ARRAY:
-        element, count = _unpack(file, "IQ")
-        if element in (_STRING, _ARRAY):
-            for _ in range(count):
-                _value(file, element)
-        else:
-            file.seek(struct.calcsize("<" + _SCALARS[element]) * count, 1)
-    else:
+        text = _string(file)
+        return text.decode("utf-8", "replace") if len(text) <= _LONGEST_KEPT else None
+    if kind != _ARRAY:
         return _unpack(file, _SCALARS[kind])[0]
+    element, count = _unpack(file, "IQ")
+    if element in (_STRING, _ARRAY):
+        for _ in range(count):
+            _value(file, element)
+        return None
+    if count <= _LONGEST_KEPT:
+        return list(_unpack(file, _SCALARS[element] * count))
+    file.seek(struct.calcsize("<" + _SCALARS[element]) * count, 1)
     return None
 
 

@@ -8,14 +8,17 @@ prefix token by token, as it was made, so that with one slot a resumed response 
 from __future__ import annotations
 
 import importlib
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .batching import Batching
 from .engine import GET_AGAIN, EngineFailure, chosen_options
+from .fit import GIB, MEMORY_SHARE, folder_shape, free_gpu_memory, free_memory, slots_that_fit, torch_need
+from .options import TransformersOptions
 from .stream import Stream
 from .wire import Event, Ready
 
@@ -25,24 +28,8 @@ if TYPE_CHECKING:
     from .hf_batch import Batch
 
 T = TypeVar("T")
+_WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes of a number
 _TOO_MUCH = ("can't allocate memory", "out of memory")
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Settings of this engine; `Load.options` holds any of them.
-
-    `slots`: sequences side by side. `context`: tokens of prompt and answer together; never more than the model was
-    trained for. `dtype`: `auto` (as stored), `float32`, `bfloat16` or `float16`. `device`: None for a GPU where there is
-    one. `threads`: None for PyTorch's own choice. `exact`: one slot, and a prefix is fed as it was made.
-    """
-
-    slots: int = 8
-    context: int = 4096
-    dtype: str = "auto"
-    device: str | None = None
-    threads: int | None = None
-    exact: bool = False
 
 
 class Transformers(Batching):
@@ -59,20 +46,21 @@ class Transformers(Batching):
         return str(transformers.__version__), f"PyTorch {torch.__version__}, {device}"
 
     def load(self, model: str, options: Mapping[str, Any]) -> Ready:
-        """Load a folder of safetensors; nothing is fetched, and no code of the model's is run."""
-        given = chosen_options(Options, options, "transformers")
+        """Load a folder of safetensors; nothing is fetched, and no code of the model's is run unless the user trusts it."""
+        given = chosen_options(TransformersOptions, options, "transformers")
         folder = Path(model)
         _check_folder(folder)
+        context, fitting = _size(folder, given)
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         from . import hf_load
         from .hf_batch import Batch
 
-        loaded = _guarded(lambda: hf_load.load(folder, given.dtype, given.device, given.threads))
+        loaded = _guarded(lambda: hf_load.load(folder, given.dtype, given.device, given.threads, given.trust_remote_code))
         self._batch = Batch(loaded.model)
         self._end_ids = loaded.end_ids
         self._exact = given.exact
-        slots = given.slots if Batch.can_grow(loaded.model.config) and not given.exact else 1
-        context = min(given.context, loaded.trained_context)
+        slots = fitting if Batch.can_grow(loaded.model.config) and not given.exact else 1
+        context = min(context, loaded.trained_context)
         return self._open("transformers", loaded.version, loaded.vocabulary, slots, context)
 
     def step(self) -> Iterable[Event]:
@@ -114,6 +102,21 @@ def _check_folder(folder: Path) -> None:
             message = f"{folder} holds pickle checkpoints, which can run code when loaded."
             raise EngineFailure("model", message, "Get the safetensors version.")
         raise EngineFailure("model", f"{folder} holds no safetensors.", GET_AGAIN)
+
+
+def _size(folder: Path, given: TransformersOptions) -> tuple[int, int]:
+    """Context and slots that fit the memory of the device that will be used."""
+    shape = folder_shape(folder)
+    stored = str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("dtype") or "float32")
+    value_bytes = _WIDTHS.get(stored if given.dtype == "auto" else given.dtype, 4)
+    shape = replace(shape, weights=shape.weights * value_bytes // _WIDTHS.get(stored, value_bytes))
+    context = min(given.context, shape.context)
+    on_gpu = free_gpu_memory() if given.device is None or given.device.startswith("cuda") else []
+    free, where = (on_gpu[0], "on the GPU") if on_gpu else (free_memory(), "of memory")
+    need = torch_need(shape, value_bytes, context)
+    budget = int(free * MEMORY_SHARE)
+    where = f"may be used of {free / GIB:.1f} that are free {where}"
+    return context, slots_that_fit(folder.name, need, 1 if given.exact else given.slots, context, budget, where)
 
 
 def _guarded(work: Callable[[], T]) -> T:

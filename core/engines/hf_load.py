@@ -49,8 +49,11 @@ class Loaded:
     version: str
 
 
-def load(folder: Path, dtype: str, device: str | None, threads: int | None) -> Loaded:
-    """Load a folder. Raises EngineFailure for weights that are damaged, incomplete or of an unknown architecture."""
+def load(folder: Path, dtype: str, device: str | None, threads: int | None, trusted: bool) -> Loaded:
+    """Load a folder; code of its own runs only if it is `trusted`.
+
+    Raises EngineFailure for weights that are damaged, incomplete or of an unknown architecture.
+    """
     transformers.utils.logging.disable_progress_bar()
     if threads is not None:
         torch.set_num_threads(threads)
@@ -59,7 +62,7 @@ def load(folder: Path, dtype: str, device: str | None, threads: int | None) -> L
             folder,
             dtype=dtype,
             use_safetensors=True,
-            trust_remote_code=False,
+            trust_remote_code=trusted,
             local_files_only=True,
             ignore_mismatched_sizes=True,
             output_loading_info=True,

@@ -19,7 +19,10 @@ from .text import ByteDecoder, TextDecoder
 
 _log: deque[str] = deque(maxlen=12)
 _WARN, _ERROR = 3, 4
-_F16_BYTES = 2
+_KV_TYPES = {
+    "f16": C.GGML_TYPE_F16, "q8_0": C.GGML_TYPE_Q8_0, "q5_1": C.GGML_TYPE_Q5_1, "q5_0": C.GGML_TYPE_Q5_0,
+    "q4_1": C.GGML_TYPE_Q4_1, "q4_0": C.GGML_TYPE_Q4_0,
+}  # fmt: skip
 
 
 @C.llama_log_callback  # type: ignore[untyped-decorator]
@@ -118,12 +121,6 @@ class LlamaModel:
         """See `prompt.Vocabulary`; the bytes of a token do not depend on those before it."""
         return ByteDecoder(self.piece)
 
-    def kv_bytes(self) -> int:
-        """Bytes of KV cache for one token, with keys and values in 16 bits."""
-        heads = max(1, C.llama_model_n_head(self.handle))  # recurrent models have none
-        width = C.llama_model_n_embd(self.handle) // heads * C.llama_model_n_head_kv(self.handle)
-        return int(C.llama_model_n_layer(self.handle) * 2 * width * _F16_BYTES)
-
     def _piece(self, token: int) -> bytes:
         """The bytes of one token; special tokens appear as they are written."""
         room = 64
@@ -138,12 +135,13 @@ class LlamaModel:
 class LlamaContext:
     """A KV cache of `slots` sequences that share `slots` x `context` cells, and the batch that is decoded next."""
 
-    def __init__(self, model: LlamaModel, slots: int, context: int, batch: int, threads: int) -> None:
+    def __init__(self, model: LlamaModel, slots: int, context: int, batch: int, threads: int, kv_type: str) -> None:
         parameters = C.llama_context_default_params()
         parameters.n_ctx = slots * context
         parameters.n_seq_max = slots
         parameters.n_batch = parameters.n_ubatch = batch
         parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.type_k = parameters.type_v = _KV_TYPES[kv_type]
         # One buffer for all sequences: separate ones fall apart into a pass over the weights for every gap between
         # the ids of active sequences (50 instead of 130 tokens/s on SmolLM2-135M with four of eight slots in use).
         parameters.kv_unified = True

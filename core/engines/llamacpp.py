@@ -11,44 +11,26 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .batching import Batching
 from .engine import EngineFailure, chosen_options
+from .fit import GIB, MEMORY_SHARE, free_gpu_memory, free_memory, gguf_shape, llama_need, slots_that_fit
+from .options import LlamaCppOptions
 from .stream import Stream
-from .wire import Event, Ready
+from .wire import Event, Prefill, Ready
 
 if TYPE_CHECKING:
     from .llama_native import LlamaContext, LlamaModel
-
-_MEMORY_SHARE = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Settings of this engine; `Load.options` holds any of them.
-
-    `slots`: sequences side by side, fewer where memory is short. `context`: tokens of prompt and answer together; never
-    more than the model was trained for. `gpu_layers`: -1 for all, where there is a GPU. `threads`: None for one a
-    physical core. `batch`: tokens a step, which bounds how long a prefill holds up the others. `exact`: one slot, and a
-    prefix is fed as it was made.
-    """
-
-    slots: int = 8
-    context: int = 4096
-    gpu_layers: int = -1
-    threads: int | None = None
-    batch: int = 256
-    exact: bool = False
 
 
 class LlamaCpp(Batching):
     """See `engine.Engine`."""
 
-    _options: Options
+    _options: LlamaCppOptions
     _model: LlamaModel
     _cache: LlamaContext
 
@@ -66,14 +48,18 @@ class LlamaCpp(Batching):
     def load(self, model: str, options: Mapping[str, Any]) -> Ready:
         """Load a GGUF file and size the KV cache; slots are halved until it fits."""
         version = _library().__version__
-        from .llama_native import LlamaModel
+        from .llama_native import LlamaModel, check_file
 
-        self._options = given = chosen_options(Options, options, "llama.cpp")
-        self._model = LlamaModel(Path(model), given.gpu_layers)
-        context = min(given.context, self._model.trained_context)
-        slots = self._open_cache(1 if given.exact else given.slots, context)
+        self._options = given = chosen_options(LlamaCppOptions, options, "llama.cpp")
+        path = Path(model)
+        check_file(path)
+        context, slots = self._size(path)
+        self._model = LlamaModel(path, given.gpu_layers)
+        context = min(context, self._model.trained_context)
+        slots = self._open_cache(slots, context)
         self._free = list(range(slots))[::-1]
-        return self._open("llama.cpp", str(version), self._model, slots, context)
+        ready = self._open("llama.cpp", str(version), self._model, slots, context)
+        return replace(ready, prefills=True)
 
     def step(self) -> Iterable[Event]:
         """One batch: a token for each sequence under way and a slice of prefill."""
@@ -85,23 +71,36 @@ class LlamaCpp(Batching):
             if stream not in self._numbers:
                 self._numbers[stream] = self._free.pop()
         sampled = self._fill_batch()
-        for stream, logits in zip(sampled, self._cache.decode(), strict=True):
-            yield from stream.advance(logits, self._model.end_ids)
+        logits = self._cache.decode()
+        if not sampled:
+            yield Prefill(self._options.batch)
+        for stream, row in zip(sampled, logits, strict=True):
+            yield from stream.advance(row, self._model.end_ids)
+
+    def _size(self, path: Path) -> tuple[int, int]:
+        """Context and slots that fit the memory, judged before loading: Linux grants what it does not have and kills later."""
+        given = self._options
+        shape = gguf_shape(path)
+        context = min(given.context, shape.context)
+        slots = 1 if given.exact else min(given.slots, int(_library().llama_max_parallel_sequences()))
+        need = llama_need(shape, given.batch, given.kv_type, context)
+        on_gpu = given.gpu_layers != 0 and _library().llama_supports_gpu_offload() and free_gpu_memory()
+        if on_gpu and given.gpu_layers > 0:  # part here, part there: llama.cpp itself finds out
+            return context, slots
+        free, where = (sum(on_gpu), "are free on the GPU") if on_gpu else (free_memory(), "are free")
+        budget = int(given.memory_gib * GIB) if given.memory_gib else int(free * MEMORY_SHARE)
+        where = "may be used (llama.cpp.memory_gib)" if given.memory_gib else f"may be used of {free / GIB:.1f} that {where}"
+        return context, slots_that_fit(path.name, need, slots, context, budget, where)
 
     def _open_cache(self, slots: int, context: int) -> int:
-        """Open the KV cache with `slots`, halved as often as it takes to fit the memory. Returns the number."""
+        """Open the KV cache with `slots`, halved as often as it takes. Returns the number."""
         from .llama_native import LlamaContext
 
-        if self._options.gpu_layers == 0 or not _library().llama_supports_gpu_offload():
-            # Linux grants memory that it does not have and kills later, so the fit is judged beforehand.
-            sequence_bytes = context * self._model.kv_bytes()
-            while slots > 1 and slots * sequence_bytes > _available_memory() * _MEMORY_SHARE:
-                slots //= 2
         threads = self._options.threads or _physical_cores()
-        batch = max(self._options.batch, slots)
         while True:
             try:
-                self._cache = LlamaContext(self._model, slots, context, batch, threads)
+                batch = max(self._options.batch, slots)
+                self._cache = LlamaContext(self._model, slots, context, batch, threads, self._options.kv_type)
                 return slots
             except MemoryError as error:
                 if slots == 1:
@@ -154,9 +153,3 @@ def _physical_cores() -> int:
         siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
         cores.add(siblings.read_text() if siblings.exists() else str(cpu))
     return max(1, len(cores))
-
-
-def _available_memory() -> int:
-    """Bytes of memory that can be had without swapping."""
-    fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    return int(fields["MemAvailable"].split()[0]) * 1024

@@ -22,7 +22,13 @@ from .engine import Engine, EngineFailure
 from .pipes import take_pipes
 from .wire import Cancel, Delta, Deltas, Event, Failed, Finished, Generate, Load, Request, decode, encode
 
-ENGINES = {"llama.cpp": (".llamacpp", "LlamaCpp"), "transformers": (".hf", "Transformers")}
+ENGINES = {
+    "llama.cpp": (".llamacpp", "LlamaCpp"),
+    "transformers": (".hf", "Transformers"),
+    "vllm": (".paged", "Vllm"),
+    "openai": (".remote", "Remote"),
+    "replay": (".replay", "Replay"),
+}
 FLUSH_SECONDS = 0.05
 
 Inbox = queue.SimpleQueue[Request | ValueError]
@@ -73,7 +79,7 @@ class Outbox:
             self._due = time.monotonic() + FLUSH_SECONDS
         for new in event.items:
             old = self._held.get(new.id)
-            self._held[new.id] = Delta(new.id, old.text + new.text, old.ids + new.ids) if old else new
+            self._held[new.id] = Delta(new.id, old.text + new.text, old.ids + new.ids, old.pieces + new.pieces) if old else new
 
     def flush(self, *, only_due: bool = False) -> None:
         """Send what is held; with `only_due`, not before its time."""

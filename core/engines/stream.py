@@ -12,14 +12,33 @@ from .text import Piece, TextDecoder
 from .wire import Delta, Deltas, Event, Finished, FinishReason, Generate, Started
 
 
+class Stops:
+    """Looks for the texts that end a response, wherever they are cut into pieces."""
+
+    def __init__(self, stops: Sequence[str], before: str) -> None:
+        self._stops = [stop for stop in stops if stop]
+        self._reach = max(map(len, self._stops), default=1) - 1
+        self._tail = before[-self._reach :] if self._reach else ""
+
+    def met(self, text: str) -> bool:
+        """Whether `text`, after all that came before, completes one of them."""
+        if not self._stops:
+            return False
+        seen = self._tail + text
+        self._tail = seen[-self._reach :] if self._reach else ""
+        return any(stop in seen for stop in self._stops)
+
+
 class Stream:
     """A request with its prompt in tokens.
 
     `ids` is all that the model must see: prompt, prefix, new tokens. `fed` of them have gone through the model; the engine
-    keeps count.
+    keeps count. `before` is the text of the prefix's last tokens, in which a stop string may begin.
     """
 
-    def __init__(self, request: Generate, prompt: str, prompt_ids: Sequence[int], context: int, decoder: TextDecoder) -> None:
+    def __init__(
+        self, request: Generate, prompt: str, prompt_ids: Sequence[int], context: int, decoder: TextDecoder, before: str = ""
+    ) -> None:
         self.id = request.id
         self.ids = [*prompt_ids, *request.prefix]
         self.fed = 0
@@ -29,6 +48,7 @@ class Stream:
         self._request = request
         self._prompt = prompt
         self._decoder = decoder
+        self._stops = Stops(request.sampling.stop, before)
 
     def start(self) -> list[Event]:
         """The events of entering the batch; a prefix that fills the limit already finishes the stream."""
@@ -47,8 +67,11 @@ class Stream:
         if token in end_ids:
             return self.finish("stop")
         self.ids.append(token)
-        events = self._delta(self._decoder.push(token))
-        if position + 1 >= self.limit:
+        piece = self._decoder.push(token)
+        events = self._delta(piece)
+        if piece and self._stops.met(piece[0]):
+            events += self.finish("stop")
+        elif position + 1 >= self.limit:
             events += self.finish("length")
         return events
 

@@ -1,8 +1,8 @@
 """The host protocol: JSON lines on the child's stdin (requests) and stdout (events).
 
 The runner sends one `Load`, then any number of `Generate` and `Cancel`. The host answers with `Ready`, then for every
-request `Started`, `Deltas` and one `Finished`. `Failed` means that the host itself cannot go on; it exits after it.
-A host ends when its stdin closes.
+request `Started`, `Deltas` and one `Finished`; `Prefill` may come in between. `Failed` means that the host itself cannot go
+on; it exits after it. A host ends when its stdin closes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ FinishReason = Literal["stop", "length", "cancelled", "error"]
 class Sampling:
     """How tokens are drawn: temperature first, then top-k, top-p and min-p; `top_k` 0 and `min_p` 0 are off.
 
-    `max_tokens` bounds the response; `temperature` 0 is greedy.
+    `max_tokens` bounds the response; `temperature` 0 is greedy. A response ends with the token that completes one of the
+    texts in `stop`, which stays in it (a remote server cuts it off).
     """
 
     temperature: float = 0.6
@@ -27,6 +28,10 @@ class Sampling:
     top_k: int = 0
     min_p: float = 0.0
     max_tokens: int = 32_768
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stop", tuple(self.stop))  # JSON knows lists only
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,10 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The model is loaded: how many sequences run side by side, and how many tokens one may hold with its prompt."""
+    """The model is loaded: how many sequences run side by side, and how many tokens one may hold with its prompt.
+
+    `resumes`: a prefix is gone on from. `prefills`: the host sends `Prefill` while it reads prompts.
+    """
 
     engine: str
     version: str
@@ -70,28 +78,40 @@ class Ready:
     context: int
     think_end_id: int | None = None
     resumes: bool = True
+    prefills: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
     """A request entered the batch: the prompt as the model sees it, its tokens, and the limit on new tokens.
 
-    `limit` is the smaller of `max_tokens` and what the context leaves after the prompt; it includes the prefix.
+    `limit` is the smaller of `max_tokens` and what the context leaves after the prompt; it includes the prefix. A second
+    `Started` of one request says that it begins anew: what was sent of it is void. `prompt_tokens` is None where only
+    the server knows.
     """
 
     id: str
     prompt: str
-    prompt_tokens: int
+    prompt_tokens: int | None
     limit: int
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """New tokens of one response. `text` is exactly what `ids` decode to: tokens of an unfinished character wait."""
+    """New tokens of one response. `text` is exactly what `ids` decode to: tokens of an unfinished character wait.
+
+    `pieces` counts what came without ids: the parts of a remote server's stream, mostly one a token.
+    """
 
     id: str
     text: str
     ids: tuple[int, ...]
+    pieces: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens, or pieces of a stream without ids."""
+        return len(self.ids) + self.pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +122,25 @@ class Deltas:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefill:
+    """Prompt tokens have gone through the model, and no new token came of it yet: a sign of progress."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """One response has ended. The end-of-sequence token is in no `Delta`."""
+    """One response has ended. The end-of-sequence token is in no `Delta`.
+
+    From a remote server: `usage` as it counted (prompt_tokens, completion_tokens, reasoning_tokens where it says so), and
+    how many `empty_replies` came before this one.
+    """
 
     id: str
     reason: FinishReason
     error: str | None = None
+    usage: Mapping[str, int] | None = None
+    empty_replies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +153,17 @@ class Failed:
 
 
 Request = Load | Generate | Cancel
-Event = Ready | Started | Deltas | Finished | Failed
+Event = Ready | Started | Deltas | Prefill | Finished | Failed
 
 _TYPES: dict[str, type[Any]] = {
-    cls.__name__.lower(): cls for cls in (Load, Generate, Cancel, Ready, Started, Deltas, Finished, Failed)
+    cls.__name__.lower(): cls for cls in (Load, Generate, Cancel, Ready, Started, Deltas, Prefill, Finished, Failed)
 }
 
 
 def encode(message: Request | Event) -> str:
     """One JSON line (with its newline) for a message."""
     if isinstance(message, Deltas):
-        body: dict[str, Any] = {"items": [[d.id, d.text, d.ids] for d in message.items]}
+        body: dict[str, Any] = {"items": [[d.id, d.text, d.ids, d.pieces] for d in message.items]}
     else:
         body = asdict(message)
     return json.dumps({"type": type(message).__name__.lower(), **body}, separators=(",", ":")) + "\n"
@@ -142,7 +175,7 @@ def decode(line: str | bytes) -> Request | Event:
         body = json.loads(line)
         cls = _TYPES[body.pop("type")]
         if cls is Deltas:
-            return Deltas(tuple(Delta(i, text, tuple(ids)) for i, text, ids in body["items"]))
+            return Deltas(tuple(Delta(i, text, tuple(ids), pieces) for i, text, ids, pieces in body["items"]))
         if cls is Generate:
             body["sampling"] = Sampling(**body["sampling"])
             body["prefix"] = tuple(body["prefix"])

@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 3
+VERSION_OF_STEPS = 4
 
 steps = Migrations("lrm-tui")
 
@@ -36,6 +36,25 @@ def audit(db: Database) -> None:
     db.execute("ALTER TABLE responses ADD COLUMN suspicious INTEGER CHECK (suspicious IN (0, 1))")
     db.execute("ALTER TABLE responses ADD COLUMN loop_position INTEGER")
     db.execute("ALTER TABLE responses ADD COLUMN loop_rule TEXT")
+
+
+@steps(name="0004_models_without_weights")
+def models_without_weights(db: Database) -> None:
+    """Models on servers and recordings; what a server counted, its empty replies, and how many GPUs a run takes.
+
+    A CHECK can only be changed in the schema's text; SQLite's documentation on ALTER TABLE describes this way.
+    """
+    version = int(db.execute("PRAGMA schema_version").fetchone()[0])
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute(
+        "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name IN ('models', 'variants')",
+        ("format IN ('hf', 'gguf')", "format IN ('hf', 'gguf', 'server', 'recording')"),
+    )
+    db.execute(f"PRAGMA schema_version = {version + 1}")
+    db.execute("PRAGMA writable_schema = RESET")
+    db.execute("ALTER TABLE responses ADD COLUMN usage TEXT")
+    db.execute("ALTER TABLE responses ADD COLUMN empty_replies INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE jobs ADD COLUMN gpus INTEGER NOT NULL DEFAULT 0")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

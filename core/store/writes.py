@@ -230,7 +230,7 @@ class RunnerStore:
             row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"], text, tuple(ids), after
         )
 
-    def begin(self, response: Pending, prompt: str, prompt_tokens: int, limit: int) -> None:
+    def begin(self, response: Pending, prompt: str, prompt_tokens: int | None, limit: int) -> None:
         """A response entered the batch; one that was begun before is marked as resumed at token n."""
         with self.fenced() as connection:
             connection.execute(
@@ -243,6 +243,12 @@ class RunnerStore:
                 "ON CONFLICT (response_id) DO UPDATE SET prompt = excluded.prompt",
                 (response.id, prompt),
             )
+
+    def discard(self, response: int) -> None:
+        """Forget the stored tokens of an active response that begins anew."""
+        with self.fenced() as connection:
+            connection.execute("DELETE FROM chunks WHERE response_id = ?", (response,))
+            connection.execute("UPDATE responses SET resumed_at = NULL, collapsed = NULL WHERE id = ?", (response,))
 
     def tick(
         self,

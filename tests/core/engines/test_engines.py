@@ -238,3 +238,17 @@ def test_the_host_needs_nothing_of_this_project(engine: str, tmp_path: Path) -> 
     )
     output = subprocess.run([sys.executable, "-P", str(script)], capture_output=True, cwd="/", check=True)
     assert json.loads(output.stdout)["works"] is True
+
+
+def test_a_stop_string_ends_the_response_wherever_tokens_cut_it(host: Host) -> None:
+    whole = host.ask("The cat sat", seed=11, max_tokens=60)
+    stop = whole.text[20:24]
+    ended = host.ask("The cat sat", seed=11, max_tokens=60, stop=("never this", stop))
+    assert ended.finished is not None
+    assert ended.finished.reason == "stop"
+    assert whole.text.startswith(ended.text)
+    assert stop in ended.text and stop not in ended.text[: -len(stop)][:20]
+    assert ended.ids == whole.ids[: len(ended.ids)]
+    cut = len(ended.ids) - 1
+    rest = host.ask("The cat sat", seed=11, max_tokens=60, stop=(stop,), prefix=ended.ids[:cut])
+    assert rest.ids == ended.ids[cut:]

@@ -1,0 +1,144 @@
+"""What can be set of each engine: one frozen dataclass an engine, one sentence a field.
+
+`core.settings` reads them for users, and the hosts check what they are given against them. Standard library only, since
+hosts run under other interpreters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+KV_TYPES = ("f16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+_POSITIVE = (
+    "slots", "context", "batch", "threads", "memory_gib", "tensor_parallel", "pipeline_parallel", "memory_share",
+    "stream_interval", "tries", "seconds", "silence", "tokens_per_second", "silence_s", "prefill_s", "load_s",
+)  # fmt: skip
+
+
+class BadOption(Exception):
+    """A name that does not exist or a value that makes no sense; `remedy` says what would."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+def _say(default: Any, text: str) -> Any:
+    """A field with its default and the sentence that documents it."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppOptions:
+    """Settings of the engine "llama.cpp"."""
+
+    slots: int = _say(8, "Sequences side by side; fewer where memory is short.")
+    context: int = _say(
+        32_768 + 1024, "Tokens of prompt and answer together, at most; less where the model or the run asks less."
+    )
+    memory_gib: float | None = _say(None, "Memory for weights and KV cache, in GiB; unset: 80 % of what is free.")
+    gpu_layers: int = _say(-1, "Layers on the GPU; -1 for all, where there is a GPU.")
+    threads: int | None = _say(None, "Threads; unset: one a physical core.")
+    batch: int = _say(256, "Tokens a step, which bounds how long a prompt's prefill holds up the others.")
+    kv_type: str = _say("f16", f"Type of the KV cache: {', '.join(KV_TYPES)}; fewer bits, more slots, other last digits.")
+    exact: bool = _say(False, "One slot, and a prefix is fed as it was made: a resumed run equals an uninterrupted one.")
+
+
+@dataclass(frozen=True, slots=True)
+class TransformersOptions:
+    """Settings of the engine "transformers"."""
+
+    slots: int = _say(8, "Sequences side by side; fewer where memory is short.")
+    context: int = _say(
+        32_768 + 1024, "Tokens of prompt and answer together, at most; less where the model or the run asks less."
+    )
+    dtype: str = _say("auto", "Numbers of the weights: auto (as stored), float32, bfloat16 or float16.")
+    device: str | None = _say(None, "PyTorch's device; unset: a GPU where there is one.")
+    threads: int | None = _say(None, "Threads; unset: PyTorch's own choice.")
+    exact: bool = _say(False, "One slot, and a prefix is fed as it was made.")
+    trust_remote_code: bool = _say(False, "Run Python code that lies in the model's folder; set it by `trusted_models`.")
+
+
+@dataclass(frozen=True, slots=True)
+class VllmOptions:
+    """Settings of the engine "vllm"."""
+
+    slots: int = _say(64, "Sequences side by side (vLLM's max_num_seqs).")
+    context: int = _say(
+        32_768 + 1024, "Tokens of prompt and answer together, at most; less where the model or the run asks less."
+    )
+    tensor_parallel: int = _say(1, "GPUs that share every layer; the run takes them times pipeline_parallel.")
+    pipeline_parallel: int = _say(1, "Groups of GPUs that hold successive layers.")
+    memory_share: float = _say(0.9, "Share of each GPU's memory for weights and KV cache, 0 to 1.")
+    stream_interval: int = _say(1, "Tokens of one response that are sent together.")
+    dtype: str = _say("auto", "Numbers of the weights: auto (as stored), float32, bfloat16 or float16.")
+    eager: bool = _say(False, "No compiled graphs: starts faster, decodes slower.")
+    exact: bool = _say(False, "One sequence at a time.")
+    threads: int | None = _say(None, "Threads on a CPU; unset: vLLM's own choice.")
+    trust_remote_code: bool = _say(False, "Run Python code that lies in the model's folder; set it by `trusted_models`.")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIOptions:
+    """Settings of the engine "openai", for servers that speak OpenAI's protocol."""
+
+    slots: int = _say(8, "Requests side by side.")
+    context: int = _say(32_768 + 1024, "Tokens of prompt and answer together, where the server does not name its own.")
+    key_variable: str = _say(
+        "OPENAI_API_KEY", "Environment variable of the runner that holds the key; the key itself is stored nowhere."
+    )
+    tries: int = _say(8, "Times that a request is sent before a server that refuses, breaks off or is silent fails the run.")
+    empty_tries: int = _say(5, "Times that an empty reply is asked again; each is counted.")
+    pause: float = _say(
+        1.0, "Seconds before the second try, doubled for each further one, unless the server asks for another time."
+    )
+    silence: float = _say(240.0, "Seconds without text after which a request is sent again; keep-alives are no text.")
+    seconds: float = _say(7200.0, "Seconds that one response may take with all its tries.")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """Settings of the engine "replay"."""
+
+    slots: int = _say(8, "Responses side by side.")
+    context: int = _say(1 << 20, "Tokens of prompt and answer together.")
+    tokens_per_second: float = _say(80.0, "Tokens a second of each response.")
+    any: bool = _say(
+        False, "Play some stored response to a question that the file does not know (for load; scores mean nothing)."
+    )
+
+
+OPTIONS: dict[str, type[Any]] = {
+    "llama.cpp": LlamaCppOptions,
+    "transformers": TransformersOptions,
+    "vllm": VllmOptions,
+    "openai": OpenAIOptions,
+    "replay": ReplayOptions,
+}
+
+
+def chosen(cls: type[T], given: Mapping[str, Any], engine: str) -> T:
+    """Options of an engine from a mapping.
+
+    Raises BadOption for names that do not exist, values of another type, and numbers that make no sense.
+    """
+    types = get_type_hints(cls)
+    unknown = sorted(set(given) - set(types))
+    if unknown:
+        raise BadOption(f"{engine} has no option {', '.join(unknown)}.", f"Known: {', '.join(types)}.")
+    for name, value in given.items():
+        if not _fits(value, types[name]) or (name in _POSITIVE and value is not None and not value > 0):
+            raise BadOption(f"{engine}: {value!r} is no value for {name}.", "Correct the settings.")
+    if given.get("kv_type", "f16") not in KV_TYPES:
+        raise BadOption(f"{engine}: {given['kv_type']!r} is no type of KV cache.", f"Known: {', '.join(KV_TYPES)}.")
+    return cls(**given)
+
+
+def _fits(value: object, kind: Any) -> bool:
+    if get_origin(kind) is tuple:
+        return type(value) is tuple and all(type(part) is str for part in value)
+    kinds = get_args(kind) or (kind,)
+    return type(value) in kinds or (float in kinds and type(value) is int)

@@ -1,0 +1,155 @@
+"""What users can set: a TOML file and the environment, which goes before the file.
+
+The file is LRM_SETTINGS, else `lrm-tui/settings.toml` in the user's configuration folder. A setting `name` is LRM_NAME in the
+environment, and `slots` of the engine llama.cpp is LRM_LLAMA_CPP_SLOTS. Secrets are no settings: see `openai.key_variable`.
+
+    silence_s = 600
+    trusted_models = ["/models/odd-one"]
+
+    [python]
+    vllm = "/opt/vllm/bin/python"
+
+    ["llama.cpp"]
+    slots = 16
+    kv_type = "q8_0"
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from core.engines.options import OPTIONS, BadOption, chosen
+from core.errors import UsageError
+
+
+def _say(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, slots=True)
+class General:
+    """The settings of the runner itself."""
+
+    silence_s: float = _say(300.0, "Seconds without a token from a whole engine after which it is ended and started again.")
+    prefill_s: float = _say(
+        1800.0, "The same while a response waits for its first token, with an engine that reports no prefill."
+    )
+    load_s: float = _say(900.0, "Seconds that an engine may take to load its model.")
+    trusted_models: tuple[str, ...] = _say(
+        (), "Folders whose own Python code may run (trust_remote_code); with colons in LRM_TRUSTED_MODELS."
+    )
+    devices: str = _say("", "GPUs for runs, as in CUDA_VISIBLE_DEVICES; empty: all that NVML sees.")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as it stands: `source` is default, the file or the environment variable."""
+
+    name: str
+    value: Any
+    source: str
+    help: str
+
+
+class Settings:
+    """The settings that hold now. `general` and `options(engine)` are what the rest of the code asks for."""
+
+    def __init__(self, table: Mapping[str, Any], environment: Mapping[str, str], file: Path) -> None:
+        self._file, self._environment = file, environment
+        self._sources: dict[str, str] = {}
+        known = {*get_type_hints(General), *OPTIONS, "python"}
+        if strange := sorted(set(table) - known):
+            raise UsageError(f"{file} sets {', '.join(strange)}, which does not exist.", f"Known: {', '.join(sorted(known))}.")
+        general = {name: value for name, value in table.items() if name in get_type_hints(General)}
+        if isinstance(trusted := general.get("trusted_models"), list):
+            general["trusted_models"] = tuple(trusted)
+        self.general: General = self._chosen(General, general, "")
+        self._engines = {engine: self._given(cls, table.get(engine, {}), engine) for engine, cls in OPTIONS.items()}
+        self._python = table.get("python", {})
+
+    def options(self, engine: str) -> dict[str, Any]:
+        """What is set of an engine, for `wire.Load`; what is not set is left to its defaults."""
+        return dict(self._engines[engine])
+
+    def python(self, engine: str) -> str:
+        """The interpreter of an engine's host: LRM_PYTHON_<ENGINE>, else the file's [python], else ours."""
+        variable = f"LRM_PYTHON_{_upper(engine)}"
+        return self._environment.get(variable) or str(self._python.get(engine) or sys.executable)
+
+    def listed(self) -> Iterator[Setting]:
+        """Every setting, for users."""
+        for entry in fields(General):
+            source = self._sources.get(entry.name, "default")
+            yield Setting(entry.name, getattr(self.general, entry.name), source, entry.metadata["help"])
+        for engine, cls in OPTIONS.items():
+            yield Setting(f"python.{engine}", self.python(engine), "", f"Interpreter that runs {engine}.")
+            values = cls(**self._engines[engine])
+            for entry in fields(cls):
+                name = f"{engine}.{entry.name}"
+                yield Setting(name, getattr(values, entry.name), self._sources.get(name, "default"), entry.metadata["help"])
+
+    def _chosen(self, cls: type[Any], given: Mapping[str, Any], engine: str) -> Any:
+        return cls(**self._given(cls, given, engine))
+
+    def _given(self, cls: type[Any], given: object, engine: str) -> dict[str, Any]:
+        """What the file and the environment say of one group, checked. Raises UsageError."""
+        if not isinstance(given, dict):
+            raise UsageError(f"{self._file}: {engine} is no table.", f'Write ["{engine}"] and its settings below.')
+        prefix = f"{engine}." if engine else ""
+        values = dict(given)
+        self._sources |= {f"{prefix}{name}": str(self._file) for name in given}
+        for name, kind in get_type_hints(cls).items():
+            variable = f"LRM_{_upper(engine)}_{name.upper()}" if engine else f"LRM_{name.upper()}"
+            if text := self._environment.get(variable):
+                values[name] = _value(text, kind, variable)
+                self._sources[f"{prefix}{name}"] = variable
+        try:
+            chosen(cls, values, engine or "lrm-tui")
+        except BadOption as error:
+            raise UsageError(str(error), f"{error.remedy} See {self._file} and the environment.") from error
+        return values
+
+
+def settings_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the settings lie; the file need not exist."""
+    if named := environment.get("LRM_SETTINGS"):
+        return Path(named)
+    folder = environment.get("XDG_CONFIG_HOME") or str(Path(environment.get("HOME", "~")).expanduser() / ".config")
+    return Path(folder) / "lrm-tui" / "settings.toml"
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings as they are now. Raises UsageError that names the file or variable."""
+    file = settings_file(environment)
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read: {error}.", "Correct it; `lrm-tui settings` shows what there is.") from error
+    return Settings(table, environment, file)
+
+
+def _upper(engine: str) -> str:
+    return engine.upper().replace(".", "_")
+
+
+def _value(text: str, kind: Any, variable: str) -> Any:
+    """A value from the environment, in the type of its field."""
+    kinds = get_args(kind) or (kind,)
+    try:
+        if bool in kinds:
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+        if get_origin(kind) is tuple:
+            return tuple(part for part in text.split(os.pathsep) if part)
+        if int in kinds:
+            return int(text)
+        return float(text) if float in kinds else text
+    except (KeyError, ValueError):
+        raise UsageError(
+            f"{variable}={text!r} is no value of its kind.", "Correct it; `lrm-tui settings` explains it."
+        ) from None

@@ -1,0 +1,37 @@
+"""Whether an engine makes progress: judged by tokens, since a hung engine can still answer that it is healthy."""
+
+from __future__ import annotations
+
+import time
+
+from core.engines import wire
+
+
+class Watchdog:
+    """Knows when the whole engine last gave a token, and how long it may take until the next.
+
+    Reading a prompt takes its time, so that while a response waits for its first token `prefill_s` holds, unless the engine
+    reports its prefill. The loading of the model is none of its business.
+    """
+
+    def __init__(self, silence_s: float, prefill_s: float, ready: wire.Ready) -> None:
+        self._silence_s = silence_s
+        self._prefill_s = silence_s if ready.prefills else max(silence_s, prefill_s)
+        self._reading: set[str] = set()
+        self._heard = time.monotonic()
+
+    def note(self, event: wire.Event) -> None:
+        """Take in what the engine says; every such event is progress."""
+        self._heard = time.monotonic()
+        match event:
+            case wire.Started(key):
+                self._reading.add(key)
+            case wire.Deltas(items):
+                self._reading.difference_update(item.id for item in items)
+            case wire.Finished(key):
+                self._reading.discard(key)
+
+    def overdue(self) -> float | None:
+        """The limit in seconds that has passed without progress, or None."""
+        limit = self._prefill_s if self._reading else self._silence_s
+        return limit if time.monotonic() - self._heard > limit else None
