@@ -42,7 +42,7 @@ def windows(model: LlamaModel, text: str, tokens: int) -> list[list[int]]:
 
 def log_probabilities(model: LlamaModel, rows: Sequence[Sequence[int]], threads: int) -> Iterator[NDArray[np.float32]]:
     """For each window the log probabilities of what follows each token but the last, [tokens - 1, vocabulary]."""
-    context = LlamaContext(model, 1, WINDOW, WINDOW, threads, "f16")
+    context = LlamaContext(model, 1, WINDOW, WINDOW, threads)
     for row in rows:
         context.forget_all()
         for position, token in enumerate(row[:-1]):

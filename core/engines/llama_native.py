@@ -135,7 +135,7 @@ class LlamaModel:
 class LlamaContext:
     """A KV cache of `slots` sequences that share `slots` x `context` cells, and the batch that is decoded next."""
 
-    def __init__(self, model: LlamaModel, slots: int, context: int, batch: int, threads: int, kv_type: str) -> None:
+    def __init__(self, model: LlamaModel, slots: int, context: int, batch: int, threads: int, kv_type: str = "f16") -> None:
         parameters = C.llama_context_default_params()
         parameters.n_ctx = slots * context
         parameters.n_seq_max = slots
