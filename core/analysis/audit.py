@@ -6,11 +6,14 @@ in the end are what stopping loses, and their share corrects the score, in which
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from core.analysis.intervals import Interval, weighted_shares, wilson
+from core.analysis.runs import finished_responses
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +46,13 @@ class Audit:
         strata = [(float(rest.sum()), len(rest), len(rest) / n), (float(lost), m, int(collapsed.sum()) / n)]
         corrected, interval = weighted_shares([stratum for stratum in strata if stratum[1]])
         return cls(stopped, m, lost, wilson(lost, m), corrected, interval)
+
+
+def audits_of_stopped(connection: sqlite3.Connection, metrics: Mapping[int, str]) -> dict[int, Audit]:
+    """The audit of each run that stopped responses; `metrics` tells whether a run has accuracy or em_f1."""
+    wanted = "SELECT value FROM json_each(?)"
+    sql = f"SELECT DISTINCT job_id FROM responses WHERE finish_reason = 'repetition' AND job_id IN ({wanted})"
+    runs = [int(row[0]) for row in connection.execute(sql, (str(list(metrics)),))]
+    responses = finished_responses(connection, runs)
+    credit = {"accuracy": "correct", "em_f1": "em"}
+    return {run: Audit.of(responses[responses["run"] == run], credit[metrics[run]]) for run in runs}

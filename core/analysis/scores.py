@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.registry import get
+from core.analysis.audit import audits_of_stopped
 from core.analysis.intervals import Interval, bootstrap_average, bootstrap_mean, bootstrap_questions, pass_at_k, wilson
 from core.analysis.runs import by_question, f1_values, one_picture, plain, shown_runs
 
@@ -107,10 +108,19 @@ def scores_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     """What `lrm-tui scores --json` prints: one object for each variant (and engine), percent from 0 to 100.
 
     `benchmarks` maps names to counts and scores; `average_of` names the three benchmarks behind `average`, both None
-    until all three have finished responses.
+    until all three have finished responses. Where responses were stopped for repetition, which count as wrong, a cell says
+    how many (`stopped`) and the score `corrected` by the audit, with `corrected_ci` (see `core.analysis.audit`).
     """
     frame = scores(connection)
-    return [_row(group) for _, group in frame.groupby(["variant_id", "engine"], sort=False)]
+    rows = [_row(group) for _, group in frame.groupby(["variant_id", "engine"], sort=False)]
+    audits = audits_of_stopped(connection, {int(k): str(v) for k, v in zip(frame["run"], frame["metric"], strict=True)})
+    for cell in (cell for row in rows for cell in row["benchmarks"].values() if cell["run"] in audits):
+        found = audits[cell["run"]]
+        ends = found.corrected_interval
+        cell["stopped"] = found.stopped
+        cell["corrected"] = None if found.corrected is None else 100 * found.corrected
+        cell["corrected_ci"] = None if ends is None else [100 * ends[0], 100 * ends[1]]
+    return rows
 
 
 def by_benchmark(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

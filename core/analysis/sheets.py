@@ -134,6 +134,9 @@ def counts(cell: Row) -> tuple[str, ...]:
     whole = cell["finished"] == cell["n"]
     notes = [f"n {cell['n']}" if whole else f"{cell['finished']} of {cell['n']}, unfinished"]
     notes += [f"{cell[name]} {name}" for name in ("unparsed", "failed") if cell[name]]
+    if cell.get("stopped"):
+        ends = "".join(f" ({part})" for part in interval(cell["corrected_ci"]))
+        notes += [f"{cell['stopped']} stopped", f"corrected {number(cell['corrected'])}{ends}"]
     if "samples" in cell:
         notes += [f"pass@{cell['samples']} {number(cell['pass_at_k'])}"]
     return (*notes, *_published(cell.get("published") or {}))

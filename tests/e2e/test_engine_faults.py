@@ -26,6 +26,9 @@ sys.path.append(str(Path(__file__).parents[1] / "core" / "helpers"))
 
 KEY = "sk-secret-0123456789"
 
+AT_WORK = "SELECT h.pid FROM hosts h JOIN responses r ON r.job_id = h.job_id WHERE h.job_id = ? AND r.state = 'active'"
+OVER = "SELECT -1 FROM jobs WHERE id = ? AND state IN ('done', 'failed')"
+
 
 def spec(model: str = "pocket", benchmark: str = "pocket-temporal", limit: int = 8, **sampling: Any) -> RunSpec:
     settings = {"max_tokens": 512, **sampling}
@@ -124,12 +127,7 @@ def test_a_killed_run_in_the_exact_mode_equals_an_uninterrupted_one(tmp_path: Pa
         while kills < 2:
             row = until(
                 lambda: (
-                    (
-                        store.execute("SELECT 1 FROM responses WHERE job_id = ? AND state = 'active'", (torn,)).fetchone()
-                        and stored(store)
-                        and store.execute("SELECT pid FROM hosts").fetchone()
-                    )
-                    or store.execute("SELECT -1 FROM jobs WHERE id = ? AND state != 'running'", (torn,)).fetchone()
+                    (stored(store) and store.execute(AT_WORK, (torn,)).fetchone()) or store.execute(OVER, (torn,)).fetchone()
                 )
             )
             if row[0] == -1 and kills:

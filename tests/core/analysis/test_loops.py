@@ -9,6 +9,8 @@ import pytest
 
 from core.analysis.audit import Audit
 from core.analysis.loops import collapse_cells
+from core.analysis.scores import scores_rows
+from core.analysis.sheets import counts
 from core.collapse import Detector
 from tests.core.analysis.book import LOOP, Book, graded, stopped
 
@@ -97,3 +99,13 @@ def test_the_interval_of_the_audit_covers_the_truth() -> None:
         assert found.corrected_interval is not None
         covered += found.corrected_interval[0] <= truth <= found.corrected_interval[1]
     assert covered >= 0.95 * trials
+
+
+def test_the_score_table_has_the_corrected_estimate_beside_the_score(book: Book) -> None:
+    ran_on = [stopped(finish_reason="stop", correct=1, audited=1), stopped(finish_reason="length", correct=0, audited=1)]
+    book.run(book.variant(), "folio", [*graded(1, 6), stopped(audited=0), stopped(audited=0), *ran_on])
+    [row] = scores_rows(book.reader)
+    cell = row["benchmarks"]["folio"]
+    assert (cell["accuracy"], cell["stopped"], cell["corrected"]) == (pytest.approx(70.0), 2, pytest.approx(80.0))
+    assert cell["corrected_ci"][0] < 80 < cell["corrected_ci"][1]
+    assert "2 stopped" in counts(cell) and any(note.startswith("corrected 80.0 (") for note in counts(cell))
