@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +48,11 @@ class Host:
 
 
 class Hosts:
-    """Starts a host for (engine, path, options), or gives back the one that serves them already.
+    """Starts a host for (engine, path, options), or gives back the one that serves them already."""
 
-    `devices` are the GPUs that its hosts may use, by name; None leaves the choice to the engine.
-    """
-
-    def __init__(self, store: RunnerStore, logs: Path, devices: Sequence[str] | None = None) -> None:
+    def __init__(self, store: RunnerStore, logs: Path) -> None:
         self._store = store
         self._logs = logs
-        self._environment = dict(ENGINE_ENVIRONMENT)
-        if devices is not None:
-            self._environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
         self._key: tuple[str, str, str] | None = None
         self._host: Host | None = None
 
@@ -70,7 +64,7 @@ class Hosts:
         self.close()
         log = self._logs / f"host-{job}.log"
         child: Child[wire.Request | wire.Event] = Child(
-            command(engine), wire.decode, log, {**self._environment, "LRM_RUN_ID": str(job)}
+            command(engine), wire.decode, log, {**ENGINE_ENVIRONMENT, "LRM_RUN_ID": str(job)}
         )
         self._store.host_started(child.process.pid, child.started, job)
         try:

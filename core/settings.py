@@ -7,7 +7,7 @@ environment, and `slots` of the engine llama.cpp is LRM_LLAMA_CPP_SLOTS. Secrets
     trusted_models = ["/models/odd-one"]
 
     [python]
-    vllm = "/opt/vllm/bin/python"
+    transformers = "/opt/torch/bin/python"
 
     ["llama.cpp"]
     slots = 16
@@ -44,7 +44,6 @@ class General:
     trusted_models: tuple[str, ...] = _say(
         (), "Folders whose own Python code may run (trust_remote_code); with colons in LRM_TRUSTED_MODELS."
     )
-    devices: str = _say("", "GPUs for runs, as in CUDA_VISIBLE_DEVICES; empty: all that NVML sees.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file} cannot be read: {error}.", "Correct it; `lrm-tui settings` shows what there is.") from error
+        raise UsageError(f"{file} cannot be read: {error}.", "Correct the file, or remove it.") from error
     return Settings(table, environment, file)
 
 
@@ -150,6 +149,4 @@ def _value(text: str, kind: Any, variable: str) -> Any:
             return int(text)
         return float(text) if float in kinds else text
     except (KeyError, ValueError):
-        raise UsageError(
-            f"{variable}={text!r} is no value of its kind.", "Correct it; `lrm-tui settings` explains it."
-        ) from None
+        raise UsageError(f"{variable}={text!r} is no value of its kind.", "Correct or unset the variable.") from None

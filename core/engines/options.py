@@ -63,25 +63,6 @@ class TransformersOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class VllmOptions:
-    """Settings of the engine "vllm"."""
-
-    slots: int = _say(64, "Sequences side by side (vLLM's max_num_seqs).")
-    context: int = _say(
-        32_768 + 1024, "Tokens of prompt and answer together, at most; less where the model or the run asks less."
-    )
-    tensor_parallel: int = _say(1, "GPUs that share every layer; the run takes them times pipeline_parallel.")
-    pipeline_parallel: int = _say(1, "Groups of GPUs that hold successive layers.")
-    memory_share: float = _say(0.9, "Share of each GPU's memory for weights and KV cache, 0 to 1.")
-    stream_interval: int = _say(1, "Tokens of one response that are sent together.")
-    dtype: str = _say("auto", "Numbers of the weights: auto (as stored), float32, bfloat16 or float16.")
-    eager: bool = _say(False, "No compiled graphs: starts faster, decodes slower.")
-    exact: bool = _say(False, "One sequence at a time.")
-    threads: int | None = _say(None, "Threads on a CPU; unset: vLLM's own choice.")
-    trust_remote_code: bool = _say(False, "Run Python code that lies in the model's folder; set it by `trusted_models`.")
-
-
-@dataclass(frozen=True, slots=True)
 class OpenAIOptions:
     """Settings of the engine "openai", for servers that speak OpenAI's protocol."""
 
@@ -114,7 +95,6 @@ class ReplayOptions:
 OPTIONS: dict[str, type[Any]] = {
     "llama.cpp": LlamaCppOptions,
     "transformers": TransformersOptions,
-    "vllm": VllmOptions,
     "openai": OpenAIOptions,
     "replay": ReplayOptions,
 }

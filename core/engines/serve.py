@@ -25,7 +25,6 @@ from .wire import Cancel, Delta, Deltas, Event, Failed, Finished, Generate, Load
 ENGINES = {
     "llama.cpp": (".llamacpp", "LlamaCpp"),
     "transformers": (".hf", "Transformers"),
-    "vllm": (".paged", "Vllm"),
     "openai": (".remote", "Remote"),
     "replay": (".replay", "Replay"),
 }

@@ -40,7 +40,7 @@ def audit(db: Database) -> None:
 
 @steps(name="0004_models_without_weights")
 def models_without_weights(db: Database) -> None:
-    """Models on servers and recordings; what a server counted, its empty replies, and how many GPUs a run takes.
+    """Models on servers and recordings; what a server counted, and its empty replies.
 
     A CHECK can only be changed in the schema's text; SQLite's documentation on ALTER TABLE describes this way.
     """
@@ -54,7 +54,6 @@ def models_without_weights(db: Database) -> None:
     db.execute("PRAGMA writable_schema = RESET")
     db.execute("ALTER TABLE responses ADD COLUMN usage TEXT")
     db.execute("ALTER TABLE responses ADD COLUMN empty_replies INTEGER NOT NULL DEFAULT 0")
-    db.execute("ALTER TABLE jobs ADD COLUMN gpus INTEGER NOT NULL DEFAULT 0")
 
 
 def migrate(connection: sqlite3.Connection) -> None:
