@@ -18,7 +18,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -48,13 +48,15 @@ def writable(path: Path) -> bool:
 
 
 def connect(path: Path, role: Role) -> sqlite3.Connection:
-    """Open the store in a role, making or migrating it where the role may write.
+    """Open the store in a role, making it where the role may write, and bringing an older one up to date first.
 
     Raises StoreError (or a kind of it) with what to do next; a reader of a store that does not exist gets FileNotFoundError.
     """
     if role == "reader" and not os.path.exists(path):  # unlike Path.exists, no folder that is closed to us makes it raise
         raise FileNotFoundError(path)
     _refuse_network_file_system(path)
+    if role == "reader":
+        _bring_up_to_date(path)
     with translated(path):
         if role != "reader":
             _make_private(path)
@@ -130,6 +132,21 @@ def _uri(path: Path, role: Role) -> str:
     """WAL needs files beside the store; without them and where none can be made, nobody writes, and it is read as it lies."""
     lies_still = role == "reader" and not writable(path) and not Path(f"{path}-wal").exists()
     return path.absolute().as_uri() + ("?immutable=1" if lies_still else "")
+
+
+def _bring_up_to_date(path: Path) -> None:
+    """Queries of readers speak of the present schema; a store without any (version 0) has nothing to read yet."""
+    with translated(path), closing(sqlite3.connect(_uri(path, "reader"), uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if not 0 < version < SCHEMA_VERSION:
+        return
+    try:
+        connect(path, "user").close()
+    except StoreReadOnly as error:
+        raise StoreReadOnly(
+            f"{path} is of an older lrm-tui (schema {version}), and where it lies it cannot be brought up to date.",
+            "Copy it to a folder that you may write, and name the copy with --db.",
+        ) from error
 
 
 def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:

@@ -48,7 +48,8 @@ def test_a_newer_store_is_read_but_not_written(tmp_path: Path) -> None:
     assert read(store.connect(path, "reader")).finished_responses == 0
 
 
-def test_an_older_store_is_brought_up_to_date(tmp_path: Path) -> None:
+@pytest.mark.parametrize("role", ["user", "reader"])
+def test_an_older_store_is_brought_up_to_date(tmp_path: Path, role: store.Role) -> None:
     path = tmp_path / "runs.db"
     older = Database(str(path))
     steps.apply(older, stop_before="0002_no_lease_until")
@@ -56,7 +57,7 @@ def test_an_older_store_is_brought_up_to_date(tmp_path: Path) -> None:
     older.execute("INSERT INTO models VALUES (1, 'pocket', '/m', 'hf', 'pocket')")
     older.conn.commit()
     older.close()
-    opened = store.connect(path, "user")
+    opened = store.connect(path, role)
     assert [tuple(row) for row in opened.execute("SELECT name FROM models")] == [("pocket",)]
     assert "lease_until" not in [row["name"] for row in opened.execute("PRAGMA table_info(jobs)")]
     assert opened.execute("PRAGMA user_version").fetchone()[0] == store.SCHEMA_VERSION
