@@ -27,7 +27,7 @@ def noisy_lag(units: array[int], windows: Windows) -> tuple[int, float]:
 
     Likeness (0 to 1) is the longest common subsequence of the last window and the stretch that lies the least multiple of
     the lag before it without touching it, or the one as far before that: the smaller of both.
-    At 5 % noise in each round 0.9 is left; real healthy outputs reach 0.71 (`tests/core/collapse`). The numbers must be
+    At 5 % noise in each round 0.9 is left; real healthy outputs reach 0.63 (`tests/speed/collapse.py`). The numbers must be
     alike too, since those of a table are not.
     """
     size = windows.noise

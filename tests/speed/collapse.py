@@ -22,6 +22,8 @@ from typing import Any
 
 from core.analysis.intervals import wilson
 from core.collapse import Detector
+from core.collapse.detector import RECURRING_SHARE
+from core.collapse.slow import noisy_lag
 from core.collapse.units import CODES, UNITS
 
 Rule = Callable[[str], int | None]
@@ -92,6 +94,7 @@ def main() -> None:
             row["position"] = rule(row["output"])
         print(name, report(rows), f"{(time.perf_counter() - began) / tokens * 1e6:.2f} us a token", sep=" | ", flush=True)
     print(f"lrm-tui keeps {stream_bytes(rows):,} bytes for the longest of these outputs")
+    print(margins([row["output"] for row in rows if row["label"] == "healthy"]))
 
 
 def report(rows: list[dict[str, Any]]) -> str:
@@ -126,6 +129,25 @@ def stream_bytes(rows: list[dict[str, Any]]) -> int:
     used = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     return used
+
+
+def margins(healthy: list[str]) -> str:
+    """How near healthy outputs come to each threshold, looked at after every 100 characters."""
+    once = twice = likeness = 0.0
+    run = 0
+    for text in healthy:
+        detector = Detector()
+        for at in range(0, len(text), 100):
+            detector.feed(text[at : at + 100])
+            once = max(once, detector._once / detector.windows.near)
+            twice = max(twice, detector._repeated / detector.windows.near)
+            run = max(run, detector._run)
+            if detector._once >= RECURRING_SHARE * detector.windows.near:
+                likeness = max(likeness, noisy_lag(detector._units, detector.windows)[1])
+    return (
+        f"healthy outputs at most: n-grams seen once {100 * once:.0f} %, twice {100 * twice:.0f} %; "
+        f"verbatim {run} units; likeness under noise {100 * likeness:.0f} %"
+    )
 
 
 if __name__ == "__main__":
