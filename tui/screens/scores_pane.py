@@ -99,7 +99,15 @@ def score(cell: Record, with_interval: bool) -> str:
 def counts(cell: Record) -> str:
     """How many responses stand behind a score."""
     unparsed = f", {cell['unparsed']} unparsed" if cell.get("unparsed") else ""
-    return f"{cell.get('finished')} of {cell.get('n')}{unparsed}"
+    return f"{cell.get('finished')} of {cell.get('n')}{unparsed}{_stopped(cell)}"
+
+
+def _stopped(cell: Record) -> str:
+    if not cell.get("stopped"):
+        return ""
+    bounds = interval(cell["corrected_ci"])
+    corrected = f"{number(cell['corrected'])} ({bounds})" if bounds else "unknown, none was audited"
+    return f", {cell['stopped']} stopped and wrong (corrected by the audit: {corrected})"
 
 
 def _has_f1(record: Record) -> bool:

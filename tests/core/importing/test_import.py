@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core import cli
+from core.analysis.audit import Audit
+from core.analysis.runs import finished_responses
 from core.store.connection import connect
 
 DAYS = [
@@ -218,3 +222,24 @@ def test_the_published_outputs_fill_every_table(real_data: Path, tmp_path: Path,
     assert {cell["benchmark"]: cell["collapsed"] for cell in collapse_cells(reader)} == {
         **{"aime": 1, "folio": 0, "temporal": 18, "musique": 9},
     }
+    for benchmark, credit in (("temporal", "correct"), ("musique", "em")):
+        assert audit_covers(reader, benchmark, credit) >= 0.95
+
+
+def audit_covers(reader: sqlite3.Connection, benchmark: str, credit: str, share: float = 0.4, draws: int = 200) -> float:
+    """How often an audit of a drawn share covers the score of a run in which, as it happens, all that looped ran on."""
+    [run] = [row[0] for row in reader.execute("SELECT id FROM jobs WHERE benchmark = ?", (benchmark,))]
+    responses, random = finished_responses(reader, [run]), np.random.default_rng(1)
+    collapsed = responses["collapsed"] == 1
+    assert (responses.loc[collapsed, "audited"] == 1).all()
+    covered = []
+    for _ in range(draws):
+        audited = collapsed & (random.random(len(responses)) < share)
+        stopped = collapsed & ~audited
+        seen = responses.assign(audited=audited.astype(int), reason=responses["reason"].mask(stopped, "repetition"))
+        seen[credit] = seen[credit].mask(stopped, 0)
+        interval = Audit.of(seen, credit).corrected_interval
+        if interval is not None:  # no estimate is no wrong one
+            covered.append(interval[0] <= responses[credit].mean() <= interval[1])
+    assert len(covered) > draws / 2
+    return sum(covered) / len(covered)
