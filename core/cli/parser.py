@@ -14,14 +14,12 @@ FORMATS = ("table", "csv", "markdown", "latex", "json", "html")
 
 def build() -> argparse.ArgumentParser:
     """The parser of `lrm-tui`."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--db", type=Path, default=argparse.SUPPRESS, help="the store (default: LRM_DB, else runs.db here)")
-    common.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="folder of real benchmark files (LRM_DATA)")
+    common = _common()
     printing = argparse.ArgumentParser(add_help=False)
     printing.add_argument("--json", action="store_true", help="print data as JSON")
     tabular = argparse.ArgumentParser(add_help=False, parents=[printing])
     tabular.add_argument("--format", choices=FORMATS, default="table", help="how to print (default table)")
-    parser = argparse.ArgumentParser("lrm-tui", description="What does compression do to reasoning models?", parents=[common])
+    parser = argparse.ArgumentParser("lrm-tui", description="What does compression do to reasoning models?", parents=[_common()])
     parser.set_defaults(db=None, data=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
@@ -82,6 +80,14 @@ def build() -> argparse.ArgumentParser:
     runner.add_argument("action", choices=("status", "start", "stop"))
     commands.add_parser("doctor", parents=[common, printing], help="what is installed and what works")
     return parser
+
+
+def _common() -> argparse.ArgumentParser:
+    """Options before or after a command. The parser and its commands share no action: a default set on one would be both's."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--db", type=Path, default=argparse.SUPPRESS, help="the store (default: LRM_DB, else runs.db here)")
+    common.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="folder of real benchmark files (LRM_DATA)")
+    return common
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
