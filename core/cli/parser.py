@@ -8,6 +8,7 @@ from pathlib import Path
 from core.engines.catalog import names as engines
 from core.engines.wire import Sampling
 from core.spec import AUDIT_SHARE, POLICIES
+from core.store.filters import ORDERS, VERDICTS
 
 FORMATS = ("table", "csv", "markdown", "latex", "json", "html")
 
@@ -19,7 +20,9 @@ def build() -> argparse.ArgumentParser:
     printing.add_argument("--json", action="store_true", help="print data as JSON")
     tabular = argparse.ArgumentParser(add_help=False, parents=[printing])
     tabular.add_argument("--format", choices=FORMATS, default="table", help="how to print (default table)")
-    parser = argparse.ArgumentParser("lrm-tui", description="What does compression do to reasoning models?", parents=[_common()])
+    parser = argparse.ArgumentParser(
+        "lrm-tui", description="What does compression do to reasoning models?", parents=[_common()]
+    )
     parser.set_defaults(db=None, data=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
@@ -37,6 +40,8 @@ def build() -> argparse.ArgumentParser:
     show = commands.add_parser("show", parents=[common, printing], help="show a job and its responses, or one response")
     show.add_argument("job", type=int, nargs="?", metavar="JOB")
     show.add_argument("--response", type=int, metavar="ID", help="one whole response: prompt, thinking, answer, grade")
+    _responses(commands.add_parser("responses", parents=[common, tabular], help="finished responses, filtered and searched"))
+    _flag(commands.add_parser("flag", parents=[common], help="judge or mark responses by hand; the grader's verdict stays"))
     scores = commands.add_parser("scores", parents=[common, tabular], help="the score table")
     scores.add_argument("--published", action="store_true", help="the paper's numbers beside one's own, with differences")
     lengths = commands.add_parser("lengths", parents=[common, tabular], help="scores of the shortest and longest outputs")
@@ -117,6 +122,29 @@ def _add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--prompts", type=Path, help="a TOML file of prompts of your own")
     parser.add_argument("--wait", action="store_true", help="follow until the runs have ended; exit 0 only if all finished")
+
+
+def _responses(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "filter", nargs="*", metavar="FILTER", help="as in the screen: wrong benchmark:aime variant:q4 words:>2000 WORDS ..."
+    )
+    parser.add_argument("--search", default="", metavar="TEXT", help='words in the text; "several in quotes", begin*')
+    parser.add_argument("--verdict", choices=VERDICTS, default="all", help="reviewed: judged or flagged by hand")
+    parser.add_argument("--job", type=int, help="responses of this run")
+    parser.add_argument("--variant", default="", help="a part of the name of model and compression")
+    parser.add_argument("--benchmark", default="", help="responses to this benchmark")
+    parser.add_argument("--item", default="", metavar="KEY", help="responses to this question")
+    parser.add_argument("--min-words", type=int, metavar="N", help="of thinking and answer")
+    parser.add_argument("--max-words", type=int, metavar="N")
+    parser.add_argument("--order", choices=ORDERS, default="newest")
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="print at most N (default 50)")
+
+
+def _flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("responses", type=int, nargs="+", metavar="ID")
+    parser.add_argument("--verdict", choices=("correct", "wrong", "graded"), help="by hand; graded: the grader's counts again")
+    parser.add_argument("--unflag", action="store_true", help="take the mark away; without --verdict the response is marked")
+    parser.add_argument("--note", default="", help="why")
 
 
 def _import(parser: argparse.ArgumentParser) -> None:
