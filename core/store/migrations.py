@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 5
+VERSION_OF_STEPS = 6
 
 steps = Migrations("lrm-tui")
 
@@ -56,7 +56,21 @@ def models_without_weights(db: Database) -> None:
     db.execute("ALTER TABLE responses ADD COLUMN empty_replies INTEGER NOT NULL DEFAULT 0")
 
 
-@steps(name="0005_reading_responses")
+@steps(name="0005_digests_of_ended_runs")
+def digests(db: Database) -> None:
+    """What tables need of an ended run, packed (see core.analysis.digest); any change of its responses drops it."""
+    db.execute(
+        "CREATE TABLE run_digests (job_id INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE, "
+        "version INTEGER NOT NULL, summary TEXT NOT NULL, responses BLOB NOT NULL) STRICT"
+    )
+    for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+        db.execute(
+            f"CREATE TRIGGER digest_dropped_by_{event.lower()} AFTER {event} ON responses "
+            f"BEGIN DELETE FROM run_digests WHERE job_id = {row}.job_id; END"
+        )
+
+
+@steps(name="0006_reading_responses")
 def reading_responses(db: Database) -> None:
     """Verdicts by hand beside the graders', full-text search over responses, and indexes for browsing them.
 

@@ -14,10 +14,10 @@ from core.store.migrations import steps
 
 
 def old_store(path: Path, responses: int) -> None:
-    """A store of schema 4."""
+    """A store of the schema before the index."""
     db = Database(str(path))
-    steps.apply(db, stop_before="0005_reading_responses")
-    db.execute("PRAGMA user_version = 4")
+    steps.apply(db, stop_before="0006_reading_responses")
+    db.execute("PRAGMA user_version = 5")
     db.execute("INSERT INTO models VALUES (1, 'm', '/m', 'hf', 'm')")
     db.execute("INSERT INTO variants (id, model_id, compression, format) VALUES (1, 1, 'none', 'hf')")
     db.execute(
