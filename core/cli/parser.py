@@ -20,13 +20,16 @@ def build() -> argparse.ArgumentParser:
     printing.add_argument("--json", action="store_true", help="print data as JSON")
     tabular = argparse.ArgumentParser(add_help=False, parents=[printing])
     tabular.add_argument("--format", choices=FORMATS, default="table", help="how to print (default table)")
+    screen = _screen()
     parser = argparse.ArgumentParser(
-        "lrm-tui", description="What does compression do to reasoning models?", parents=[_common()]
+        "lrm-tui", description="What does compression do to reasoning models?", parents=[_common(), screen]
     )
-    parser.set_defaults(db=None, data=None)
+    parser.set_defaults(db=None, data=None, readonly=False, ascii=False, slow=False, mouse=True, theme=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    demo = commands.add_parser("demo", parents=[common, printing], help="run the embedded model and three variants of it")
+    demo = commands.add_parser(
+        "demo", parents=[common, printing, screen], help="run the embedded model and three variants of it"
+    )
     demo.add_argument("--headless", action="store_true", help="print progress and the tables instead of opening the app")
     demo.add_argument("--limit", type=int, default=40, help="questions a benchmark (default 40)")
     _add(commands.add_parser("add", parents=[common, printing], help="queue runs: models x compressions x benchmarks"))
@@ -93,6 +96,18 @@ def _common() -> argparse.ArgumentParser:
     common.add_argument("--db", type=Path, default=argparse.SUPPRESS, help="the store (default: LRM_DB, else runs.db here)")
     common.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="folder of real benchmark files (LRM_DATA)")
     return common
+
+
+def _screen() -> argparse.ArgumentParser:
+    """How the workbench is opened."""
+    parser = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = parser.add_argument_group("the screen")
+    group.add_argument("--readonly", action="store_true", help="show everything, change nothing")
+    group.add_argument("--ascii", action="store_true", help="draw with ASCII alone")
+    group.add_argument("--slow", action="store_true", help="send less, for slow lines: fewer updates, no sparklines")
+    group.add_argument("--no-mouse", dest="mouse", action="store_false", help="leave the mouse to the terminal")
+    group.add_argument("--theme", metavar="NAME", help="colours: textual-dark, nord, ..., ansi-dark (the terminal's own)")
+    return parser
 
 
 def _add(parser: argparse.ArgumentParser) -> None:
