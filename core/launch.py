@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from core.errors import LrmError, RunnerError
-from core.store.connection import connect, translated, work_folder
+from core.store.connection import connect, runner_lock, translated, work_folder
 from core.store.locks import try_lock
 from core.store.snapshot import RunnerRow, runner
 
@@ -32,7 +32,7 @@ def status(path: Path) -> RunnerRow:
             row = runner(connection)
     finally:
         connection.close()
-    held = try_lock(work_folder(path) / "runner.lock") if os.access(path.parent, os.W_OK) else None
+    held = try_lock(runner_lock(path)) if os.access(path.parent, os.W_OK) else None
     if held is not None:
         os.close(held)
         return RunnerRow(False, row.pid, row.beat)
