@@ -18,7 +18,7 @@ from core.hosts import Hosts
 from core.preparation import prepare
 from core.processes import end_marked, end_process, owner, process_start
 from core.store.connection import runner_lock, work_folder
-from core.store.locks import try_lock
+from core.store.locks import patient_lock
 from core.store.writes import RunnerStore
 
 IDLE_S = 0.3
@@ -35,22 +35,13 @@ class Runner:
     def __init__(self, path: Path) -> None:
         self.folder = work_folder(path)
         self._lock_file = runner_lock(path)
-        lock = self._patient_lock()
+        lock = patient_lock(self._lock_file)
         if lock is None:
             raise RunnerRunning(f"A runner serves {path} already.", "`lrm-tui runner status` shows it.")
         self._lock = lock
         self.store = RunnerStore(path)
         self.hosts = Hosts(self.store, self.folder / "logs")
         self._stopping = False
-
-    def _patient_lock(self) -> int | None:
-        """A status check holds the lock for an instant, so that one refusal proves nothing."""
-        for _ in range(10):
-            lock = try_lock(self._lock_file)
-            if lock is not None:
-                return lock
-            time.sleep(0.05)
-        return None
 
     def serve(self) -> None:
         """Work until the end; whatever happens, no engine is left behind."""
