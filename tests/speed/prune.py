@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import torch
-from pydoc_data.topics import topics
 
 from core.compress.calibration import adopt, load_tokenizer, text
 from core.compress.hf_folder import HfFolder, is_decoder_linear
@@ -92,7 +92,14 @@ class Setting:
     def ours(self) -> Path:
         """Prune with the compression job, as the runner starts it."""
         command = [sys.executable, "-P", "-m", "core.compress.worker", "--model", str(self.model), "--format", "hf"]
-        command += ["--compression", self.compression, "--out-dir", str(self.work / "ours"), "--store", str(self.work / "runs.db")]
+        command += [
+            "--compression",
+            self.compression,
+            "--out-dir",
+            str(self.work / "ours"),
+            "--store",
+            str(self.work / "runs.db"),
+        ]
         lines = self._run(command, "ours.log")
         return Path(json.loads(lines[-1])["path"])
 
