@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 4
+VERSION_OF_STEPS = 5
 
 steps = Migrations("lrm-tui")
 
@@ -54,6 +54,15 @@ def models_without_weights(db: Database) -> None:
     db.execute("PRAGMA writable_schema = RESET")
     db.execute("ALTER TABLE responses ADD COLUMN usage TEXT")
     db.execute("ALTER TABLE responses ADD COLUMN empty_replies INTEGER NOT NULL DEFAULT 0")
+
+
+@steps(name="0005_starts")
+def starts(db: Database) -> None:
+    """Every start of a job, so that none can be started twice: the claim that counts an attempt enters it here."""
+    db.execute(
+        "CREATE TABLE starts (job_id INTEGER NOT NULL REFERENCES jobs (id), attempt INTEGER NOT NULL, "
+        "token INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (job_id, attempt)) STRICT, WITHOUT ROWID"
+    )
 
 
 def migrate(connection: sqlite3.Connection) -> None:
