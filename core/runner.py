@@ -12,7 +12,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from core.errors import NO_ROOM, LeaseLost, LrmError, RunnerRunning, StoreBusy, StoreError, StoreFull
+from core.errors import (
+    NO_ROOM,
+    LeaseLost,
+    LrmError,
+    RunnerRunning,
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreReadOnly,
+)
 from core.evaluation import Evaluation
 from core.hosts import Hosts
 from core.preparation import prepare
@@ -25,6 +35,9 @@ IDLE_S = 0.3
 HOST_IDLE_S = 20.0
 RETIRE_S = 300.0
 RETRY_S = 2.0
+
+PASSING = (StoreBusy, StoreFull, StoreReadOnly)
+"""What keeps a store from being written for a while: the runner waits and goes on."""
 
 log = logging.getLogger("lrm.runner")
 
@@ -84,7 +97,7 @@ class Runner:
                     self._work(job)
                     idle_since = time.monotonic()
                     continue
-            except (StoreBusy, StoreFull) as error:
+            except PASSING as error:
                 self._pause(error)
                 self._patiently(self._put_back, after=error.message)
                 continue
@@ -103,7 +116,7 @@ class Runner:
                 if after:
                     self.store.notice("warning", f"Went on after: {after}")
                 return
-            except (StoreBusy, StoreFull) as error:
+            except PASSING as error:
                 self._pause(error)
                 after = error.message
 
@@ -127,7 +140,7 @@ class Runner:
             else:
                 state = Evaluation(self.store, self.hosts, job).run()
             self.store.end_job(number, state)
-        except (LeaseLost, StoreBusy, StoreFull):
+        except (LeaseLost, StoreDamaged, *PASSING):
             raise
         except LrmError as error:
             log.error("job %d failed: %s", number, error)
