@@ -8,6 +8,7 @@ import queue
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -25,7 +26,7 @@ class ChildDied(Exception):
 
 
 class Child(Generic[Message]):
-    """Starts a command, parses every line of its stdout in a thread, keeps its stderr in a log file.
+    """Starts a command in a process group of its own, parses its stdout in a thread, keeps its stderr in a log file.
 
     The child ends itself when its stdin closes, which the kernel does for it should this process be killed.
     """
@@ -47,6 +48,7 @@ class Child(Generic[Message]):
                 encoding="utf-8",
                 errors="replace",
                 bufsize=1,
+                process_group=0,  # so that what a child starts can be ended with it
             )
         self.started = process_start(self.process.pid) or 0.0
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
@@ -76,7 +78,7 @@ class Child(Generic[Message]):
         return found
 
     def close(self) -> None:
-        """End the child: its stdin first, then a kill."""
+        """End the child and all that it has started: its stdin first, then a kill. What they held is free afterwards."""
         if self.process.stdin is not None:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
@@ -85,6 +87,7 @@ class Child(Generic[Message]):
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        end_group(self.process.pid)
 
     def obituary(self) -> str:
         """How a child that has closed its stdout ended, and the end of its log: for an error message."""
@@ -125,4 +128,30 @@ def end_process(pid: int, started: float) -> bool:
         process.wait(CLOSE_S)
     except (psutil.NoSuchProcess, psutil.TimeoutExpired):
         return False
+    end_group(pid)
     return True
+
+
+def end_group(group: int) -> None:
+    """Wait until the processes that an ended child has left in its group have ended too; kill those that do not."""
+    deadline = time.monotonic() + CLOSE_S
+    while left := _alive(group):
+        if time.monotonic() > deadline:
+            for process in left:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+        time.sleep(0.05)
+
+
+def _alive(group: int) -> list[psutil.Process]:
+    """The processes of a group that are more than zombies, which a container's first process may never collect."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):  # nobody, or the number is another user's by now
+        return []
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
