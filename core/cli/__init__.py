@@ -16,6 +16,7 @@ from core.text import printable
 COMMANDS = {
     "demo": "core.cli.demo:demo",
     "add": "core.cli.queue:add",
+    "sweep": "core.cli.queue:sweep",
     "ls": "core.cli.queue:ls",
     "cancel": "core.cli.queue:cancel",
     "pause": "core.cli.queue:pause",

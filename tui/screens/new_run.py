@@ -15,6 +15,7 @@ from textual.widgets.selection_list import Selection
 
 from core.engines import catalog
 from core.engines.wire import Sampling
+from core.compress.recipes import expand
 from core.errors import LrmError, UsageError
 from core.spec import POLICIES, Policy, RunSpec
 from tui import keys
@@ -101,7 +102,7 @@ class NewRun(ModalScreen[Queued]):
                         id="compressions",
                         compact=True,
                     )
-                    yield Input(compact=True, id="more", placeholder="others, with commas")
+                    yield Input(compact=True, id="more", placeholder="others, with commas; sweep for all")
                 with Vertical():
                     yield Label("Benchmarks (space chooses)")
                     yield Choices(id="benchmarks", compact=True)
@@ -149,7 +150,7 @@ class NewRun(ModalScreen[Queued]):
         compressions = [*self.query_one("#compressions", SelectionList).selected, *_words(self._typed("more"))]
         return Draft(
             tuple(_words(self._typed("models"))),
-            tuple(dict.fromkeys(compressions)),
+            tuple(expand(compressions)),
             tuple(self.query_one("#benchmarks", SelectionList).selected),
             str(self.query_one("#engine", Select).value),
             next(policy for policy in POLICIES if policy == self.query_one("#policy", Select).value),
