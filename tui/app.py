@@ -14,6 +14,7 @@ from textual.notifications import SeverityLevel
 from textual.widgets import ContentSwitcher, Footer
 
 from core.errors import LrmError
+from core.store.filters import Wanted
 from core.store.snapshot import Snapshot
 from core.text import printable
 from tui import keys
@@ -39,7 +40,7 @@ SEVERITIES: dict[str, SeverityLevel] = {"warning": "warning", "error": "error"}
 class LrmApp(App[None]):
     """Screens show what the poller posts; wishes go to the store in thread workers."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH: ClassVar = ["app.tcss", "reading.tcss"]
     TITLE = "lrm-tui"
     COMMANDS: ClassVar = {KeyCommands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
@@ -189,17 +190,20 @@ class LrmApp(App[None]):
         """Show an error with its remedy."""
         self._toast(str(error), "error")
 
-    def ask(self, what: Callable[[sqlite3.Connection], None]) -> None:
-        """Write a wish into the store, aside; an error becomes a message."""
-        self._ask(what)
+    def ask(self, what: Callable[[sqlite3.Connection], None], then: Callable[[], None] | None = None) -> None:
+        """Write a wish into the store, aside, and do what comes `then`; an error becomes a message."""
+        self._ask(what, then)
 
     @work(thread=True, group="wishes")
-    def _ask(self, what: Callable[[sqlite3.Connection], None]) -> None:
+    def _ask(self, what: Callable[[sqlite3.Connection], None], then: Callable[[], None] | None) -> None:
         try:
             with opened(self.store, "user") as connection:
                 what(connection)
         except LrmError as error:
             self.call_from_thread(self.tell, error)
+        else:
+            if then is not None:
+                self.call_from_thread(then)
 
     def queued(self, result: object) -> None:
         """The form came back."""
@@ -217,7 +221,11 @@ class LrmApp(App[None]):
 
     def show_responses(self, job: int) -> None:
         """The responses of this job."""
-        self._base.query_one(ResponsesPane).of_job(job)
+        self.browse(Wanted(job=job))
+
+    def browse(self, wanted: Wanted) -> None:
+        """The responses that are wanted."""
+        self._base.query_one(ResponsesPane).show_wanted(wanted)
         self.action_pane("responses")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
