@@ -11,7 +11,8 @@ from rich.text import Text
 
 from core.cli.common import console, print_json, progress_line, reading
 from core.errors import UsageError
-from core.store.snapshot import read, response, responses
+from core.store.snapshot import response, responses
+from core.store.watch import read
 from core.text import printable
 
 PAGE = 1000
