@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, cast
 
 from textual.widget import Widget
@@ -39,10 +40,12 @@ class Acting(Widget):
     def _judged(self, judged: Judged | None) -> None:
         if judged is None:
             return
-        self.owner.ask(
-            lambda connection: review(connection, judged.response, judged.verdict, judged.flagged, judged.note),
-            self.reviewed,
-        )
+
+        def store(connection: sqlite3.Connection) -> None:
+            review(connection, judged.response, judged.verdict, judged.flagged, judged.note)
+            self.owner.call_from_thread(self.reviewed)
+
+        self.owner.ask(store)
 
     def action_variants(self) -> None:
         """The same question across variants."""
