@@ -42,6 +42,11 @@ def work_folder(store: Path) -> Path:
     return store.parent / ".lrm-tui" / store.stem
 
 
+def runner_lock(store: Path) -> Path:
+    """The lock that the one runner of a store holds."""
+    return work_folder(store) / "runner.lock"
+
+
 def writable(path: Path) -> bool:
     """Whether the folder of a store lets SQLite write there; where it does not, a store is only read."""
     return os.access(path.parent, os.W_OK)
