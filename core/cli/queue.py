@@ -17,7 +17,8 @@ from core.launch import ensure_runner
 from core.models import resolve
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect, translated
-from core.store.snapshot import JobRow, read
+from core.store.snapshot import JobRow
+from core.store.watch import read
 from core.text import printable
 
 

@@ -19,7 +19,7 @@ from core.compress.recipes import expand
 from core.errors import LrmError, UsageError
 from core.spec import POLICIES, Policy, RunSpec
 from tui import keys
-from tui.access import opened
+from tui.access import opened, start_runner
 from tui.screens.dialogs import Note
 from tui.screens.help import keys_of
 from tui.shown import lines, safe
@@ -82,7 +82,7 @@ class NewRun(ModalScreen[Queued]):
 
     BINDINGS = keys.bindings("form")
 
-    def __init__(self, store: Path, data: Path | None) -> None:
+    def __init__(self, store: Path, data: Path | None, spec: RunSpec | None = None) -> None:
         super().__init__()
         self._store, self._data = store, data
         self._busy = False
@@ -201,17 +201,6 @@ class NewRun(ModalScreen[Queued]):
             problem.append_text(lines(f" {error.remedy}"))
         self.query_one("#problem", Static).update(problem)
         self.query_one("#form", VerticalScroll).scroll_end(animate=False)
-
-
-def start_runner(store: Path) -> LrmError | None:
-    """Make sure that a runner serves the store; the reason where that fails."""
-    from core.launch import ensure_runner
-
-    try:
-        ensure_runner(store)
-    except LrmError as error:
-        return error
-    return None
 
 
 def _words(text: str) -> list[str]:
