@@ -33,6 +33,7 @@ COMMANDS = {
     "recommend": "core.cli.findings:recommend",
     "export": "core.cli.export:export",
     "import": "core.cli.importing:import_outputs",
+    "backup": "core.cli.backup:backup",
     "runner": "core.cli.runner:runner",
     "doctor": "core.cli.doctor:doctor",
 }

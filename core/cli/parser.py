@@ -85,6 +85,16 @@ def build() -> argparse.ArgumentParser:
     export.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder, or an older report to replace")
     export.add_argument("--without-published", action="store_true", help="leave the paper's numbers out")
     _import(commands.add_parser("import", parents=[common, printing], help="outputs made elsewhere become runs"))
+    backup = commands.add_parser(
+        "backup",
+        parents=[common, printing],
+        help="copy the store while runs go on",
+        description="To restore a copy: `lrm-tui runner stop`, move runs.db, runs.db-wal and runs.db-shm away, and copy the "
+        "backup to runs.db.",
+    )
+    backup.add_argument(
+        "destination", type=Path, metavar="DEST", help="a new file, or a folder in which it is named by the time"
+    )
     runner = commands.add_parser("runner", parents=[common, printing], help="the background process that does the work")
     runner.add_argument("action", choices=("status", "start", "stop"))
     commands.add_parser("doctor", parents=[common, printing], help="what is installed and what works")
