@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 # llama.cpp's libraries alone: leaving its tools, server and tests out shortens the compilation.
 export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF
 
-.PHONY: setup demo test lint speed pocket smollm2 kill clean
+.PHONY: setup demo test lint docs speed pocket smollm2 kill clean
 
 setup: $(STAMP)
 
@@ -31,6 +31,9 @@ lint: setup  ## style, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: setup  ## the pages that are made from the code
+	$(BIN)/python docs/generate.py
 
 speed: setup  ## speed measurements, as figures and ratios
 	$(BIN)/python -m pytest tests/speed -o addopts= --benchmark-only -s

@@ -32,6 +32,8 @@ COMMANDS = {
     "import": "core.cli.importing:import_outputs",
     "runner": "core.cli.runner:runner",
     "doctor": "core.cli.doctor:doctor",
+    "settings": "core.cli.settings:settings",
+    "completion": "core.cli.completion:completion",
 }
 
 
