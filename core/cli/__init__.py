@@ -21,6 +21,8 @@ COMMANDS = {
     "pause": "core.cli.queue:pause",
     "requeue": "core.cli.queue:requeue",
     "show": "core.cli.show:show",
+    "responses": "core.cli.responses:responses",
+    "flag": "core.cli.responses:flag",
     "scores": "core.cli.tables:scores",
     "lengths": "core.cli.tables:lengths",
     "collapse": "core.cli.tables:collapse",

@@ -26,6 +26,8 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "lengths": "lrm-tui lengths --q 20",
         "collapse": "lrm-tui collapse",
         "show": "lrm-tui show 1",
+        "responses": "lrm-tui responses wrong benchmark:aime",
+        "flag": 'lrm-tui flag 12 --verdict correct --note "the key is wrong"',
         "compare": "lrm-tui compare none q4_0",
         "findings": "lrm-tui findings",
         "recommend": "lrm-tui recommend --memory 24GB",

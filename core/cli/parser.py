@@ -9,25 +9,27 @@ from core.cli.help import Parser, dressed
 from core.engines.catalog import names as engines
 from core.engines.wire import Sampling
 from core.spec import AUDIT_SHARE, POLICIES
+from core.store.filters import ORDERS, VERDICTS
 
 FORMATS = ("table", "csv", "markdown", "latex", "json", "html")
 
 
 def build() -> argparse.ArgumentParser:
     """The parser of `lrm-tui`."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--db", type=Path, default=argparse.SUPPRESS, help="the store (default: LRM_DB, else runs.db here)")
-    common.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="folder of real benchmark files (LRM_DATA)")
+    common = _common()
     printing = argparse.ArgumentParser(add_help=False)
     printing.add_argument("--json", action="store_true", help="print data as JSON")
     tabular = argparse.ArgumentParser(add_help=False, parents=[printing])
     tabular.add_argument("--format", choices=FORMATS, default="table", help="how to print (default table)")
-    parser = Parser("lrm-tui", description="What does compression do to reasoning models?", parents=[common])
-    parser.set_defaults(db=None, data=None)
+    screen = _screen()
+    parser = Parser("lrm-tui", description="What does compression do to reasoning models?", parents=[_common(), screen])
+    parser.set_defaults(db=None, data=None, readonly=False, ascii=False, slow=False, mouse=True, theme=None)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=argparse.ArgumentParser)
 
-    demo = commands.add_parser("demo", parents=[common, printing], help="run the embedded model and three variants of it")
+    demo = commands.add_parser(
+        "demo", parents=[common, printing, screen], help="run the embedded model and three variants of it"
+    )
     demo.add_argument("--headless", action="store_true", help="print progress and the tables instead of opening the app")
     demo.add_argument("--limit", type=int, default=40, help="questions a benchmark (default 40)")
     _add(commands.add_parser("add", parents=[common, printing], help="queue runs: models x compressions x benchmarks"))
@@ -43,6 +45,8 @@ def build() -> argparse.ArgumentParser:
     show = commands.add_parser("show", parents=[common, printing], help="show a job and its responses, or one response")
     show.add_argument("job", type=int, nargs="?", metavar="JOB", help="a number as in `lrm-tui ls`")
     show.add_argument("--response", type=int, metavar="ID", help="one whole response: prompt, thinking, answer, grade")
+    _responses(commands.add_parser("responses", parents=[common, tabular], help="finished responses, filtered and searched"))
+    _flag(commands.add_parser("flag", parents=[common], help="judge or mark responses by hand; the grader's verdict stays"))
     scores = commands.add_parser("scores", parents=[common, tabular], help="the score table")
     scores.add_argument("--published", action="store_true", help="the paper's numbers beside one's own, with differences")
     lengths = commands.add_parser("lengths", parents=[common, tabular], help="scores of the shortest and longest outputs")
@@ -109,6 +113,26 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def _common() -> argparse.ArgumentParser:
+    """Options before or after a command. The parser and its commands share no action: a default set on one would be both's."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--db", type=Path, default=argparse.SUPPRESS, help="the store (default: LRM_DB, else runs.db here)")
+    common.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="folder of real benchmark files (LRM_DATA)")
+    return common
+
+
+def _screen() -> argparse.ArgumentParser:
+    """How the workbench is opened."""
+    parser = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = parser.add_argument_group("the screen")
+    group.add_argument("--readonly", action="store_true", help="show everything, change nothing")
+    group.add_argument("--ascii", action="store_true", help="draw with ASCII alone")
+    group.add_argument("--slow", action="store_true", help="send less, for slow lines: fewer updates, no sparklines")
+    group.add_argument("--no-mouse", dest="mouse", action="store_false", help="leave the mouse to the terminal")
+    group.add_argument("--theme", metavar="NAME", help="colours: textual-dark, nord, ..., ansi-dark (the terminal's own)")
+    return parser
+
+
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", action="append", required=True, help="pocket, smollm2, a folder or a .gguf (repeatable)")
     parser.add_argument("--compression", action="append", help="none, q8_0, q4_0, magnitude-50, ... (repeatable; none)")
@@ -148,6 +172,29 @@ def _add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--prompts", type=Path, help="a TOML file of prompts of your own")
     parser.add_argument("--wait", action="store_true", help="follow until the runs have ended; exit 0 only if all finished")
+
+
+def _responses(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "filter", nargs="*", metavar="FILTER", help="as in the screen: wrong benchmark:aime variant:q4 words:>2000 WORDS ..."
+    )
+    parser.add_argument("--search", default="", metavar="TEXT", help='words in the text; "several in quotes", begin*')
+    parser.add_argument("--verdict", choices=VERDICTS, default="all", help="reviewed: judged or flagged by hand")
+    parser.add_argument("--job", type=int, help="responses of this run")
+    parser.add_argument("--variant", default="", help="a part of the name of model and compression")
+    parser.add_argument("--benchmark", default="", help="responses to this benchmark")
+    parser.add_argument("--item", default="", metavar="KEY", help="responses to this question")
+    parser.add_argument("--min-words", type=int, metavar="N", help="of thinking and answer")
+    parser.add_argument("--max-words", type=int, metavar="N", help="of thinking and answer")
+    parser.add_argument("--order", choices=ORDERS, default="newest", help="which come first (default newest)")
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="print at most N (default 50)")
+
+
+def _flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("responses", type=int, nargs="+", metavar="ID", help="numbers as in `lrm-tui responses`")
+    parser.add_argument("--verdict", choices=("correct", "wrong", "graded"), help="by hand; graded: the grader's counts again")
+    parser.add_argument("--unflag", action="store_true", help="take the mark away; without --verdict the response is marked")
+    parser.add_argument("--note", default="", help="why")
 
 
 def _import(parser: argparse.ArgumentParser) -> None:

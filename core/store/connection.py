@@ -25,7 +25,7 @@ from typing import Literal
 from core.errors import NO_ROOM, StoreBusy, StoreError, StoreFull, StoreNewer, StoreReadOnly
 from core.store.locks import exclusive
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 6
 BUSY_TIMEOUT_S = 5.0
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "lustre"})
 
@@ -40,6 +40,11 @@ def store_path(given: str | Path | None = None) -> Path:
 def work_folder(store: Path) -> Path:
     """Where a store keeps its variants, logs and lock: a hidden folder beside it, named after it."""
     return store.parent / ".lrm-tui" / store.stem
+
+
+def runner_lock(store: Path) -> Path:
+    """The lock that the one runner of a store holds."""
+    return work_folder(store) / "runner.lock"
 
 
 def writable(path: Path) -> bool:

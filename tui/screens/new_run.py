@@ -19,6 +19,8 @@ from core.errors import LrmError, UsageError
 from core.spec import POLICIES, Policy, RunSpec
 from tui import keys
 from tui.access import opened
+from tui.screens.dialogs import Note
+from tui.screens.help import keys_of
 from tui.shown import lines, safe
 from tui.widgets.choices import Choices
 
@@ -165,6 +167,10 @@ class NewRun(ModalScreen[Queued]):
         d = self.draft()
         factors = f"{len(d.models)} models × {len(d.compressions)} compressions × {len(d.benchmarks)} benchmarks"
         self.query_one("#count", Static).update(lines(f"{factors} = {d.runs} runs. ctrl+s queues them.", "bold"))
+
+    def action_help(self) -> None:
+        """Show the form's keys."""
+        self.app.push_screen(Note("Keys", keys_of(("form",))))
 
     @on(Input.Submitted)
     def action_submit(self) -> None:

@@ -111,10 +111,6 @@ class QueuePane(Pane, can_focus=True):
     def _ask(self, what: Callable[[sqlite3.Connection], None]) -> None:
         self.owner.ask(what)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Nothing that writes is offered on a read-only screen."""
-        return not (self.owner.readonly and action in ("new_run", "cancel", "pause", "requeue", "move"))
-
     def action_new_run(self) -> None:
         """Open the form."""
         from tui.screens.new_run import NewRun

@@ -13,9 +13,10 @@ from textual.widgets import Footer, Static
 
 from core.errors import LrmError
 from core.store import snapshot as views
+from core.store.shown import gold
 from tui import keys
 from tui.access import opened
-from tui.shown import UNKNOWN, gold, lines, number
+from tui.shown import UNKNOWN, lines, number
 from tui.widgets.stream import StreamView
 
 LOW_MARK, HIGH_MARK = 40_000, 50_000

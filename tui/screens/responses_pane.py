@@ -11,11 +11,12 @@ from textual.widgets import Static
 
 from core.errors import LrmError
 from core.store import snapshot as views
+from core.store.shown import gold
 from tui import keys
 from tui.access import opened
 from tui.screens.pane import Pane
 from tui.screens.response import ResponseScreen
-from tui.shown import gold, lines, number, right, safe
+from tui.shown import lines, number, right, safe
 from tui.widgets.table import Cells, Column, RowTable
 
 FILTERS = ("all", "correct", "wrong", "unparsed", "looped")
