@@ -36,6 +36,8 @@ COMMANDS = {
     "backup": "core.cli.backup:backup",
     "runner": "core.cli.runner:runner",
     "doctor": "core.cli.doctor:doctor",
+    "settings": "core.cli.settings:settings",
+    "completion": "core.cli.completion:completion",
 }
 
 
