@@ -95,6 +95,7 @@ class Runner:
                 job = self.store.claim()
                 if job is not None:
                     self._work(job)
+                    self._digest()
                     idle_since = time.monotonic()
                     continue
             except PASSING as error:
@@ -107,6 +108,12 @@ class Runner:
             if idle > RETIRE_S:
                 return
             time.sleep(IDLE_S)
+
+    def _digest(self) -> None:
+        """Pack what the tables need of the runs that have ended."""
+        from core.analysis.digests import keep  # numpy, which a runner without work does without
+
+        keep(self.store.connection, self.store.fenced)
 
     def _patiently(self, write: Callable[[], None], after: str = "") -> None:
         """Repeat a write until the store, which may be full or held, takes it, and say so if it refused one before."""

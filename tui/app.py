@@ -3,55 +3,82 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import App, ComposeResult
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.notifications import SeverityLevel
 from textual.widgets import ContentSwitcher, Footer
 
 from core.errors import LrmError
+from core.store.filters import Wanted
 from core.store.snapshot import Snapshot
 from core.text import printable
 from tui import keys
-from tui.access import opened
-from tui.poller import Poller, SnapshotReady, StoreMissing, StoreTrouble, StreamText
-from tui.screens.help import help_screen
+from tui.access import opened, start_runner
+from tui.commands import KeyCommands
+from tui.look import PLAIN_THEME, Ascii, Look
+from tui.memory import Memory, state_folder, write_private
+from tui.meter import Sample
+from tui.poller import MachineSampled, Polled, Poller, SnapshotReady, StoreMissing, StoreTrouble, StreamText
+from tui.screens.help import help_screen, notices_screen
 from tui.screens.lengths_pane import LengthsPane
 from tui.screens.live_pane import LivePane
 from tui.screens.pane import Pane
 from tui.screens.queue_pane import QueuePane
 from tui.screens.responses_pane import ResponsesPane
 from tui.screens.scores_pane import ScoresPane
-from tui.widgets.header import Header
+from tui.widgets.header import Header, Offer
 
+CLIPBOARD_CHARACTERS = 50_000
+"""More than this is not sent through the terminal, whose line it would block; the file has it all."""
 SEVERITIES: dict[str, SeverityLevel] = {"warning": "warning", "error": "error"}
 
 
 class LrmApp(App[None]):
     """Screens show what the poller posts; wishes go to the store in thread workers."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH: ClassVar = ["app.tcss", "reading.tcss"]
     TITLE = "lrm-tui"
-    ENABLE_COMMAND_PALETTE = False
+    COMMANDS: ClassVar = {KeyCommands}
+    COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar = keys.bindings("app")
 
-    def __init__(self, store: Path, data: Path | None = None, readonly: bool = False) -> None:
+    def __init__(
+        self,
+        store: Path,
+        data: Path | None = None,
+        readonly: bool = False,
+        look: Look | None = None,
+        memory: Memory | None = None,
+    ) -> None:
         super().__init__()
         self.animation_level = "none"
         self.store = store
         self.data = data
         self.readonly = readonly
+        self.look = look or Look()
+        self.memory = memory
         self.snapshot: Snapshot | None = None
-        self.poller = Poller(store, self.post_message)
+        self.poller = Poller(store, self.post_message, self.look.slow)
+        self.machine: Sample | None = None
         self._trouble = ""
         self._notices_seen: int | None = None
+        self._ascii = Ascii(self.look.ascii)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's, but NO_COLOR takes the greys too where the theme leaves colours to the terminal; ASCII last."""
+        plain = self.native_ansi_color
+        kept = [NoColor() if plain and isinstance(f, Monochrome) else f for f in super().get_line_filters()]
+        return [*kept, self._ascii] if self._ascii.enabled else kept
 
     def compose(self) -> ComposeResult:
         """Header, the panes, footer."""
         yield Header(self.store, self.readonly)
+        yield Offer()
         with ContentSwitcher(initial="queue"):
             yield QueuePane(id="queue")
             yield LivePane(id="live")
@@ -61,9 +88,32 @@ class LrmApp(App[None]):
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Begin to watch the store."""
-        self.action_pane("queue")
+        """Take up what was left last time, and begin to watch the store."""
+        kept = self.memory.recall() if self.memory else {}
+        self._choose_theme(kept.get("theme"))
+        for pane in self._panes():
+            if isinstance(left := kept.get(pane.id or ""), dict):
+                pane.restore(left)
+        self.action_pane(kept["pane"] if kept.get("pane") in keys.PANES else keys.PANES[0])
         self.poller.start()
+
+    def _choose_theme(self, kept: object) -> None:
+        """The theme that is asked for, else the terminal's colours under NO_COLOR, else the one chosen last time."""
+        for wanted in (self.look.theme, PLAIN_THEME if self.no_color else None, kept):
+            if isinstance(wanted, str) and wanted in self.available_themes:
+                self.theme = wanted
+                return
+
+    def remember(self) -> None:
+        """Keep pane, filters, cursors and colours for next time."""
+        if self.memory is not None:
+            panes = {pane.id: pane.remember() for pane in self._panes() if pane.id}
+            self.memory.keep({"pane": self.shown, "theme": self.theme, **panes})
+
+    async def action_quit(self) -> None:
+        """Leave; the runs go on."""
+        self.remember()
+        self.exit()
 
     def on_unmount(self) -> None:
         """Stop watching."""
@@ -81,26 +131,28 @@ class LrmApp(App[None]):
     def _panes(self) -> list[Pane]:
         return list(self._base.query(Pane))
 
-    @on(SnapshotReady)
-    def _take(self, message: SnapshotReady) -> None:
-        self._trouble = ""
-        self._distribute(message.snapshot)
-        self._announce(message.snapshot)
-
-    @on(StoreMissing)
-    def _no_store(self) -> None:
-        self._trouble = ""
-        self._distribute(None)
-
-    @on(StoreTrouble)
-    def _store_trouble(self, message: StoreTrouble) -> None:
-        self._trouble = message.error.message
-        self.tell(message.error)
-        self._head()
-
-    @on(StreamText)
-    def _stream_text(self, message: StreamText) -> None:
-        self._base.query_one(LivePane).receive(message)
+    @on(Polled)
+    def _polled(self, message: Polled) -> None:
+        """Take what the poller has seen, unless the screen is closing."""
+        if not self.screen_stack:
+            return
+        match message:
+            case SnapshotReady():
+                self._trouble = ""
+                self._distribute(message.snapshot)
+                self._announce(message.snapshot)
+            case StoreMissing():
+                self._trouble = ""
+                self._distribute(None)
+            case StoreTrouble():
+                self._trouble = message.error.message
+                self.tell(message.error)
+                self._head()
+            case MachineSampled():
+                self.machine = message.sample
+                self._base.query_one(LivePane).measure(message.sample)
+            case StreamText():
+                self._base.query_one(LivePane).receive(message)
 
     def _distribute(self, snapshot: Snapshot | None) -> None:
         runner_before = self.snapshot and self.snapshot.runner.alive
@@ -113,6 +165,7 @@ class LrmApp(App[None]):
 
     def _head(self) -> None:
         self.screen_stack[0].query_one(Header).show(self.snapshot, self.shown, self._trouble)
+        self.screen_stack[0].query_one(Offer).show(self.snapshot, self.readonly)
 
     def _announce(self, snapshot: Snapshot) -> None:
         """Say what happened since the screen opened; older notices are not news."""
@@ -127,21 +180,38 @@ class LrmApp(App[None]):
         severity = SEVERITIES.get(level, "information")
         self.notify(printable(text, keep_newlines=True), severity=severity, markup=False)
 
+    def copy(self, text: str, name: str) -> None:
+        """Copy by OSC 52, made safe to paste, and to a file as it is, since terminals may not take it; say where it is."""
+        file = state_folder() / "copies" / f"{name}.txt"
+        self.copy_to_clipboard(printable(text[:CLIPBOARD_CHARACTERS], keep_newlines=True))
+        try:
+            write_private(file, text)
+        except OSError as error:
+            self._toast(f"Copied to the clipboard; no file: {error.strerror}.", "warning")
+            return
+        cut = f" (its first {CLIPBOARD_CHARACTERS:,} characters)" if len(text) > CLIPBOARD_CHARACTERS else ""
+        self._toast(f"{len(text):,} characters copied to the clipboard{cut} and to {file}", "info")
+
     def tell(self, error: LrmError) -> None:
         """Show an error with its remedy."""
         self._toast(str(error), "error")
 
-    def ask(self, what: Callable[[sqlite3.Connection], None]) -> None:
-        """Write a wish into the store, aside; an error becomes a message."""
-        self._ask(what)
+    def ask(self, what: Callable[[sqlite3.Connection], None], serve: bool = False) -> None:
+        """Write a wish into the store, aside, and with `serve` see that a runner takes it up; an error becomes a message."""
+        self._ask(what, serve)
 
     @work(thread=True, group="wishes")
-    def _ask(self, what: Callable[[sqlite3.Connection], None]) -> None:
+    def _ask(self, what: Callable[[sqlite3.Connection], None], serve: bool) -> None:
+        trouble: LrmError | None = None
         try:
             with opened(self.store, "user") as connection:
                 what(connection)
         except LrmError as error:
-            self.call_from_thread(self.tell, error)
+            trouble = error
+        if serve and trouble is None:
+            trouble = start_runner(self.store)
+        if trouble is not None:
+            self.call_from_thread(self.tell, trouble)
 
     def queued(self, result: object) -> None:
         """The form came back."""
@@ -159,13 +229,19 @@ class LrmApp(App[None]):
 
     def show_responses(self, job: int) -> None:
         """The responses of this job."""
-        self._base.query_one(ResponsesPane).of_job(job)
+        self.browse(Wanted(job=job))
+
+    def browse(self, wanted: Wanted) -> None:
+        """The responses that are wanted."""
+        self._base.query_one(ResponsesPane).show_wanted(wanted)
         self.action_pane("responses")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The runner can be started only where there is a store to serve and none serves it."""
+        if self.readonly and action in keys.writing("app"):
+            return False
         if action == "start_runner":
-            return not self.readonly and self.snapshot is not None and not self.snapshot.runner.alive
+            return self.snapshot is not None and not self.snapshot.runner.alive
         return True
 
     def action_pane(self, name: str) -> None:
@@ -174,21 +250,25 @@ class LrmApp(App[None]):
         pane = self._base.query_one(f"#{name}", Pane)
         pane.show()
         self._head()
+        self.remember()
 
     def action_help(self) -> None:
-        """Show the keys of this pane and of all."""
-        self.push_screen(help_screen(self.shown))
+        """Show the keys of what has the focus, of this pane and of all."""
+        self.push_screen(help_screen(self.shown, self.focused))
+
+    def action_notices(self) -> None:
+        """Show the last notices, which a message on the screen shows for some seconds only."""
+        self.push_screen(notices_screen(self.snapshot.notices if self.snapshot else ()))
 
     @work(thread=True, exclusive=True, group="runner")
     def action_start_runner(self) -> None:
         """Start the runner and wait for its handshake, aside."""
-        from tui.screens.new_run import start_runner
-
         trouble = start_runner(self.store)
         if trouble is not None:
             self.call_from_thread(self.tell, trouble)
 
 
-def run(store: Path, data: Path | None = None) -> None:
+def run(store: Path, data: Path | None = None, readonly: bool = False, look: Look | None = None) -> None:
     """Open the workbench on a store and return when it is left."""
-    LrmApp(store, data).run()
+    look = look or Look()
+    LrmApp(store, data, readonly, look, Memory(state_folder() / "screen.json", store)).run(mouse=look.mouse)

@@ -21,8 +21,10 @@ def main() -> None:
 
 def _app(given: Namespace) -> int:
     from tui.app import run
+    from tui.look import Look
 
-    run(store(given), data_folder(given))
+    look = Look(given.ascii, given.slow, given.mouse, given.theme)
+    run(store(given), data_folder(given), given.readonly, look)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The one registry of keys: bindings, footer and help are all made from it."""
+"""The one registry of keys: bindings, footer, help, command palette and docs/keys.md are all made from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from textual.binding import Binding, BindingType
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of a screen. `footer` is its short name in the footer; without one it stands in the help alone."""
+    """A key of a screen. `footer` is its short name in the footer; without one it stands in the help alone.
+
+    `writes` marks wishes that change the store or start something: a read-only screen does not offer them.
+    """
 
     id: str
     key: str
@@ -19,6 +22,12 @@ class Key:
     footer: str = ""
     priority: bool = False
     label: str = ""
+    writes: bool = False
+
+    @property
+    def shown(self) -> str:
+        """How the key is written in help and docs."""
+        return self.label or self.key.replace(",", " ")
 
 
 TITLES = {
@@ -30,6 +39,9 @@ TITLES = {
     "lengths": "Lengths",
     "responses": "Responses",
     "response": "One response",
+    "finder": "While searching",
+    "variants": "Side by side",
+    "review": "A verdict by hand",
     "form": "New run",
     "dialog": "Messages",
     "confirm": "Questions",
@@ -38,27 +50,66 @@ TITLES = {
 PANES = ("queue", "live", "scores", "lengths", "responses")
 
 KEYS = (
-    Key("queue.new", "n", "new_run", "Queue new runs", "queue", "New run"),
-    Key("queue.cancel", "c", "cancel", "Cancel the job, after a question", "queue", "Cancel"),
-    Key("queue.pause", "p", "pause", "Pause the job", "queue", "Pause"),
-    Key("queue.requeue", "r", "requeue", "Let a paused, failed or cancelled job go on", "queue", "Requeue"),
-    Key("queue.up", "K", "move(-1)", "Move the job up", "queue"),
-    Key("queue.down", "J", "move(1)", "Move the job down", "queue"),
+    Key("queue.new", "n", "new_run", "Queue new runs", "queue", "New run", writes=True),
+    Key("queue.clone", "d", "clone", "Queue a run like this one: the form, filled in from it", "queue", "Clone", writes=True),
+    Key("queue.cancel", "c", "cancel", "Cancel the job, after a question", "queue", "Cancel", writes=True),
+    Key("queue.pause", "p", "pause", "Pause the job, or let a paused one go on", "queue", "Pause", writes=True),
+    Key("queue.requeue", "r", "requeue", "Let a paused, failed or cancelled job go on", "queue", "Requeue", writes=True),
+    Key("queue.up", "K", "move(-1)", "Move the job up", "queue", writes=True),
+    Key("queue.down", "J", "move(1)", "Move the job down", "queue", writes=True),
     Key("queue.open", "enter", "open", "Show the job's streams, responses or error", "queue", "Open", label="⏎"),
-    Key("queue.error", "e", "error", "Show the job's message and error", "queue", "Error"),
-    Key("live.follow", "f", "follow", "Follow the end of the text, or hold it still", "live", "Follow"),
-    Key("live.back", "[", "page(-1)", "A page of text back", "live", "Page back"),
-    Key("live.on", "]", "page(1)", "A page of text on", "live", "Page on"),
+    Key("queue.error", "e", "error", "Show the job's message and error", "queue"),
+    Key("live.follow", "f", "follow", "Follow the end of the text, or hold it where it is", "live", "Follow"),
+    Key("live.pause", "space", "pause", "Hold the whole pane still, or let it go on", "live", "Pause"),
+    Key("live.search", "slash", "search", "Search the text", "live", "Search", label="/"),
+    Key("live.next", "n", "match(1)", "Next match", "live"),
+    Key("live.previous", "N", "match(-1)", "Previous match", "live"),
+    Key("live.loop", "l", "loop", "Jump to where the loop starts", "live", "Loop"),
+    Key("live.copy", "y", "copy", "Copy the text, to the clipboard and to a file", "live", "Copy"),
+    Key("live.back", "[", "page(-1)", "A page of text back", "live"),
+    Key("live.on", "]", "page(1)", "A page of text on", "live"),
     Key("lengths.share", "t", "share", "Switch between 30 and 20 %", "lengths", "30/20 %"),
     Key("lengths.loops", "c", "loops", "Switch between lengths and repetition collapse", "lengths", "Collapse"),
-    Key("responses.filter", "f", "filter", "All, correct, wrong, unparsed or looped", "responses", "Filter"),
-    Key("responses.all", "a", "every_job", "Responses of every job", "responses", "Every job"),
-    Key("responses.back", "[", "page(-1)", "Newer page", "responses", "Newer"),
-    Key("responses.on", "]", "page(1)", "Older page", "responses", "Older"),
+    Key(
+        "responses.filter",
+        "f",
+        "filter(1)",
+        "Next verdict: correct, wrong, unparsed, ...",
+        "responses",
+        "Verdict",
+    ),
+    Key("responses.filter_back", "F", "filter(-1)", "Previous verdict", "responses"),
+    Key(
+        "responses.search",
+        "slash",
+        "search",
+        "Filter by words of the text, words:>2000, variant:q4, ...",
+        "responses",
+        "Search",
+        label="/",
+    ),
+    Key("responses.order", "o", "order", "Next order: newest, oldest, longest, shortest first", "responses", "Order"),
+    Key("responses.all", "a", "every", "Every response: drop the filter", "responses", "All"),
+    Key("responses.back", "[", "page(-1)", "A page back", "responses"),
+    Key("responses.on", "]", "page(1)", "A page on", "responses"),
     Key("responses.open", "enter", "open", "Read the whole response", "responses", "Read", label="⏎"),
+    Key("responses.compare", "v", "variants", "The same question across variants, side by side", "responses", "Variants"),
+    Key("responses.review", "m", "review", "Judge or flag the response by hand, with a note", "responses", "Mark", writes=True),
     Key("response.close", "escape", "dismiss", "Back to the list", "response", "Back"),
-    Key("response.next", "n", "step(1)", "Next response", "response", "Next"),
-    Key("response.previous", "b", "step(-1)", "Previous response", "response", "Previous"),
+    Key("response.next", "]", "step(1)", "Next response of the list", "response", "Next"),
+    Key("response.previous", "[", "step(-1)", "Previous response of the list", "response", "Prev"),
+    Key("response.part", "p", "part('prompt')", "Go to the prompt", "response"),
+    Key("response.thinking", "t", "part('thinking')", "Go to the thinking", "response"),
+    Key("response.answer", "a", "part('answer')", "Go to the answer part", "response", "Answer"),
+    Key("response.loop", "l", "part('loop')", "Go to where the loop starts", "response"),
+    Key("response.fold", "z", "fold", "Show every round of a loop, or its first one with a count", "response"),
+    Key("response.search", "slash", "search", "Search the text", "response", "Search", label="/"),
+    Key("response.match", "n", "match(1)", "Next match", "response"),
+    Key("response.match_back", "N", "match(-1)", "Previous match", "response"),
+    Key("response.compare", "v", "variants", "The same question across variants, side by side", "response", "Variants"),
+    Key("response.review", "m", "review", "Judge or flag by hand, with a note", "response", "Mark", writes=True),
+    Key("response.copy", "y", "copy", "Copy the text, to the clipboard and to a file", "response", "Copy"),
+    Key("response.help", "?,f1", "help", "These keys", "response", label="?"),
     Key("table.up", "up,k", "cursor_up", "Up", "table", label="↑ k"),
     Key("table.down", "down,j", "cursor_down", "Down", "table", label="↓ j"),
     Key("table.page_up", "pageup", "page_up", "A page up", "table"),
@@ -67,7 +118,21 @@ KEYS = (
     Key("table.bottom", "end,G", "scroll_bottom", "To the last row", "table", label="end G"),
     Key("table.left", "left", "cursor_left", "Scroll to the left", "table", label="←"),
     Key("table.right", "right", "cursor_right", "Scroll to the right", "table", label="→"),
+    Key("variants.close", "escape", "dismiss", "Back", "variants", "Back"),
+    Key("variants.open", "enter", "open", "Read the response under the cursor", "variants", "Read", label="⏎"),
+    Key("variants.left", "x", "left", "Put the response under the cursor on the left", "variants", "To the left"),
+    Key("variants.changes", "c", "change(1)", "Next difference", "variants", "Next diff"),
+    Key("variants.changes_back", "C", "change(-1)", "Previous difference", "variants"),
+    Key("variants.down", "]", "page(1)", "A page of text on", "variants"),
+    Key("variants.up", "[", "page(-1)", "A page of text back", "variants"),
+    Key("variants.review", "m", "review", "Judge or flag by hand, with a note", "variants", "Mark", writes=True),
+    Key("variants.copy", "y", "copy", "Copy the difference, to the clipboard and to a file", "variants", "Copy"),
+    Key("variants.help", "?,f1", "help", "These keys", "variants", label="?"),
+    Key("review.save", "ctrl+s", "save", "Store the verdict", "review", "Save"),
+    Key("review.close", "escape", "dismiss", "Back without a verdict", "review", "Back"),
+    Key("finder.leave", "escape", "leave", "Forget the search", "finder", label="esc"),
     Key("form.submit", "ctrl+s", "submit", "Queue the runs", "form", "Queue"),
+    Key("form.help", "f1", "help", "These keys", "form", "Help"),
     Key("form.close", "escape", "dismiss", "Back without queueing", "form", "Back"),
     Key("dialog.close", "escape,enter,space,q,question_mark", "dismiss", "Close", "dialog", label="esc ⏎"),
     Key("confirm.yes", "y", "answer(True)", "Yes", "confirm", "Yes"),
@@ -77,8 +142,11 @@ KEYS = (
     Key("app.scores", "3", "pane('scores')", "Scores", "app"),
     Key("app.lengths", "4", "pane('lengths')", "Lengths", "app"),
     Key("app.responses", "5", "pane('responses')", "Responses", "app"),
-    Key("app.start", "s", "start_runner", "Start the runner, when it is stopped", "app", "Start"),
-    Key("app.help", "?", "help", "These keys", "app", "Help"),
+    Key("app.start", "s", "start_runner", "Start the runner, when none serves", "app", "Start", writes=True),
+    Key("app.palette", "ctrl+p", "command_palette", "Find a command by name", "app", label="ctrl+p"),
+    Key("app.theme", "T", "change_theme", "Choose colours", "app"),
+    Key("app.notices", "!", "notices", "What happened: the last notices", "app"),
+    Key("app.help", "?,f1", "help", "These keys", "app", "Help", label="?"),
     Key("app.quit", "q", "quit", "Leave the screen; the runs go on", "app", "Quit"),
     Key("app.quit_now", "ctrl+q", "quit", "Leave the screen from anywhere", "app", priority=True),
 )
@@ -103,3 +171,8 @@ def bindings(screen: str) -> list[BindingType]:
         )
         for key in of(screen)
     ]
+
+
+def writing(screen: str) -> frozenset[str]:
+    """The actions of a screen that a read-only one does not offer."""
+    return frozenset(key.action.partition("(")[0] for key in of(screen) if key.writes)

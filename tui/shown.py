@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 
@@ -21,6 +20,7 @@ STATE_STYLES = {
 }
 UNKNOWN = "–"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+_BARS = "▁▂▃▄▅▆▇█"
 
 
 def safe(text: object, style: str = "") -> Text:
@@ -71,6 +71,19 @@ def progress(done: int, total: int | None, width: int = 5) -> Text:
     return shown
 
 
+def spark(levels: Sequence[float], width: int, top: float = 1.0) -> str:
+    """The last `width` values as bars from 0 to `top`."""
+    return "".join(_BARS[max(0, min(7, round(7 * value / top) if top else 0))] for value in levels[-width:]).rjust(width)
+
+
+def size(count: float) -> str:
+    """Bytes in at most eight characters, such as `1.4 GiB`."""
+    unit, *larger = ("B", "KiB", "MiB", "GiB", "TiB")
+    while count >= 1000 and larger:
+        count, unit = count / 1024, larger.pop(0)
+    return f"{count:.0f} {unit}" if count >= 100 or unit == "B" else f"{count:.1f} {unit}"
+
+
 def variant(job: JobRow) -> str:
     """A model and what was done to it."""
     return f"{job.model} {job.compression}"
@@ -85,9 +98,3 @@ def job_name(job: JobRow) -> str:
 def eta(job: JobRow) -> str:
     """Time left, or a dash."""
     return duration(job.eta_s(time.time()))
-
-
-def gold(stored: str) -> str:
-    """Gold answers, stored as a JSON list."""
-    answers = json.loads(stored)
-    return " | ".join(str(answer) for answer in answers) if isinstance(answers, list) else str(answers)

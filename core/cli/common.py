@@ -18,7 +18,8 @@ from core.errors import StoreError
 from core.launch import ensure_runner
 from core.spec import FINAL_STATES
 from core.store.connection import connect, store_path
-from core.store.snapshot import JobRow, read
+from core.store.snapshot import JobRow
+from core.store.watch import read
 from core.text import printable
 
 POLL_S = 0.5
@@ -44,6 +45,23 @@ def reading(given: Namespace) -> sqlite3.Connection:
         return connect(path, "reader")
     except FileNotFoundError:
         raise StoreError(f"There is no store {path}.", "Queue a run first, or name another store with --db.") from None
+
+
+def tables(given: Namespace) -> sqlite3.Connection:
+    """A reader of the store for its tables, after what they need of ended runs has been packed, once a run."""
+    from core.analysis.digests import prepare  # numpy, which the screen's first paint does without
+
+    status = Console(stderr=True, markup=False, highlight=False, emoji=False).status("")
+
+    def progress(done: int, total: int) -> None:
+        status.update(f"Packing ended runs for the tables, once: {done:,} of {total:,}")
+        status.start()
+
+    try:
+        prepare(store(given), progress)
+    finally:
+        status.stop()
+    return reading(given)
 
 
 def print_json(value: object) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.containers import Vertical
 
 from core.store.snapshot import Snapshot
+from tui import keys
 from tui.widgets.table import RowTable
 
 if TYPE_CHECKING:
@@ -41,3 +43,16 @@ class Pane(Vertical):
 
     def draw(self) -> None:
         """Draw the latest picture."""
+
+    def remember(self) -> dict[str, Any]:
+        """What is to be found again when the screen is opened next time, as JSON values."""
+        return {"row": self.table.selected}
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take up what `remember` gave; called before the first picture, with anything that a file may hold."""
+        if isinstance(row := kept.get("row"), str):
+            self.table.await_row(row)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing that writes is offered on a read-only screen."""
+        return not (self.owner.readonly and action in keys.writing(self.id or ""))

@@ -60,6 +60,8 @@ class RowTable(DataTable[Text], inherit_bindings=False):
         self._fitted: list[tuple[Column, int]] = []
         self._latest: dict[str, Cells] = {}
         self._at_width = 0
+        self._given: dict[str, Cells] = {}
+        self._awaited: str | None = None
 
     @property
     def selected(self) -> str | None:
@@ -69,23 +71,35 @@ class RowTable(DataTable[Text], inherit_bindings=False):
         return self.ordered_rows[self.cursor_row].key.value
 
     def sync(self, rows: Sequence[tuple[str, Cells]], columns: Sequence[Column] | None = None) -> None:
-        """Show these rows, at most `MAX_ROWS`, changing only what differs; `columns` replaces the columns."""
-        self._latest = {key: {name: _apart(cell) for name, cell in cells.items()} for key, cells in rows[:MAX_ROWS]}
+        """Show these rows, at most `MAX_ROWS`, changing only what differs; `columns` replaces the columns.
+
+        The same cells (the same object) as last time cost nothing.
+        """
+        given, latest = self._given, self._latest
+        self._given = dict(rows[:MAX_ROWS])
+        self._latest = {
+            key: latest[key] if given.get(key) is cells else {name: _apart(cell) for name, cell in cells.items()}
+            for key, cells in self._given.items()
+        }
         if columns is not None:
             self._wanted = tuple(columns)
-        self._draw()
+        self._draw(latest)
 
     def select(self, key: str) -> None:
         """Put the cursor on a row, where there is one of that key."""
         if key in self.rows:
             self.move_cursor(row=self.get_row_index(key), animate=False)
 
+    def await_row(self, key: str) -> None:
+        """Put the cursor on a row as soon as there is one of that key."""
+        self._awaited = key
+
     def on_resize(self, event: Resize) -> None:
         """Choose the columns that fit."""
         self._at_width = event.size.width
-        self._draw()
+        self._draw(self._latest)
 
-    def _draw(self) -> None:
+    def _draw(self, before: Mapping[str, Cells]) -> None:
         if not self._at_width:
             return
         bar = 0 if len(self._latest) < self.size.height else self.styles.scrollbar_size_vertical
@@ -94,16 +108,21 @@ class RowTable(DataTable[Text], inherit_bindings=False):
         kept = [key for key in present if key in self._latest]
         if fitted != self._fitted or kept != list(self._latest)[: len(kept)]:
             self._rebuild(fitted)
-            return
-        for key in present:
-            if key is not None and key not in self._latest:
-                self.remove_row(key)
-        for key, cells in self._latest.items():
-            self._update(key, cells)
+        else:
+            for key in present:
+                if key is not None and key not in self._latest:
+                    self.remove_row(key)
+            for key, cells in self._latest.items():
+                self._update(key, cells, before)
+        if self._awaited in self._latest:
+            self.select(self._awaited)
+            self._awaited = None
 
-    def _update(self, key: str, cells: Cells) -> None:
+    def _update(self, key: str, cells: Cells, before: Mapping[str, Cells]) -> None:
         if key not in self.rows:
             self.add_row(*self._in_order(cells), key=key)
+            return
+        if before.get(key) is cells:
             return
         for column, _ in self._fitted:
             new = cells.get(column.key, Text())

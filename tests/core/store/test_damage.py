@@ -14,7 +14,7 @@ from core.errors import LrmError, StoreDamaged, StoreNewer
 from core.launch import ensure_runner
 from core.store import integrity
 from core.store.connection import connect
-from core.store.snapshot import read
+from core.store.watch import read
 
 
 def spoiled(path: Path, kind: str) -> None:

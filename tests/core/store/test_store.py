@@ -14,7 +14,8 @@ from sqlite_utils import Database
 from core.errors import LeaseLost, StoreError, StoreFull, StoreNewer
 from core.store import connection as store
 from core.store.migrations import VERSION_OF_STEPS, steps
-from core.store.snapshot import read, runner
+from core.store.snapshot import runner
+from core.store.watch import read
 from core.store.writes import RunnerStore
 
 
