@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from core.files import private_folder
-from core.logs import Keeper
+from core.logs import Keeper, last_words
 from core.processes import VARIABLE, end_marked, end_session, exit_code, process_start, wait_until_gone
 
 Message = TypeVar("Message")
@@ -113,10 +113,7 @@ class Child(Generic[Message]):
     def last_words(self) -> str:
         """The end of its log."""
         self._keeper.join(DRAIN_S)
-        try:
-            return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
-        except OSError:
-            return ""
+        return last_words(self.log, LOG_TAIL)
 
 
 def _signal_name(number: int) -> str:

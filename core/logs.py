@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,16 +17,16 @@ LONGEST_LINE = 64 * 1024
 
 
 def clean(text: str) -> str:
-    """One line of a log as it is kept."""
-    return printable(mask(text))
+    """Lines of a log as they are kept."""
+    return printable(mask(text), keep_newlines=True)
 
 
 class CleanFormatter(logging.Formatter):
-    """Formats records, tracebacks included, line by line as `clean` leaves them."""
+    """Formats records, tracebacks included, as `clean` leaves them."""
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
-        return "\n".join(clean(line) for line in super().format(record).split("\n"))
+        return clean(super().format(record))
 
 
 def log_cleanly() -> None:
@@ -43,6 +45,16 @@ def limit(file: Path) -> None:
 def _put_aside(file: Path) -> None:
     """As FILE.1, in place of the one that was there."""
     file.replace(file.with_name(f"{file.name}.1"))
+
+
+def last_words(file: Path, most: int) -> str:
+    """The end of a log, `most` bytes of it; empty where it cannot be read."""
+    try:
+        with file.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - most))
+            return log.read(most).decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
 
 
 class Keeper:
@@ -65,10 +77,11 @@ class Keeper:
                 lines, rest = [*lines, rest], b""
             self._write(lines)
         self._write([rest])
-        self._log.close()
+        with suppress(OSError):
+            self._log.close()
 
     def _write(self, lines: list[bytes]) -> None:
-        text = "".join(f"{clean(line.decode('utf-8', 'replace'))}\n" for line in lines if line).encode()
+        text = clean(b"".join(line + b"\n" for line in lines if line).decode("utf-8", "replace")).encode()
         if not text:
             return
         try:
