@@ -65,6 +65,7 @@ WALK = (
 )
 """Keys that open every pane, and from each what it can open."""
 QUIT = b"\x11"
+QUIT_S = 120.0
 SEQUENCE = re.compile(
     rb"\x1b\[([<=>?]?)([0-9;:]*)([ -/]*[@-~])|\x1b([\]P_^X])(.*?)(?:\x07|\x1b\\)|\x1b([ -/]*[0-~])|([\x00-\x09\x0b\x0c\x0e-\x1f\x7f])",
     re.DOTALL,
@@ -170,16 +171,18 @@ class Terminal:
 
     def press(self, key: bytes, quiet_s: float) -> None:
         """Press a key and read what comes of it."""
-        os.write(self._ours, key)
+        with contextlib.suppress(OSError):
+            os.write(self._ours, key)
         self.read(quiet_s, 5.0)
 
     def quit(self) -> int:
         """Leave the app. Returns its exit code."""
-        for key in (b"\x1b", b"\x1b", QUIT):
-            self.press(key, 0.2)
-        self.read(0.5, 5.0)
+        until = time.monotonic() + QUIT_S
         try:
-            return self.process.wait(30)
+            while self.process.poll() is None and time.monotonic() < until:
+                for key in (b"\x1b", QUIT):  # apart, since together they are another key
+                    self.press(key, 1.0)
+            return self.process.wait(1)
         finally:
             self.process.send_signal(signal.SIGKILL) if self.process.poll() is None else None
             os.close(self._ours)
