@@ -51,6 +51,10 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
         raise UsageError(f"A limit of {spec.limit} questions makes no run.", "Give 1 or more.")
     if not 0 < spec.sampling.top_p <= 1 or not spec.sampling.temperature >= 0 or spec.sampling.max_tokens < 1:
         raise UsageError(f"Sampling is out of range: {spec.sampling}.", "Temperature >= 0, 0 < top-p <= 1, tokens >= 1.")
+    if not spec.sampling.top_k >= 0 or not 0 <= spec.sampling.min_p < 1:
+        raise UsageError(f"Sampling is out of range: {spec.sampling}.", "top-k >= 0, 0 <= min-p < 1.")
+    if spec.gpus is not None and spec.gpus < 0:
+        raise UsageError(f"No run takes {spec.gpus} GPUs.", "Give 0 or more.")
     if spec.policy == "audit" and not 0 < spec.audit_share < 1:
         remedy = "Give more than 0 and less than 1, or choose the policy stop or observe."
         raise UsageError(f"An audit of {spec.audit_share:g} is no share.", remedy)
@@ -77,6 +81,7 @@ def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, wanted
         "audit_share": spec.audit_share if spec.policy == "audit" else 0.0,
         "data_folder": _text(spec.data),
         "prompts_file": _text(spec.prompts),
+        "gpus": spec.gpus,
         "created": time.time(),
     }
     marks = ", ".join(f":{key}" for key in row)

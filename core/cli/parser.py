@@ -121,6 +121,12 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-tokens", type=int, help=f"limit on new tokens (default {Sampling().max_tokens}; pocket 1024)")
     parser.add_argument("--temperature", type=float, default=Sampling().temperature)
     parser.add_argument("--top-p", type=float, default=Sampling().top_p)
+    parser.add_argument("--top-k", type=int, default=Sampling().top_k, help="draw from the K likeliest tokens (0: from all)")
+    parser.add_argument(
+        "--min-p", type=float, default=Sampling().min_p, help="drop what is less likely than P times the likeliest"
+    )
+    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end a response at this text (repeatable)")
+    parser.add_argument("--gpus", type=int, metavar="N", help="GPUs that the run takes (default: 1 where there are any)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--policy",

@@ -25,7 +25,7 @@ from typing import Literal
 from core.errors import NO_ROOM, StoreBusy, StoreError, StoreFull, StoreNewer, StoreReadOnly
 from core.store.locks import exclusive
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 BUSY_TIMEOUT_S = 5.0
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "lustre"})
 

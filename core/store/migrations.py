@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 6
+VERSION_OF_STEPS = 7
 
 steps = Migrations("lrm-tui")
 
@@ -79,6 +79,12 @@ def reading_responses(db: Database) -> None:
     """
     for statement in _READING.split(";;\n"):
         db.execute(statement)
+
+
+@steps(name="0007_gpus_of_a_run")
+def gpus_of_a_run(db: Database) -> None:
+    """How many GPUs a run needs; unset, as many as its engine's settings say."""
+    db.execute("ALTER TABLE jobs ADD COLUMN gpus INTEGER CHECK (gpus >= 0)")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -52,7 +52,7 @@ def queued(folder: Path, *specs: RunSpec) -> Iterator[tuple[sqlite3.Connection, 
         stop_runner(path)
 
 
-def until(condition: Callable[[], Any], seconds: float = 90) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 300) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "it never happened"
