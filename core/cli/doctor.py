@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from core.cli.common import data_folder, print_json, store
+from core.cli.fix import fix
 from core.engines import catalog
 from core.errors import LrmError
 from core.launch import status
@@ -41,7 +42,9 @@ class Finding:
 
 
 def doctor(given: Namespace) -> int:
-    """Look at everything; exit 1 where something needed does not work."""
+    """Look at everything, after mending what --fix can; exit 1 where something needed does not work."""
+    if given.fix:
+        fix(given)
     found = list(findings(given))
     if given.json:
         print_json([asdict(f) for f in found])
