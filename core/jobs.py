@@ -12,14 +12,16 @@ from pathlib import Path
 
 from core.engines.catalog import WITHOUT_WEIGHTS, engine_for, format_for
 from core.errors import UsageError
-from core.models import resolve
-from core.spec import Format, Model, RunSpec
+from core.models import named, resolve
+from core.spec import AUDIT_SHARE, Format, Model, Policy, RunSpec, Sampling
 from core.store.connection import transaction
 
 
 def grid(models: Iterable[str], compressions: Iterable[str], benchmarks: Iterable[str], template: RunSpec) -> list[RunSpec]:
     """Every combination, variant by variant, so that one loaded model serves all its benchmarks."""
-    cells = product(models, compressions, benchmarks)
+    from core.compress.recipes import expand
+
+    cells = product(models, expand(compressions), benchmarks)
     return [replace(template, model=model, compression=compression, benchmark=name) for model, compression, name in cells]
 
 
@@ -28,7 +30,11 @@ def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
 
     Raises UsageError, ModelError or DataError before anything is written.
     """
-    checked = [(spec, *_checked(spec)) for spec in specs]
+    from core.compress.calibration import adopted
+
+    store = Path(connection.execute("PRAGMA database_list").fetchone()["file"])
+    wanted = [replace(spec, compression=adopted(spec.compression, store)) for spec in specs]
+    checked = [(spec, *_checked(spec)) for spec in wanted]
     with transaction(connection):
         return [_add_one(connection, spec, model, wanted, compression) for spec, model, wanted, compression in checked]
 
@@ -158,6 +164,37 @@ def _prepare_again(connection: sqlite3.Connection, job: int) -> None:
             "INSERT OR IGNORE INTO jobs (kind, position, variant_id, created) VALUES ('prepare', ?, ?, ?)",
             (row["position"] - 0.5, row["id"], time.time()),
         )
+
+
+def toggle(connection: sqlite3.Connection, job: int) -> None:
+    """Pause a job, or let a paused one go on."""
+    (requeue if _state(connection, job) == "paused" else pause)(connection, job)
+
+
+def spec_of(connection: sqlite3.Connection, job: int) -> RunSpec:
+    """The specification that a run was queued with. Raises UsageError for a preparation or a job that is not there."""
+    _state(connection, job)
+    row = connection.execute(
+        "SELECT j.*, m.name AS model, m.source, m.format AS source_format, v.compression FROM jobs j "
+        "JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id WHERE j.id = ?",
+        (job,),
+    ).fetchone()
+    if row["kind"] != "run":
+        raise UsageError(f"Job {job} is a preparation.", "Clone one of its variant's runs; the variant is made when missing.")
+    policy: Policy = "observe" if row["policy"] == "observe" else "audit" if row["audit_share"] else "stop"
+    return RunSpec(
+        named(row["model"], row["source"], row["source_format"]),
+        row["compression"],
+        row["benchmark"],
+        row["engine"],
+        Sampling(**json.loads(row["sampling"])),
+        row["seed"],
+        row["item_limit"],
+        policy,
+        row["audit_share"] or AUDIT_SHARE,
+        Path(row["data_folder"]) if row["data_folder"] else None,
+        Path(row["prompts_file"]) if row["prompts_file"] else None,
+    )
 
 
 def move(connection: sqlite3.Connection, job: int, step: int) -> None:

@@ -80,7 +80,7 @@ def _start(path: Path) -> int:
     again = status(path)
     if again.alive and again.pid:  # two starters at once: the other one won
         return again.pid
-    if is_supervised(path):
+    if not answer and is_supervised(path):
         return ensure_runner(path)
     raise RunnerError(f"The runner did not start: {answer or 'it died at once'}", f"See {_log_file(path)}.")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.pocket import weights_dir
 from core.engines.address import parse
 from core.errors import ModelError
-from core.spec import Model
+from core.spec import Format, Model
 
 POCKET_LIMIT = 1024  # the embedded model was trained on answers of a few hundred tokens
 
@@ -39,6 +40,14 @@ def resolve(name: str) -> Model:
         f"There is no model {name!r}.",
         "Name `pocket`, `smollm2`, a folder with a config.json, a .gguf file, openai:URL#NAME or replay:RUNS_DB.",
     )
+
+
+def named(name: str, source: str, kind: Format) -> str:
+    """What to give `resolve` for a model that the store knows by its name, source and format."""
+    with suppress(ModelError):
+        if str(resolve(name).source) == source:
+            return name
+    return {"server": "openai:", "recording": "replay:"}.get(kind, "") + source
 
 
 def _served(address: str) -> Model:

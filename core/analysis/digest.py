@@ -116,7 +116,8 @@ def digest(connection: sqlite3.Connection, run: int, benchmark: str) -> tuple[Di
     ahead = {key: loop.words_ahead for key, _, loop in looped}
     rows = np.zeros(len(columns["id"]), dtype=ROW)
     rows["words"] = columns["thinking"] + columns["answer"]
-    rows["ahead"] = [ahead.get(int(key), 0.0) for key in columns["id"]] if ahead else 0.0
+    for key, more in ahead.items():
+        rows["ahead"][columns["id"] == key] = more
     for name, source in (("censored", "censored"), ("score", "score"), ("em", "credit")):
         rows[name] = columns[source]
     sampled = last > 0 and len(rows) > 0
@@ -173,12 +174,13 @@ def _sampled(columns: Columns, rows: np.ndarray) -> dict[str, Any]:
     n = np.bincount(item)
     k, credit = int(n.min()), np.bincount(item, columns["credit"])
     solved = [pass_at_k(round(right), int(of), k) for right, of in zip(credit, n, strict=True)]
-    intervals = {
-        name: bootstrap_questions(np.bincount(item, columns[column]).tolist(), n.tolist())
-        for name, column in (("score_ci", "score"), ("em_ci", "credit"))
+    of_credit = bootstrap_questions(credit, n)
+    same = np.array_equal(columns["score"], columns["credit"])
+    of_score = of_credit if same else bootstrap_questions(np.bincount(item, columns["score"]), n)
+    return {
+        **{"questions": len(n), "samples": k, "pass_at_k": sum(solved) / len(solved)},
+        **{"score_ci": of_score, "em_ci": of_credit, "within": _within(item, columns["credit"] == 1, rows["words"])},
     }
-    found = {"questions": len(n), "samples": k, "pass_at_k": sum(solved) / len(solved), **intervals}
-    return found | {"within": _within(item, columns["credit"] == 1, rows["words"])}
 
 
 def _within(item: np.ndarray, right: np.ndarray, words: np.ndarray) -> list[tuple[float, int]]:

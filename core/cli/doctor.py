@@ -87,7 +87,8 @@ def _engine(name: str) -> Finding:
     except (OSError, subprocess.TimeoutExpired, IndexError, ValueError) as error:
         return Finding(f"engine {name}", False, f"{command[0]} does not run it: {error}", "Check the interpreter's path.")
     detail = f"{answer['version'] or ''} {answer['detail']}".strip()
-    return Finding(f"engine {name}", bool(answer["works"]), detail, "Run `make setup`.")
+    remedy = OPTIONAL.get(name, "Run `make setup`.")
+    return Finding(f"engine {name}", bool(answer["works"]), detail, remedy, name not in OPTIONAL)
 
 
 def _gpu() -> Finding:

@@ -19,7 +19,7 @@ from core.cli.common import store
 from core.errors import LrmError
 from core.launch import ensure_runner, status
 from core.store.connection import connect
-from core.store.snapshot import read
+from core.store.watch import read
 from core.text import printable
 
 BOOTSTRAP = Path(__file__).resolve().parents[2] / "bootstrap.py"

@@ -33,6 +33,7 @@ def build() -> argparse.ArgumentParser:
     demo.add_argument("--headless", action="store_true", help="print progress and the tables instead of opening the app")
     demo.add_argument("--limit", type=int, default=40, help="questions a benchmark (default 40)")
     _add(commands.add_parser("add", parents=[common, printing], help="queue runs: models x compressions x benchmarks"))
+    _sweep(commands.add_parser("sweep", parents=[common, printing], help="queue every compression that the paper compares"))
     commands.add_parser("ls", parents=[common, printing], help="list the queue")
     for name, text in (
         ("cancel", "cancel jobs; finished responses stay"),
@@ -86,6 +87,16 @@ def build() -> argparse.ArgumentParser:
     export.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder, or an older report to replace")
     export.add_argument("--without-published", action="store_true", help="leave the paper's numbers out")
     _import(commands.add_parser("import", parents=[common, printing], help="outputs made elsewhere become runs"))
+    backup = commands.add_parser(
+        "backup",
+        parents=[common, printing],
+        help="copy the store while runs go on",
+        description="To restore a copy: `lrm-tui runner stop`, move runs.db, runs.db-wal and runs.db-shm away, and copy the "
+        "backup to runs.db.",
+    )
+    backup.add_argument(
+        "destination", type=Path, metavar="DEST", help="a new file, or a folder in which it is named by the time"
+    )
     runner = commands.add_parser("runner", parents=[common, printing], help="the background process that does the work")
     runner.add_argument("action", choices=("status", "start", "stop"), help="ask whether one serves, start it, or stop it")
     doctor = commands.add_parser("doctor", parents=[common, printing], help="what is installed and what works")
@@ -135,9 +146,38 @@ def _screen() -> argparse.ArgumentParser:
 
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", action="append", required=True, help="pocket, smollm2, a folder or a .gguf (repeatable)")
-    parser.add_argument("--compression", action="append", help="none, q8_0, q4_0, magnitude-50, ... (repeatable; none)")
+    parser.add_argument(
+        "--compression",
+        action="append",
+        help="none, q4_0, magnitude-50, sparsegpt-50+q4_0, dynamic-1.58, ...; or several at once: pruned, dynamic, sweep "
+        "(repeatable; none)",
+    )
     parser.add_argument(
         "--benchmark", action="append", required=True, help="aime, folio, temporal, musique, pocket-... (repeatable)"
+    )
+    _run(parser)
+
+
+def _sweep(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Queue the model itself, SparseGPT at 10, 30, 40, 50, 60, 70 and 80 percent and the four dynamic recipes on every "
+        "benchmark: each variant is made, then scored. The same as `add --compression sweep`."
+    )
+    parser.set_defaults(compression=["sweep"])
+    parser.add_argument("model", nargs=1, metavar="MODEL", help="pocket, or a folder in Hugging Face format")
+    parser.add_argument(
+        "--benchmark", action="append", help="repeatable (the paper's four; for the embedded model the mini-suite's)"
+    )
+    _run(parser)
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--calibration",
+        default="",
+        metavar="TEXT",
+        help="what to calibrate on where a compression names nothing: c4, traces, pocket or a file, traces-128x2048 how much "
+        "(c4; for the embedded model pocket)",
     )
     parser.add_argument(
         "--engine", choices=engines(), default=engines()[0], help=f"what runs the model (default {engines()[0]})"

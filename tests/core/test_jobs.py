@@ -11,7 +11,8 @@ from core import jobs
 from core.errors import LrmError, UsageError
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
-from core.store.snapshot import JobRow, read
+from core.store.snapshot import JobRow
+from core.store.watch import read
 from core.store.writes import RunnerStore
 
 TEMPLATE = RunSpec("pocket", "none", "pocket-facts", "llama.cpp", Sampling(max_tokens=64), limit=2)

@@ -13,12 +13,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Label, Select, SelectionList, Static
 from textual.widgets.selection_list import Selection
 
+from core.compress.recipes import expand
 from core.engines import catalog
 from core.engines.wire import Sampling
 from core.errors import LrmError, UsageError
 from core.spec import POLICIES, Policy, RunSpec
 from tui import keys
-from tui.access import opened
+from tui.access import opened, start_runner
 from tui.screens.dialogs import Note
 from tui.screens.help import keys_of
 from tui.shown import lines, safe
@@ -81,7 +82,7 @@ class NewRun(ModalScreen[Queued]):
 
     BINDINGS = keys.bindings("form")
 
-    def __init__(self, store: Path, data: Path | None) -> None:
+    def __init__(self, store: Path, data: Path | None, spec: RunSpec | None = None) -> None:
         super().__init__()
         self._store, self._data = store, data
         self._busy = False
@@ -101,7 +102,7 @@ class NewRun(ModalScreen[Queued]):
                         id="compressions",
                         compact=True,
                     )
-                    yield Input(compact=True, id="more", placeholder="others, with commas")
+                    yield Input(compact=True, id="more", placeholder="others, with commas; sweep for all")
                 with Vertical():
                     yield Label("Benchmarks (space chooses)")
                     yield Choices(id="benchmarks", compact=True)
@@ -149,7 +150,7 @@ class NewRun(ModalScreen[Queued]):
         compressions = [*self.query_one("#compressions", SelectionList).selected, *_words(self._typed("more"))]
         return Draft(
             tuple(_words(self._typed("models"))),
-            tuple(dict.fromkeys(compressions)),
+            tuple(expand(compressions)),
             tuple(self.query_one("#benchmarks", SelectionList).selected),
             str(self.query_one("#engine", Select).value),
             next(policy for policy in POLICIES if policy == self.query_one("#policy", Select).value),
@@ -200,17 +201,6 @@ class NewRun(ModalScreen[Queued]):
             problem.append_text(lines(f" {error.remedy}"))
         self.query_one("#problem", Static).update(problem)
         self.query_one("#form", VerticalScroll).scroll_end(animate=False)
-
-
-def start_runner(store: Path) -> LrmError | None:
-    """Make sure that a runner serves the store; the reason where that fails."""
-    from core.launch import ensure_runner
-
-    try:
-        ensure_runner(store)
-    except LrmError as error:
-        return error
-    return None
 
 
 def _words(text: str) -> list[str]:
