@@ -44,6 +44,9 @@ class General:
     trusted_models: tuple[str, ...] = _say(
         (), "Folders whose own Python code may run (trust_remote_code); with colons in LRM_TRUSTED_MODELS."
     )
+    model_folders: tuple[str, ...] = _say(
+        (), "Folders in which the form for new runs looks for models; with colons in LRM_MODEL_FOLDERS."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,9 @@ class Settings:
         if strange := sorted(set(table) - known):
             raise UsageError(f"{file} sets {', '.join(strange)}, which does not exist.", f"Known: {', '.join(sorted(known))}.")
         general = {name: value for name, value in table.items() if name in get_type_hints(General)}
-        if isinstance(trusted := general.get("trusted_models"), list):
-            general["trusted_models"] = tuple(trusted)
+        for name in ("trusted_models", "model_folders"):
+            if isinstance(folders := general.get(name), list):
+                general[name] = tuple(folders)
         self.general: General = self._chosen(General, general, "")
         self._engines = {engine: self._given(cls, table.get(engine, {}), engine) for engine, cls in OPTIONS.items()}
         self._python = table.get("python", {})
