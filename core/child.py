@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import psutil
+from core.processes import VARIABLE, end_marked, end_session, exit_code, process_start
 
 Message = TypeVar("Message")
 CLOSE_S = 5.0
@@ -25,24 +25,27 @@ class ChildDied(Exception):
 
 
 class Child(Generic[Message]):
-    """Starts a command, parses every line of its stdout in a thread, keeps its stderr in a log file.
+    """Starts a command in a session of its own, parses every line of its stdout in a thread, keeps its stderr in a log file.
 
-    The child ends itself when its stdin closes, which the kernel does for it should this process be killed.
+    The child ends itself when its stdin closes, which the kernel does for it should this process be killed; `run_id` marks it
+    and all that it starts.
     """
 
     def __init__(
-        self, command: Sequence[str], parse: Callable[[str], Message], log: Path, environment: Mapping[str, str]
+        self, command: Sequence[str], parse: Callable[[str], Message], log: Path, environment: Mapping[str, str], run_id: str
     ) -> None:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.log = log
         self._parse = parse
+        self._run_id = run_id
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env={**os.environ, **environment},
+                env={**os.environ, **environment, VARIABLE: run_id, "SPT_NOENV": "1"},  # no title written over the run id
+                start_new_session=True,
                 text=True,
                 encoding="utf-8",
                 errors="replace",
@@ -76,28 +79,33 @@ class Child(Generic[Message]):
         return found
 
     def close(self) -> None:
-        """End the child: its stdin first, then a kill."""
+        """End the child and everything that it has started: its stdin first, then a kill."""
         if self.process.stdin is not None:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
-        try:
+        if self.process.returncode is None:
+            exit_code(self.process.pid, CLOSE_S)
+            end_session(self.process.pid)  # with the leader, should it hang
+        end_marked(self._run_id)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a driver can hold even a killed process
             self.process.wait(CLOSE_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
 
     def obituary(self) -> str:
         """How a child that has closed its stdout ended, and the end of its log: for an error message."""
-        try:
-            code = self.process.wait(CLOSE_S)
-        except subprocess.TimeoutExpired:
+        code = self.process.returncode
+        code = exit_code(self.process.pid, CLOSE_S) if code is None else code
+        if code is None:
             return "It closed its output and hangs."
         end = f"ended by {_signal_name(-code)}" if code < 0 else f"exit status {code}"
-        try:
-            words = self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
-        except OSError:
-            words = ""
+        words = self.last_words()
         return f"{end}; its last words: {words}" if words else f"{end}, without a word"
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        try:
+            return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
+        except OSError:
+            return ""
 
 
 def _signal_name(number: int) -> str:
@@ -105,24 +113,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def process_start(pid: int) -> float | None:
-    """When a process was started (seconds since the epoch), or None where it is gone. Tells a reused pid apart."""
-    try:
-        return float(psutil.Process(pid).create_time())
-    except psutil.NoSuchProcess:
-        return None
-
-
-def end_process(pid: int, started: float) -> bool:
-    """Kill a process if it is still the very one that was started then. Returns whether it was there."""
-    try:
-        process = psutil.Process(pid)
-        if abs(process.create_time() - started) > 0.05:
-            return False
-        process.kill()
-        process.wait(CLOSE_S)
-    except (psutil.NoSuchProcess, psutil.TimeoutExpired):
-        return False
-    return True

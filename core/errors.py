@@ -60,6 +60,10 @@ class StoreNewer(StoreError):
     """The store was written by a newer version; it may be read, never written."""
 
 
+class StoreDamaged(StoreError):
+    """The file is no store, or no longer a sound one; it is never written to."""
+
+
 class StoreReadOnly(StoreError):
     """The store or its folder cannot be written."""
 

@@ -78,7 +78,7 @@ def _estimate(connection: sqlite3.Connection | None, spec: RunSpec, past: Sequen
 
     model = resolve(spec.model)
     engine = engine_for(model.format, spec.engine)
-    compression = parse(spec.compression).name
+    compression = _named(spec.compression)
     questions = min(spec.limit or 10**9, get(spec.benchmark).questions)
     pace, seen = _pace(past, (model.name, compression, spec.benchmark, engine))
     size, made, slots, budget = None, False, None, None
@@ -90,6 +90,12 @@ def _estimate(connection: sqlite3.Connection | None, spec: RunSpec, past: Sequen
         slots, budget = _fit(engine, replace(shape, weights=size), spec.sampling.max_tokens)
     seconds = pace * questions if pace is not None else None
     return Estimate(spec, model.name, size, made, slots, budget, questions, seconds, seen)
+
+
+def _named(compression: str) -> str:
+    """The name without a file to calibrate on, which changes neither size nor time."""
+    steps, at, source = compression.partition("@")
+    return parse(steps if at and Path(source).expanduser().is_file() else compression).name
 
 
 def _shape(model: Model) -> fit.Shape:

@@ -64,7 +64,7 @@ class Hosts:
         self.close()
         log = self._logs / f"host-{job}.log"
         child: Child[wire.Request | wire.Event] = Child(
-            command(engine), wire.decode, log, {**ENGINE_ENVIRONMENT, "LRM_RUN_ID": str(job)}
+            command(engine), wire.decode, log, ENGINE_ENVIRONMENT, self._store.run_id(job)
         )
         self._store.host_started(child.process.pid, child.started, job)
         try:

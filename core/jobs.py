@@ -19,7 +19,9 @@ from core.store.connection import transaction
 
 def grid(models: Iterable[str], compressions: Iterable[str], benchmarks: Iterable[str], template: RunSpec) -> list[RunSpec]:
     """Every combination, variant by variant, so that one loaded model serves all its benchmarks."""
-    cells = product(models, compressions, benchmarks)
+    from core.compress.recipes import expand
+
+    cells = product(models, expand(compressions), benchmarks)
     return [replace(template, model=model, compression=compression, benchmark=name) for model, compression, name in cells]
 
 
@@ -28,7 +30,11 @@ def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
 
     Raises UsageError, ModelError or DataError before anything is written.
     """
-    checked = check(specs)
+    from core.compress.calibration import adopted
+
+    store = Path(connection.execute("PRAGMA database_list").fetchone()["file"])
+    wanted = [replace(spec, compression=adopted(spec.compression, store)) for spec in specs]
+    checked = check(wanted)
     with transaction(connection):
         return [_add_one(connection, spec, model, wanted, compression) for spec, model, wanted, compression in checked]
 

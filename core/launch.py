@@ -1,4 +1,4 @@
-"""Starting and stopping the runner: detached, proven alive before we return, brought back when it is killed."""
+"""Starting and stopping the runner: detached, proven alive before we return, looked after by `core.supervisor`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 from core.errors import LrmError, RunnerError
-from core.store.connection import connect, translated, work_folder
-from core.store.locks import try_lock
+from core.store.connection import connect, runner_lock, translated, work_folder
+from core.store.locks import held
 from core.store.snapshot import RunnerRow, runner
+from core.supervisor import REFUSED, Supervisor, command, is_supervised, wake, watch_supervisor
 
 HANDSHAKE_S = 60.0
 STOP_S = 30.0
-RESTART_S = 1.0
+POLL_S = 0.1
 READY = "ready"
 
 
@@ -32,29 +34,37 @@ def status(path: Path) -> RunnerRow:
             row = runner(connection)
     finally:
         connection.close()
-    held = try_lock(work_folder(path) / "runner.lock") if os.access(path.parent, os.W_OK) else None
-    if held is not None:
-        os.close(held)
+    if os.access(path.parent, os.W_OK) and not held(runner_lock(path)):
         return RunnerRow(False, row.pid, row.beat)
     return row
 
 
 def ensure_runner(path: Path) -> int:
-    """Start the runner unless one serves already; returns its supervisor's or its own pid.
+    """Start the runner unless one serves already; returns its pid, or its supervisor's if that was started here.
 
     Returns only when the runner is proven alive. Raises RunnerError with the child's own words where it is not.
     """
-    present = status(path)
-    if present.alive and present.pid:
-        return present.pid
+    deadline = time.monotonic() + HANDSHAKE_S
+    while True:
+        present = status(path)
+        if present.alive and present.pid:
+            return present.pid
+        if not is_supervised(path):
+            return _start(path)
+        wake(path)
+        if time.monotonic() > deadline:
+            raise RunnerError("The runner does not come back.", f"See {_log_file(path)}.")
+        time.sleep(POLL_S)
+
+
+def _start(path: Path) -> int:
     folder = work_folder(path)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    log = folder / "runner.log"
     reading, writing = os.pipe()
-    with log.open("ab") as output, os.fdopen(reading, "r", encoding="utf-8") as answers:
-        command = [sys.executable, "-P", "-m", "core.launch", str(path), "--handshake", str(writing)]
+    log = os.open(_log_file(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(log, "ab") as output, os.fdopen(reading, "r", encoding="utf-8") as answers:
         child = subprocess.Popen(
-            command,
+            command(path, "--handshake", str(writing)),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -70,12 +80,18 @@ def ensure_runner(path: Path) -> int:
     again = status(path)
     if again.alive and again.pid:  # two starters at once: the other one won
         return again.pid
-    raise RunnerError(f"The runner did not start: {answer or 'it died at once'}", f"See {log}.")
+    if not answer and is_supervised(path):
+        return ensure_runner(path)
+    raise RunnerError(f"The runner did not start: {answer or 'it died at once'}", f"See {_log_file(path)}.")
+
+
+def _log_file(path: Path) -> Path:
+    return work_folder(path) / "runner.log"
 
 
 def stop_runner(path: Path) -> bool:
-    """Ask the runner to stop and wait until it has. Returns whether one was there."""
-    if not status(path).alive:
+    """Ask the runner to stop, or its supervisor to give up, and wait until both have. Returns whether one was there."""
+    if not _served(path):
         return False
     connection = connect(path, "user")
     with translated(path):
@@ -83,10 +99,14 @@ def stop_runner(path: Path) -> bool:
     connection.close()
     deadline = time.monotonic() + STOP_S
     while time.monotonic() < deadline:
-        if not status(path).alive:
+        if not _served(path):
             return True
-        time.sleep(0.1)
+        time.sleep(POLL_S)
     raise RunnerError(f"The runner of {path} does not stop.", "`lrm-tui runner status` names its process.")
+
+
+def _served(path: Path) -> bool:
+    return status(path).alive or is_supervised(path)
 
 
 def _say(handshake: int | None, text: str) -> None:
@@ -95,36 +115,20 @@ def _say(handshake: int | None, text: str) -> None:
             pipe.write(text + "\n")
 
 
-def _serve(path: Path, handshake: int | None) -> int:
+def _serve(path: Path, handshake: int | None, supervisor: int | None) -> int:
     from core.runner import Runner
 
     try:
         served = Runner(path)
     except LrmError as error:
         _say(handshake, str(error))
-        return 3
+        logging.getLogger("lrm.runner").warning("%s", error)
+        return REFUSED
     _say(handshake, READY)
+    if supervisor is not None:
+        threading.Thread(target=watch_supervisor, args=(path, supervisor), daemon=True).start()
     served.serve()
     return 0
-
-
-def _supervise(path: Path, handshake: int | None) -> int:
-    """Run the runner in a child and start it again when it was killed, so that a night is not lost."""
-    first = True
-    while True:
-        command = [sys.executable, "-P", "-m", "core.launch", str(path), "--worker"]
-        passed = (handshake,) if first and handshake is not None else ()
-        if passed:
-            command += ["--handshake", str(handshake)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=passed)
-        if passed and handshake is not None:
-            os.close(handshake)
-        code = process.wait()
-        if code >= 0:
-            return code
-        logging.getLogger("lrm.supervisor").warning("the runner was killed by signal %d; starting it again", -code)
-        first = False
-        time.sleep(RESTART_S)
 
 
 def main() -> int:
@@ -133,10 +137,14 @@ def main() -> int:
     parser.add_argument("store", type=Path)
     parser.add_argument("--handshake", type=int)
     parser.add_argument("--worker", action="store_true")
+    parser.add_argument("--supervisor", type=int, help="the process that looks after this runner")
+    parser.add_argument("--adopt", type=int, help="a runner to look after that serves already")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     os.umask(0o077)
-    return (_serve if given.worker else _supervise)(given.store, given.handshake)
+    if given.worker:
+        return _serve(given.store, given.handshake, given.supervisor)
+    return Supervisor(given.store).run(given.handshake, given.adopt)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def _once(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path) -> str
         *("--format", job["format"], "--compression", job["compression"], "--out-dir", str(out)),
         *("--store", str(store.path)),
     ]
-    child: Child[dict[str, Any]] = Child(command, json.loads, logs / f"prepare-{job['id']}.log", {"LRM_RUN_ID": str(job["id"])})
+    child: Child[dict[str, Any]] = Child(command, json.loads, logs / f"prepare-{job['id']}.log", {}, store.run_id(job["id"]))
     store.host_started(child.process.pid, child.started, job["id"])
     try:
         return _follow(store, job, child)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.compress.recipes import FAMILIES, NONE
 from core.demo import BENCHMARKS as POCKET_BENCHMARKS
 from core.demo import COMPRESSIONS as POCKET_COMPRESSIONS
 from core.demo import MODEL as POCKET
@@ -33,13 +34,13 @@ PRESETS = {
     "table-2": Preset(
         "Paper, Table 2: quantized",
         "Choose DeepSeek-R1 as a Hugging Face folder. The paper's distilled models run with compression `none`.",
-        ("none", "dynamic-2.51", "dynamic-1.73", "dynamic-1.58"),
+        (NONE, "dynamic-2.51", "dynamic-1.73", "dynamic-1.58"),
         PAPER_BENCHMARKS,
     ),
     "table-3": Preset(
         "Paper, Table 3: pruned",
         "Choose R1-Distill-Llama-70B or R1-Distill-Qwen-32B as a Hugging Face folder.",
-        ("none", *(f"sparsegpt-{percent}" for percent in range(10, 90, 10))),
+        (NONE, *FAMILIES["pruned"]),
         PAPER_BENCHMARKS,
     ),
     "pocket": Preset(

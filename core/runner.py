@@ -12,13 +12,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from core.child import end_process, process_start
 from core.errors import NO_ROOM, LeaseLost, LrmError, RunnerRunning, StoreBusy, StoreError, StoreFull
 from core.evaluation import Evaluation
 from core.hosts import Hosts
 from core.preparation import prepare
-from core.store.connection import work_folder
-from core.store.locks import try_lock
+from core.processes import end_marked, end_process, owner, process_start
+from core.store.connection import runner_lock, work_folder
+from core.store.locks import patient_lock
 from core.store.writes import RunnerStore
 
 IDLE_S = 0.3
@@ -34,22 +34,14 @@ class Runner:
 
     def __init__(self, path: Path) -> None:
         self.folder = work_folder(path)
-        lock = self._patient_lock()
+        self._lock_file = runner_lock(path)
+        lock = patient_lock(self._lock_file)
         if lock is None:
             raise RunnerRunning(f"A runner serves {path} already.", "`lrm-tui runner status` shows it.")
         self._lock = lock
         self.store = RunnerStore(path)
         self.hosts = Hosts(self.store, self.folder / "logs")
         self._stopping = False
-
-    def _patient_lock(self) -> int | None:
-        """A status check holds the lock for an instant, so that one refusal proves nothing."""
-        for _ in range(10):
-            lock = try_lock(self.folder / "runner.lock")
-            if lock is not None:
-                return lock
-            time.sleep(0.05)
-        return None
 
     def serve(self) -> None:
         """Work until the end; whatever happens, no engine is left behind."""
@@ -64,9 +56,12 @@ class Runner:
             self._end()
 
     def _take_over(self) -> None:
-        for pid, started in self.store.take_over(process_start(os.getpid()) or 0.0):
-            if end_process(pid, started):
-                log.warning("ended process %d, left by a killed runner", pid)
+        """Become the owner, and end what a killed runner has left: marked as this lock's, or known by pid and start."""
+        left = self.store.take_over(process_start(os.getpid()) or 0.0)
+        ended = end_marked(owner(self._lock_file))
+        ended += [pid for pid, started in left if end_process(pid, started)]
+        for pid in ended:
+            log.warning("ended process %d, left by a killed runner", pid)
 
     def _end(self) -> None:
         """Leave no engine behind, and a word in the store if it takes one: it may be full, or another runner's by now."""
@@ -87,6 +82,7 @@ class Runner:
                 job = self.store.claim()
                 if job is not None:
                     self._work(job)
+                    self._digest()
                     idle_since = time.monotonic()
                     continue
             except (StoreBusy, StoreFull) as error:
@@ -99,6 +95,12 @@ class Runner:
             if idle > RETIRE_S:
                 return
             time.sleep(IDLE_S)
+
+    def _digest(self) -> None:
+        """Pack what the tables need of the runs that have ended."""
+        from core.analysis.digests import keep  # numpy, which a runner without work does without
+
+        keep(self.store.connection, self.store.fenced)
 
     def _patiently(self, write: Callable[[], None], after: str = "") -> None:
         """Repeat a write until the store, which may be full or held, takes it, and say so if it refused one before."""

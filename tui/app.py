@@ -14,6 +14,7 @@ from textual.notifications import SeverityLevel
 from textual.widgets import ContentSwitcher, Footer
 
 from core.errors import LrmError
+from core.store.filters import Wanted
 from core.store.snapshot import Snapshot
 from core.text import printable
 from tui import keys
@@ -40,7 +41,7 @@ SEVERITIES: dict[str, SeverityLevel] = {"warning": "warning", "error": "error"}
 class LrmApp(App[None]):
     """Screens show what the poller posts; wishes go to the store in thread workers."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH: ClassVar = ["app.tcss", "reading.tcss"]
     TITLE = "lrm-tui"
     COMMANDS: ClassVar = {KeyCommands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
@@ -228,7 +229,11 @@ class LrmApp(App[None]):
 
     def show_responses(self, job: int) -> None:
         """The responses of this job."""
-        self._base.query_one(ResponsesPane).of_job(job)
+        self.browse(Wanted(job=job))
+
+    def browse(self, wanted: Wanted) -> None:
+        """The responses that are wanted."""
+        self._base.query_one(ResponsesPane).show_wanted(wanted)
         self.action_pane("responses")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 
@@ -99,9 +98,3 @@ def job_name(job: JobRow) -> str:
 def eta(job: JobRow) -> str:
     """Time left, or a dash."""
     return duration(job.eta_s(time.time()))
-
-
-def gold(stored: str) -> str:
-    """Gold answers, stored as a JSON list."""
-    answers = json.loads(stored)
-    return " | ".join(str(answer) for answer in answers) if isinstance(answers, list) else str(answers)

@@ -6,14 +6,27 @@ in the end are what stopping loses, and their share corrects the score, in which
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import Protocol
 
 from core.analysis.intervals import Interval, weighted_shares, wilson
-from core.analysis.runs import finished_responses
+
+
+class Counts(Protocol):
+    """What is counted of a run's finished responses; `core.analysis.digest.Digest` says what each is."""
+
+    @property
+    def finished(self) -> int: ...  # noqa: D102
+    @property
+    def stopped(self) -> int: ...  # noqa: D102
+    @property
+    def collapsed(self) -> int: ...  # noqa: D102
+    @property
+    def audited(self) -> int: ...  # noqa: D102
+    @property
+    def kept(self) -> float: ...  # noqa: D102
+    @property
+    def lost(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +46,13 @@ class Audit:
     corrected_interval: Interval | None
 
     @classmethod
-    def of(cls, responses: pd.DataFrame, credit: str) -> Audit:
-        """Of a run's finished responses, which have columns `reason`, `collapsed`, `audited` and `credit` (0 or 1)."""
-        collapsed = responses["collapsed"] == 1
-        audited = collapsed & (responses["audited"] == 1)
-        stopped, m, n = int((responses["reason"] == "repetition").sum()), int(audited.sum()), len(responses)
-        lost = int(responses.loc[audited, credit].sum())
+    def of(cls, counts: Counts) -> Audit:
+        """Of a run that has finished responses."""
+        stopped, m, n, lost = counts.stopped, counts.audited, counts.finished, int(counts.lost)
         if stopped and not m:
             return cls(stopped, 0, 0, None, None, None)
         # A collapsed response that was not drawn says nothing, even where it ended before it could be stopped.
-        rest = responses.loc[~collapsed, credit]
-        strata = [(float(rest.sum()), len(rest), len(rest) / n), (float(lost), m, int(collapsed.sum()) / n)]
+        rest = n - counts.collapsed
+        strata = [(counts.kept, rest, rest / n), (float(lost), m, counts.collapsed / n)]
         corrected, interval = weighted_shares([stratum for stratum in strata if stratum[1]])
         return cls(stopped, m, lost, wilson(lost, m), corrected, interval)
-
-
-def audits_of_stopped(connection: sqlite3.Connection, metrics: Mapping[int, str]) -> dict[int, Audit]:
-    """The audit of each run that stopped responses; `metrics` tells whether a run has accuracy or em_f1."""
-    wanted = "SELECT value FROM json_each(?)"
-    sql = f"SELECT DISTINCT job_id FROM responses WHERE finish_reason = 'repetition' AND job_id IN ({wanted})"
-    runs = [int(row[0]) for row in connection.execute(sql, (str(list(metrics)),))]
-    responses = finished_responses(connection, runs)
-    credit = {"accuracy": "correct", "em_f1": "em"}
-    return {run: Audit.of(responses[responses["run"] == run], credit[metrics[run]]) for run in runs}

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-import pandas as pd
 
 from benchmarks.registry import get
 from core.analysis.intervals import RESAMPLES, SEED, difference, wilson
 from core.analysis.methods import method
-from core.analysis.runs import one_picture, shown_runs
+from core.analysis.runs import Run, one_picture, shown_runs
 
 K = TypeVar("K", bound=Hashable)
 State = Literal["collapsed", "intact", "already collapsed", "not enough data"]
@@ -80,7 +79,7 @@ def _ends(sparsities: Sequence[float], at: int) -> dict[str, float | None]:
     return {"low": sparsities[at - 1], "high": sparsities[at] if at < len(sparsities) else None}
 
 
-def points(connection: sqlite3.Connection, runs: pd.DataFrame | None = None) -> list[dict[str, Any]]:
+def points(connection: sqlite3.Connection, runs: Sequence[Run] | None = None) -> list[dict[str, Any]]:
     """The `points` of what `lrm-tui collapse --json` prints: one object for each pruned family and benchmark.
 
     {family, benchmark, low, high, state}, and beside that {origin, low_ci, high_ci, agreeing, curve}; a curve is a list of
@@ -92,14 +91,13 @@ def points(connection: sqlite3.Connection, runs: pd.DataFrame | None = None) -> 
     return [_point(*family) for family in _families(runs)]
 
 
-def _families(runs: pd.DataFrame) -> Iterable[tuple[str, str, str, list[Step]]]:
+def _families(runs: Sequence[Run]) -> Iterable[tuple[str, str, str, list[Step]]]:
     """(family, benchmark, origin, curve from sparsity 0) of whatever was pruned."""
     dense: dict[tuple[str, str, str, str], Step] = {}
     pruned: dict[tuple[str, str, str, str, str], dict[float, Step]] = {}
-    for row in runs[runs["finished"] > 0].to_dict("records"):
-        what, where = method(row["compression"]), (row["model"], row["benchmark"], row["origin"])
-        hits = row["correct"] if get(row["benchmark"]).metric == "accuracy" else row["em"]
-        step = Step(what.percent or 0.0, float(hits), int(row["finished"]), int(row["run"]))
+    for run in (run for run in runs if run.digest.finished):
+        what, where = method(run.compression), (run.model, run.benchmark, run.origin)
+        step = Step(what.percent or 0.0, run.digest.credit, run.digest.finished, run.run)
         if what.pruning is None:
             _keep(dense, (*where, what.rest), step)
         elif what.percent:

@@ -13,24 +13,22 @@ import difflib
 import math
 import re
 import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
-from benchmarks.registry import get
+from core.analysis.digest import FINISHED, SCORED
 from core.analysis.intervals import bootstrap_mean
-from core.analysis.runs import FINISHED, SCORED, one_picture, shown_runs
+from core.analysis.runs import Run, one_picture, shown_runs
 from core.errors import UsageError
-
-Run = dict[Any, Any]
-"""A row of `shown_runs`."""
 
 MAX_SENTENCES = 3_000
 """Of each response; a loop of tens of thousands of words tells nothing more, and diffing it takes minutes."""
 
 _ANSWERS = f"""
-SELECT i.key, r.item_id AS item, count(*) AS n, avg({SCORED} * coalesce(r.correct, 0)) AS correct,
-       avg({SCORED} * coalesce(r.em, 0.0)) AS em, avg({SCORED} * coalesce(r.f1, 0.0)) AS f1
+SELECT r.item_id, i.key, count(*) AS n, avg({SCORED} * coalesce(r.f1, r.correct, 0.0)) AS score,
+       avg({SCORED} * coalesce(r.correct, r.em, 0.0)) AS credit
 FROM responses r JOIN items i ON i.id = r.item_id
 WHERE r.job_id = ? AND {FINISHED} GROUP BY r.item_id ORDER BY min(r.position)
 """
@@ -39,6 +37,9 @@ _TEXT = """
 SELECT r.id, t.text FROM responses r JOIN items i ON i.id = r.item_id LEFT JOIN response_texts t ON t.response_id = r.id
 WHERE r.job_id = ? AND i.key = ? AND r.state = 'done' ORDER BY r.sample LIMIT 1
 """
+
+_FLIPS = ((False, True), (True, False))
+"""Right on side a, on side b: what gains a question, and what loses one."""
 
 
 def mcnemar(lost: int, gained: int) -> float:
@@ -65,54 +66,64 @@ def compare(connection: sqlite3.Connection, one: str, other: str, benchmark: str
 
 def sides(connection: sqlite3.Connection, *wanted: str) -> list[dict[str, Run]]:
     """For each name the runs by benchmark."""
-    runs = shown_runs(connection)
-    return [_side(connection, runs[runs["finished"] > 0], name) for name in wanted]
+    runs = [run for run in shown_runs(connection) if run.digest.finished]
+    return [_side(connection, runs, name) for name in wanted]
 
 
-def _side(connection: sqlite3.Connection, runs: pd.DataFrame, name: str) -> dict[str, Run]:
+def _side(connection: sqlite3.Connection, runs: Sequence[Run], name: str) -> dict[str, Run]:
     if re.fullmatch(r"#?\d+", name):
         found = shown_runs(connection, int(name.lstrip("#")))
-        if found.empty:
+        if not found:
             raise UsageError(f"There is no run {name} with responses.", "`lrm-tui ls` lists the runs.")
-        return _by_benchmark(found)
+        return {run.benchmark: run for run in found}
     plain = name.lower()
-    for column in ("label", "variant"):
-        exact = runs[runs[column].str.lower() == plain]
-        if exact["label"].nunique() == 1:
-            return _by_benchmark(exact)
-    near = runs[runs["label"].str.lower().str.contains(plain, regex=False)]
-    if near["label"].nunique() != 1:
-        labels = ", ".join(sorted((near if len(near) else runs)["label"].unique())) or "none yet"
-        fault = "means several variants" if len(near) else "is no variant with finished responses"
-        raise UsageError(f"{name!r} {fault}.", f"Name one of: {labels}; or a run's number.")
-    return _by_benchmark(near)
+    tests: tuple[Callable[[Run], bool], ...] = (
+        lambda run: run.label.lower() == plain,
+        lambda run: run.variant.lower() == plain,
+        lambda run: plain in run.label.lower(),
+    )
+    matches = [[run for run in runs if test(run)] for test in tests]
+    for found in matches:
+        if len({run.label for run in found}) == 1:
+            return {run.benchmark: run for run in found}
+    labels = ", ".join(sorted({run.label for run in matches[-1] or runs})) or "none yet"
+    fault = "means several variants" if matches[-1] else "is no variant with finished responses"
+    raise UsageError(f"{name!r} {fault}.", f"Name one of: {labels}; or a run's number.")
 
 
-def _by_benchmark(runs: pd.DataFrame) -> dict[str, Run]:
-    return {str(row["benchmark"]): row for row in runs.to_dict("records")}
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The finished samples of one question: how many, and their means."""
+
+    key: str
+    n: int
+    score: float
+    credit: float
+
+
+def _answers(connection: sqlite3.Connection, run: Run) -> dict[int, _Answer]:
+    return {int(row[0]): _Answer(*row[1:]) for row in connection.execute(_ANSWERS, (run.run,))}
 
 
 def _compared(connection: sqlite3.Connection, first: Run, second: Run) -> dict[str, Any]:
-    answers = [pd.read_sql_query(_ANSWERS, connection, params=(int(run["run"]),)) for run in (first, second)]
-    pairs = answers[0].merge(answers[1], on=["item", "key"], suffixes=("_a", "_b"))
-    accuracy = get(first["benchmark"]).metric == "accuracy"
-    metric, hits = ("accuracy", "correct") if accuracy else ("f1", "em")
-    column = "correct" if accuracy else "f1"
-    gaps = (pairs[f"{column}_b"] - pairs[f"{column}_a"]).tolist()
-    right = [pairs[f"{hits}_{side}"] > 0.5 for side in "ab"]
-    gained, lost = pairs["key"][right[1] & ~right[0]].tolist(), pairs["key"][right[0] & ~right[1]].tolist()
-    single = len(pairs) > 0 and max(pairs["n_a"].max(), pairs["n_b"].max()) == 1
-    interval = bootstrap_mean(gaps, [1] * len(gaps))
+    one, other = _answers(connection, first), _answers(connection, second)
+    pairs = [(answer, other[item]) for item, answer in one.items() if item in other]
+    gaps = [b.score - a.score for a, b in pairs]
+    right = [(a.credit > 0.5, b.credit > 0.5) for a, b in pairs]
+    gained, lost = ([a.key for (a, _), was in zip(pairs, right, strict=True) if was == flip] for flip in _FLIPS)
+    single = bool(pairs) and all(a.n == b.n == 1 for a, b in pairs)
+    values = Counter(gaps)
+    interval = bootstrap_mean(list(values), list(values.values()))
     return {
-        **{"a": first["label"], "b": second["label"], "benchmark": first["benchmark"], "n": len(pairs), "metric": metric},
-        **{f"{side}_score": 100 * float(pairs[f"{column}_{side}"].mean()) if len(pairs) else None for side in "ab"},
+        **{"a": first.label, "b": second.label, "benchmark": first.benchmark, "n": len(pairs)},
+        "metric": "accuracy" if first.metric == "accuracy" else "f1",
+        "a_score": 100 * sum(a.score for a, _ in pairs) / len(pairs) if pairs else None,
+        "b_score": 100 * sum(b.score for _, b in pairs) / len(pairs) if pairs else None,
         "difference": 100 * sum(gaps) / len(gaps) if gaps else None,
         "difference_ci": [100 * end for end in interval] if interval else None,
         "p": mcnemar(len(lost), len(gained)) if single else None,
-        **{"gained": gained, "lost": lost},
-        **{"both": int((right[0] & right[1]).sum()), "neither": int((~right[0] & ~right[1]).sum())},
-        "unpaired": len(answers[0]) + len(answers[1]) - 2 * len(pairs),
-        "runs": [int(first["run"]), int(second["run"])],
+        **{"gained": gained, "lost": lost, "both": right.count((True, True)), "neither": right.count((False, False))},
+        **{"unpaired": len(one) + len(other) - 2 * len(pairs), "runs": [first.run, second.run]},
     }
 
 
@@ -132,7 +143,7 @@ def response_diff(connection: sqlite3.Connection, one: str, other: str, benchmar
 
 def _response(connection: sqlite3.Connection, runs: dict[str, Run], benchmark: str, key: str) -> tuple[int, str]:
     run = runs.get(benchmark)
-    row = connection.execute(_TEXT, (int(run["run"]), key)).fetchone() if run else None
+    row = connection.execute(_TEXT, (run.run, key)).fetchone() if run else None
     if row is None:
         raise UsageError(f"There is no finished response to question {key!r} of {benchmark}.", "`compare` lists questions.")
     return int(row[0]), str(row[1] or "")

@@ -10,23 +10,42 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from benchmarks.registry import get
 from core.analysis.collapse_points import points
+from core.analysis.digest import Digest
 from core.analysis.intervals import Z, bootstrap_mean, wilson
-from core.analysis.lengths import lengths
-from core.analysis.methods import method
-from core.analysis.runs import f1_values, one_picture, samples, shown_runs
+from core.analysis.lengths import lengths_rows
+from core.analysis.methods import Kind, method
+from core.analysis.runs import Run, one_picture, shown_runs
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 FEWEST_PAIRS = 3
 FEWEST_QUESTIONS = 10
 
 Finding = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A run with its score (accuracy or F1, 0 to 1), the score's standard error, and what was done to the model."""
+
+    run: Run
+    score: float
+    error: float
+    kind: Kind
+    method: str
+
+    @property
+    def dense(self) -> tuple[str, str, str]:
+        """What a variant shares with the dense one that it is compared with."""
+        return self.run.model, self.run.origin, self.run.benchmark
 
 
 def findings(connection: sqlite3.Connection) -> dict[str, Any]:
@@ -35,34 +54,24 @@ def findings(connection: sqlite3.Connection) -> dict[str, Any]:
     Verdicts: supported, contradicted, inconclusive, not enough data.
     """
     with one_picture(connection):
-        runs = scored_runs(connection)
-        ends = lengths(connection, 30)
-        found = points(connection, shown_runs(connection))
-        repeated = samples(connection, [int(run) for run in runs.loc[runs["last_sample"] > 0, "run"]])
+        runs = shown_runs(connection)
+        ends = lengths_rows(connection, 30)
+    scored = [_scored(run) for run in runs if run.digest.finished]
+    found = points(connection, runs)
     claims = [
-        _knowledge(runs),
+        _knowledge(scored),
         _order(found, "Harder tasks collapse at lower sparsity", _harder),
         _order(found, "Pruning loses knowledge before reasoning", _knowledge_first),
         _shorter(ends),
-        _within_questions(repeated),
+        _within_questions(runs),
     ]
-    return {"claims": claims, "ranking": ranking(runs)}
+    return {"claims": claims, "ranking": ranking(scored)}
 
 
-def scored_runs(connection: sqlite3.Connection) -> pd.DataFrame:
-    """The runs that the tables show, with `score` (accuracy or F1, 0 to 1), its standard error `error`, and `kind`."""
-    runs = shown_runs(connection)
-    runs = runs[runs["finished"] > 0].reset_index(drop=True)
-    runs["metric"] = [get(name).metric for name in runs["benchmark"]]
-    f1 = f1_values(connection, [int(run) for run in runs.loc[runs["metric"] == "em_f1", "run"]])
-    means = {run: _mean_and_error(group) for run, group in f1.groupby("run")}
-    scores = [
-        means[row["run"]] if row["metric"] == "em_f1" else share_and_error(row["correct"], row["finished"])
-        for row in runs.to_dict("records")
-    ]
-    runs["kind"] = [method(name).kind for name in runs["compression"]]
-    runs["method"] = [method(name).name for name in runs["compression"]]
-    return runs.assign(score=[s for s, _ in scores], error=[e for _, e in scores])
+def _scored(run: Run) -> Scored:
+    found, what = run.digest, method(run.compression)
+    share = share_and_error(found.credit, found.finished) if run.metric == "accuracy" else _mean_and_error(found)
+    return Scored(run, *share, what.kind, what.name)
 
 
 def share_and_error(hits: float, n: float) -> tuple[float, float]:
@@ -71,12 +80,10 @@ def share_and_error(hits: float, n: float) -> tuple[float, float]:
     return hits / n, math.sqrt(adjusted * (1 - adjusted) / (n + 4))
 
 
-def _mean_and_error(values: pd.DataFrame) -> tuple[float, float]:
-    n = values["responses"].sum()
-    mean = float((values["f1"] * values["responses"]).sum() / n)
-    variance = float((values["responses"] * (values["f1"] - mean) ** 2).sum() / n)
+def _mean_and_error(found: Digest) -> tuple[float, float]:
+    n, mean = found.finished, found.score / found.finished
     floor = 1 / (n + 4)  # as of a share without a hit: no run is without doubt
-    return mean, math.sqrt(max(variance, floor) / n)
+    return mean, math.sqrt(max(found.squares / n - mean**2, floor) / n)
 
 
 def _finding(claim: str, unit: str, effect: float | None, ends: Sequence[float] | None, runs: int, basis: str) -> Finding:
@@ -97,23 +104,30 @@ def _normal(parts: Iterable[tuple[float, float, float]]) -> tuple[float, tuple[f
     return total, (total - half, total + half)
 
 
-def _knowledge(runs: pd.DataFrame) -> Finding:
+def _knowledge(runs: Sequence[Scored]) -> Finding:
     """Quantized minus pruned variants of one model, on the benchmarks of knowledge."""
-    known = runs[(runs["metric"] == "em_f1") & runs["kind"].isin(["quantization", "pruning"])]
-    cells = [g for _, g in known.groupby(["model", "origin", "benchmark"]) if g["kind"].nunique() == 2]
+    known = [one for one in runs if one.run.metric == "em_f1" and one.kind in ("quantization", "pruning")]
+    cells = [cell for cell in _grouped(known, lambda one: one.dense).values() if len({one.kind for one in cell}) == 2]
     parts = [
         (
-            (1 if row["kind"] == "quantization" else -1) / (group["kind"] == row["kind"]).sum() / len(cells),
-            row["score"],
-            row["error"],
+            (1 if one.kind == "quantization" else -1) / sum(other.kind == one.kind for other in cell) / len(cells),
+            one.score,
+            one.error,
         )
-        for group in cells
-        for row in group.to_dict("records")
+        for cell in cells
+        for one in cell
     ]
     effect, ends = _normal(parts) if cells else (None, None)
     basis = f"mean F1 of quantized minus that of pruned variants of the same model, {len(cells)} models and benchmarks"
     claim = "Quantization keeps knowledge better than pruning"
     return _finding(claim, "points of F1", effect, ends, sum(map(len, cells)), basis)
+
+
+def _grouped(items: Iterable[T], of: Callable[[T], K]) -> dict[K, list[T]]:
+    found: dict[K, list[T]] = {}
+    for item in items:
+        found.setdefault(of(item), []).append(item)
+    return found
 
 
 def _order(found: Sequence[dict[str, Any]], claim: str, first_falls: Any) -> Finding:  # noqa: ANN401 - a function of two points
@@ -158,62 +172,62 @@ def _knowledge_first(one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[s
     return (one, other) if metrics[0] == "em_f1" else (other, one)
 
 
-def _shorter(ends: pd.DataFrame) -> Finding:
+def _shorter(ends: Sequence[dict[str, Any]]) -> Finding:
     """The paper's plain comparison: score of the shortest 30 % minus that of the longest."""
-    cells = ends[ends["k"] > 0]
+    cells = [row for row in ends if row["k"] > 0]
     parts = []
-    for row in cells.to_dict("records"):
-        name = "accuracy" if get(row["benchmark"]).metric == "accuracy" else "f1"
+    for row in cells:
+        name = "accuracy" if "accuracy" in row["short"] else "f1"
         for sign, end in ((1, "short"), (-1, "long")):
-            share, error = share_and_error(row[f"{end}_{name}"] / 100 * row["k"], row["k"])
+            share, error = share_and_error(row[end][name] / 100 * row["k"], row["k"])
             parts.append((sign / len(cells), share, error))
     effect, interval = _normal(parts) if parts else (None, None)
     basis = "score of the shortest 30 % of outputs minus that of the longest 30 %, mean over runs; difficulty is not held fixed"
     return _finding("Shorter outputs are more accurate", "points", effect, interval, len(cells), basis)
 
 
-def _within_questions(answers: pd.DataFrame) -> Finding:
+def _within_questions(runs: Sequence[Run]) -> Finding:
     """Pairs of a right and a wrong sample of one question: how often the right one is the shorter."""
-    shares = []
-    for _, group in answers.groupby(["run", "item"]):
-        right, wrong = (group.loc[group["correct"] == value, "words"].to_numpy(dtype=float) for value in (1, 0))
-        if len(right) and len(wrong):
-            gaps = wrong[None, :] - right[:, None]
-            shares.append(float(np.mean(np.sign(gaps) + 1) / 2))
-    interval = bootstrap_mean(shares, [1] * len(shares)) if len(shares) >= FEWEST_QUESTIONS else None
-    effect = 100 * sum(shares) / len(shares) - 50 if shares else None
+    shares: Counter[float] = Counter()
+    for run in runs:
+        for share, questions in run.digest.within:
+            shares[share] += questions
+    n = sum(shares.values())
+    interval = bootstrap_mean(list(shares), list(shares.values())) if n >= FEWEST_QUESTIONS else None
+    effect = 100 * sum(share * questions for share, questions in shares.items()) / n - 50 if n else None
     ends = [100 * end - 50 for end in interval] if interval else None
-    basis = f"pairs of a right and a wrong sample of the same question, {len(shares)} questions; difficulty is held fixed"
-    runs = answers["run"].nunique() if len(shares) else 0
+    basis = f"pairs of a right and a wrong sample of the same question, {n} questions; difficulty is held fixed"
     claim = "Shorter outputs are more accurate within a question"
-    return _finding(claim, "points above half of the pairs", effect, ends, runs, basis)
+    return _finding(claim, "points above half of the pairs", effect, ends, sum(bool(r.digest.within) for r in runs), basis)
 
 
-def ranking(runs: pd.DataFrame) -> list[dict[str, Any]]:
+def ranking(runs: Sequence[Scored]) -> list[dict[str, Any]]:
     """Methods by what they cost: {method, kind, variants, runs, reasoning, reasoning_ci, knowledge, knowledge_ci}.
 
     The change of accuracy (reasoning) and of F1 (knowledge) against the dense model of the same name and origin on the same
     benchmarks, mean over runs; None where nothing can be compared. The least loss of accuracy comes first.
     """
-    key = ["model", "origin", "benchmark"]
-    dense = runs[runs["kind"] == "dense"].drop_duplicates(key)[[*key, "score", "error"]]
-    others = runs[runs["kind"] != "dense"].merge(dense, on=key, suffixes=("", "_dense"))
+    dense: dict[tuple[str, str, str], Scored] = {}
+    for one in runs:
+        if one.kind == "dense":
+            dense.setdefault(one.dense, one)
+    pairs = [(one, dense[one.dense]) for one in runs if one.kind != "dense" and one.dense in dense]
     rows = []
-    for (name, kind), group in others.groupby(["method", "kind"]):
+    for (name, kind), group in sorted(_grouped(pairs, lambda pair: (pair[0].method, pair[0].kind)).items()):
         row: dict[str, Any] = {"method": name, "kind": kind}
-        row |= {"variants": int(group["variant"].nunique()), "runs": len(group)}
+        row |= {"variants": len({one.run.variant for one, _ in group}), "runs": len(group)}
         for title, metric in (("reasoning", "accuracy"), ("knowledge", "em_f1")):
-            part = group[group["metric"] == metric]
-            change, ends = _change(part, key) if len(part) else (None, None)
+            part = [pair for pair in group if pair[0].run.metric == metric]
+            change, ends = _change(part) if part else (None, None)
             row |= {title: change, f"{title}_ci": list(ends) if ends else None}
         rows.append(row)
     return sorted(rows, key=lambda row: -math.inf if row["reasoning"] is None else row["reasoning"], reverse=True)
 
 
-def _change(group: pd.DataFrame, key: list[str]) -> tuple[float, tuple[float, float]]:
+def _change(pairs: Sequence[tuple[Scored, Scored]]) -> tuple[float, tuple[float, float]]:
     """Mean of score minus dense score; a dense run that serves several variants counts once, with their weight."""
-    n = len(group)
-    parts = [(1 / n, row["score"], row["error"]) for row in group.to_dict("records")]
-    for _, same in group.groupby(key):
-        parts.append((-len(same) / n, float(same["score_dense"].iloc[0]), float(same["error_dense"].iloc[0])))
+    n = len(pairs)
+    parts = [(1 / n, one.score, one.error) for one, _ in pairs]
+    for same in _grouped((start for _, start in pairs), lambda start: start.dense).values():
+        parts.append((-len(same) / n, same[0].score, same[0].error))
     return _normal(parts)

@@ -9,6 +9,7 @@ import numpy as np
 
 Z = 1.959963984540054
 RESAMPLES = 2_000
+MANY = 1_000
 SEED = 0
 
 Interval = tuple[float, float]
@@ -43,21 +44,29 @@ def weighted_shares(strata: Sequence[tuple[float, int, float]]) -> tuple[float, 
 def bootstrap_mean(values: Sequence[float], counts: Sequence[int]) -> Interval | None:
     """The percentile bootstrap of a mean, where each of `values` was seen `counts` times; None where nothing was.
 
-    Drawing how often each distinct value comes is the same as drawing the responses one by one, only faster.
+    Drawing how often each distinct value comes is the same as drawing the responses one by one, only faster. Of more than
+    MANY distinct values the interval is the normal one, to which the bootstrap's comes ever closer.
     """
-    n = sum(counts)
+    n, known, weights = sum(counts), np.asarray(values, dtype=float), np.asarray(counts, dtype=float)
     if n == 0:
         return None
-    draws = np.random.default_rng(SEED).multinomial(n, np.asarray(counts) / n, size=RESAMPLES)
-    return _ends(draws @ np.asarray(values, dtype=float) / n)
+    if len(known) > MANY:
+        mean = float(weights @ known) / n
+        half = Z * math.sqrt(float(weights @ (known - mean) ** 2)) / n
+        return mean - half, mean + half
+    return _ends(np.random.default_rng(SEED).multinomial(n, weights / n, size=RESAMPLES) @ known / n)
 
 
-def bootstrap_questions(sums: Sequence[float], counts: Sequence[int]) -> Interval | None:
-    """The percentile bootstrap of a mean over questions that were asked several times: questions are drawn, not samples."""
+def bootstrap_questions(sums: Sequence[float] | np.ndarray, counts: Sequence[int] | np.ndarray) -> Interval | None:
+    """The percentile bootstrap of a mean over questions that were asked several times: questions are drawn, not samples.
+
+    Each question is given by the sum of its samples' scores and how many it has; equal ones are drawn together.
+    """
     if not sum(counts):
         return None
-    draws = np.random.default_rng(SEED).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
-    return _ends((draws @ np.asarray(sums, dtype=float)) / np.maximum(1, draws @ np.asarray(counts)))
+    alike, times = np.unique(np.column_stack([sums, counts]), axis=0, return_counts=True)
+    draws = np.random.default_rng(SEED).multinomial(len(sums), times / len(sums), size=RESAMPLES)
+    return _ends((draws @ alike[:, 0]) / np.maximum(1, draws @ alike[:, 1]))
 
 
 def difference(one: tuple[float, int], other: tuple[float, int]) -> Interval | None:

@@ -57,14 +57,12 @@ def recommend(connection: sqlite3.Connection, memory: float, knowledge: bool = F
 def _sizes(connection: sqlite3.Connection) -> dict[str, tuple[float | None, bool]]:
     """Bytes of each label's weights, and whether they are estimated."""
     found: dict[str, tuple[float | None, bool]] = {}
-    for row in shown_runs(connection).to_dict("records"):
-        if row["bytes"] == row["bytes"] and row["bytes"] is not None:
-            found[row["label"]] = float(row["bytes"]), False
+    for run in shown_runs(connection):
+        if run.bytes is not None:
+            found[run.label] = float(run.bytes), False
             continue
-        parameters, bits = row["parameters"], row["bits_per_weight"]
-        known = bits if bits is not None and bits == bits else DENSE_BITS if row["compression"] == "none" else None
-        sized = isinstance(parameters, int) and known is not None
-        found[row["label"]] = (parameters * known / 8 if sized else None), True
+        bits = run.bits_per_weight or (DENSE_BITS if run.compression == "none" else None)
+        found[run.label] = (None if run.parameters is None or bits is None else run.parameters * bits / 8), True
     return found
 
 

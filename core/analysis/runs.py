@@ -1,81 +1,63 @@
-"""Which runs the tables speak of, and their finished responses.
+"""Which runs the tables speak of.
 
 A variant may have been run on a benchmark more than once (other seeds, limits, fewer questions). The tables show one
 run for each variant, engine and benchmark: the one with the most finished responses, of equals the newest. Runs are
 never pooled, because responses under different settings are no sample of one thing.
-
-A response is finished when it ended by itself, at its limit or by being stopped for repetition. One that was stopped
-for repetition counts as wrong, whatever stood in it.
 """
 
 from __future__ import annotations
 
-import math
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Literal
 
-import numpy as np
-import pandas as pd
+from benchmarks.base import Metric
+from benchmarks.registry import get, names
+from core.analysis.digest import Digest, digest
+from core.analysis.digests import kept
 
-from benchmarks.registry import names
-
-KEY = ["variant_id", "engine", "benchmark"]
-
-# In SQL over `responses r`: what counts as finished, as failed, and what may score.
-FINISHED = "coalesce(r.finish_reason IN ('stop', 'length', 'repetition'), 0)"
-_FAILED = "coalesce(r.finish_reason IN ('error', 'cancelled'), 0)"
-SCORED = "coalesce(r.finish_reason IN ('stop', 'length'), 0)"
-
-_RUNS = f"""
+_RUNS = """
 SELECT j.id AS run, j.variant_id, m.name || ' ' || v.compression AS variant, m.name AS model, m.family, v.parameters,
-       v.compression, v.format, v.bytes, v.bits_per_weight, 100 * v.sparsity AS sparsity, j.engine, j.benchmark, j.created,
-       CASE j.engine WHEN 'imported' THEN 'imported' ELSE 'measured' END AS origin,
-       max(r.sample) AS last_sample, count(*) AS n, sum({FINISHED}) AS finished, sum({_FAILED}) AS failed,
-       sum({FINISHED} AND r.parsed IS NULL) AS unparsed,
-       coalesce(sum({SCORED} * r.correct), 0) AS correct, coalesce(sum({SCORED} * r.em), 0.0) AS em,
-       coalesce(sum({SCORED} * r.strict_em), 0.0) AS strict_em,
-       coalesce(sum({SCORED} * r.strict_f1), 0.0) AS strict_f1
-FROM responses r
-JOIN jobs j ON j.id = r.job_id
-JOIN variants v ON v.id = j.variant_id
-JOIN models m ON m.id = v.model_id
+       v.compression, v.bytes, v.bits_per_weight, 100 * v.sparsity AS sparsity, j.engine, j.benchmark, j.created
+FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
 WHERE j.kind = 'run' AND (:run IS NULL OR j.id = :run)
-GROUP BY j.id
 """
 
-_F1 = f"""
-SELECT r.job_id AS run, {SCORED} * coalesce(r.f1, 0.0) AS f1, count(*) AS responses
-FROM responses r WHERE {FINISHED} AND r.job_id IN (SELECT value FROM json_each(?))
-GROUP BY 1, 2
-"""
 
-_QUESTIONS = f"""
-SELECT r.job_id AS run, r.item_id AS item, count(*) AS n, sum({SCORED} * coalesce(r.correct, 0)) AS correct,
-       sum({SCORED} * coalesce(r.em, 0.0)) AS em, sum({SCORED} * coalesce(r.f1, 0.0)) AS f1
-FROM responses r WHERE {FINISHED} AND r.job_id IN (SELECT value FROM json_each(?))
-GROUP BY 1, 2
-"""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that the tables show. `label` is the variant's name, with its engine where it ran on several; `sparsity` is in
+    percent of the weights."""
 
-_SAMPLES = f"""
-SELECT r.job_id AS run, r.item_id AS item, {SCORED} * coalesce(r.correct, r.em = 1, 0) AS correct,
-       coalesce(r.thinking_words, 0) + coalesce(r.answer_words, 0) AS words
-FROM responses r WHERE {FINISHED} AND r.job_id IN (SELECT value FROM json_each(?))
-"""
+    run: int
+    variant_id: int
+    variant: str
+    label: str
+    model: str
+    family: str
+    parameters: int | None
+    compression: str
+    bytes: int | None
+    bits_per_weight: float | None
+    sparsity: float | None
+    engine: str
+    benchmark: str
+    created: float
+    digest: Digest
 
-_RESPONSES = f"""
-SELECT r.job_id AS run, r.finish_reason AS reason, r.token_limit,
-       r.collapsed, r.audited, r.loop_onset, r.loop_period, r.loop_count, t.text,
-       coalesce(r.thinking_words, 0) AS thinking, coalesce(r.answer_words, 0) AS answer,
-       coalesce(r.thinking_words, 0) + coalesce(r.answer_words, 0) AS words,
-       coalesce(r.thinking_tokens, 0) + coalesce(r.answer_tokens, 0) AS tokens,
-       {SCORED} * coalesce(r.correct, 0) AS correct, {SCORED} * coalesce(r.em, 0.0) AS em,
-       {SCORED} * coalesce(r.f1, 0.0) AS f1
-FROM responses r
-LEFT JOIN response_texts t ON t.response_id = r.id AND (r.collapsed = 1 OR r.finish_reason = 'repetition')
-WHERE {FINISHED} AND r.job_id IN (SELECT value FROM json_each(?))
-ORDER BY r.job_id, r.position, r.sample
-"""
+    @property
+    def origin(self) -> Literal["imported", "measured"]:
+        """Whether the outputs were made here."""
+        return "imported" if self.engine == "imported" else "measured"
+
+    @property
+    def metric(self) -> Metric:
+        """How its benchmark is graded."""
+        return get(self.benchmark).metric
 
 
 @contextmanager
@@ -91,54 +73,41 @@ def one_picture(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-def shown_runs(connection: sqlite3.Connection, run: int | None = None) -> pd.DataFrame:
-    """The run of each variant, engine and benchmark that the tables show, with its counts; or one run by its number.
+def shown_runs(connection: sqlite3.Connection, run: int | None = None) -> list[Run]:
+    """The run of each variant, engine and benchmark that the tables show; or one run by its number.
 
-    `label` is the variant's name, with its engine where it ran on several. `sparsity` is in percent of the weights;
-    `correct`, `em`, `strict_em` and `strict_f1` are sums over the finished responses. Rows go by family, model, falling
-    bits, rising sparsity, then by the order of the benchmarks.
+    Runs go by family, model, falling bits, rising sparsity, then by the order of the benchmarks. A run without responses
+    has nothing to show.
     """
-    runs = pd.read_sql_query(_RUNS, connection, params={"run": run}).sort_values(["finished", "created", "run"])
-    runs = runs.drop_duplicates(KEY, keep="last").astype({"parameters": "Int64"})
-    several = runs.groupby("variant")["engine"].transform("nunique") > 1
-    runs["label"] = runs["variant"].where(~several, runs["variant"] + " (" + runs["engine"] + ")")
-    order = {name: place for place, name in enumerate(names())}
-    return (
-        runs.assign(
-            place=runs["benchmark"].map(order),
-            saved=-runs["bits_per_weight"].astype(float),
-            pruned=runs["sparsity"].astype(float).fillna(0.0),
-        )
-        .sort_values(["family", "model", "saved", "pruned", "variant_id", "engine", "place"])
-        .drop(columns=["place", "saved", "pruned", "created"])
-        .reset_index(drop=True)
-    )
+    digests = kept(connection)
+    found = [_run(connection, row, digests) for row in connection.execute(_RUNS, {"run": run}).fetchall()]
+    best: dict[tuple[int, str, str], Run] = {}
+    for one in sorted(found, key=lambda one: (one.digest.finished, one.created, one.run)):
+        if one.digest.n:
+            best[one.variant_id, one.engine, one.benchmark] = one
+    return sorted(_labelled(list(best.values())), key=_place)
 
 
-def f1_values(connection: sqlite3.Connection, runs: list[int]) -> pd.DataFrame:
-    """How many finished `responses` of each run have each `f1`."""
-    return pd.read_sql_query(_F1, connection, params=(str(runs),))
+def _run(connection: sqlite3.Connection, row: sqlite3.Row, digests: dict[int, Digest]) -> Run:
+    known = digests.get(row["run"]) or digest(connection, row["run"], row["benchmark"])[0]
+    return Run(**dict(row), label=row["variant"], digest=known)
 
 
-def by_question(connection: sqlite3.Connection, runs: list[int]) -> pd.DataFrame:
-    """For each run and question the finished responses `n`, and the sums `correct`, `em` and `f1`."""
-    return pd.read_sql_query(_QUESTIONS, connection, params=(str(runs),))
+def _labelled(runs: list[Run]) -> Iterator[Run]:
+    engines: defaultdict[str, set[str]] = defaultdict(set)
+    for run in runs:
+        engines[run.variant].add(run.engine)
+    for run in runs:
+        several = len(engines[run.variant]) > 1
+        yield replace(run, label=f"{run.variant} ({run.engine})") if several else run
 
 
-def samples(connection: sqlite3.Connection, runs: list[int]) -> pd.DataFrame:
-    """Each finished response of some runs: `run`, `item`, whether it is `correct` (or matches exactly), and its `words`."""
-    return pd.read_sql_query(_SAMPLES, connection, params=(str(runs),))
+def _place(run: Run) -> tuple[str, str, float, float, int, str, int]:
+    """Dense variants come first, then fewer bits; an unknown number of bits comes last."""
+    saved = float("inf") if run.bits_per_weight is None else -run.bits_per_weight
+    return run.family, run.model, saved, run.sparsity or 0.0, run.variant_id, run.engine, _order()[run.benchmark]
 
 
-def finished_responses(connection: sqlite3.Connection, runs: list[int]) -> pd.DataFrame:
-    """The finished responses of some runs, with their texts where a loop was seen."""
-    return pd.read_sql_query(_RESPONSES, connection, params=(str(runs),))
-
-
-def plain(value: object) -> str | int | float | None:
-    """A cell of a DataFrame as JSON knows it: None for what is missing, Python's own numbers for numpy's."""
-    if value is None or value is pd.NA or isinstance(value, str):
-        return value if isinstance(value, str) else None
-    number = value.item() if isinstance(value, np.generic) else value
-    assert isinstance(number, int | float)
-    return None if math.isnan(number) else number
+@cache
+def _order() -> dict[str, int]:
+    return {name: place for place, name in enumerate(names())}

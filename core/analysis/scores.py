@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-import pandas as pd
-
-from benchmarks.registry import get
-from core.analysis.audit import audits_of_stopped
-from core.analysis.intervals import Interval, bootstrap_average, bootstrap_mean, bootstrap_questions, pass_at_k, wilson
-from core.analysis.runs import by_question, f1_values, one_picture, plain, shown_runs
+from core.analysis.audit import Audit
+from core.analysis.intervals import Interval, bootstrap_average, wilson
+from core.analysis.runs import Run, one_picture, shown_runs
 
 AVERAGES = (
     ("aime", "folio", "temporal"),
@@ -25,7 +23,7 @@ AVERAGES = (
 )
 """What *average* means: the paper's three accuracies; for a variant without them, the mini-suite's three."""
 
-_VARIANT = [
+_VARIANT = (
     "variant",
     "label",
     "model",
@@ -36,91 +34,22 @@ _VARIANT = [
     "sparsity",
     "origin",
     "engine",
-]
-_COUNTS = ["n", "finished", "unparsed", "failed", "run"]
-
-
-def scores(connection: sqlite3.Connection) -> pd.DataFrame:
-    """One row for each variant, engine and benchmark.
-
-    Columns: what identifies the variant, `origin`, `engine`, `benchmark`, `metric` (accuracy | em_f1), `run`; counts
-    `n` (responses planned), `finished`, `unparsed` (finished without an answer), `failed` (errors and cancelled),
-    `correct`; in percent, NaN where they do not apply, `accuracy`, `em`, `f1`, each with `_low` and `_high`, and
-    `strict_em` and `strict_f1` (the whole answer part graded as it stands); where questions were asked several times, how
-    many `questions`, the fewest `samples` that one has, and `pass_at_k` for that k.
-    """
-    with one_picture(connection):
-        runs = shown_runs(connection)
-        runs["metric"] = [get(name).metric for name in runs["benchmark"]]
-        f1 = f1_values(connection, [int(run) for run in runs.loc[runs["metric"] == "em_f1", "run"]])
-        questions = by_question(connection, [int(run) for run in runs.loc[runs["last_sample"] > 0, "run"]])
-    values, sampled = dict(iter(f1.groupby("run"))), dict(iter(questions.groupby("run")))
-    graded = [
-        _graded(row, values.get(row["run"])) | _sampled(row["metric"], sampled.get(row["run"]))
-        for row in runs.to_dict("records")
-    ]
-    numbers = pd.DataFrame(graded, columns=_NUMBERS, index=runs.index, dtype=float)
-    kept = runs.drop(columns=["em", "strict_em", "strict_f1", "last_sample"])
-    return pd.concat([kept, numbers], axis=1)
-
-
-_NUMBERS = [f"{name}{end}" for name in ("accuracy", "em", "f1") for end in ("", "_low", "_high")]
-_NUMBERS += ["strict_em", "strict_f1", "questions", "samples", "pass_at_k"]
-
-
-def _graded(run: dict[Any, Any], f1: pd.DataFrame | None) -> dict[str, float]:
-    """The numbers of one run, in percent."""
-    n = int(run["finished"])
-    if n == 0:
-        return {}
-    if run["metric"] == "accuracy":
-        return _percent("accuracy", run["correct"] / n, wilson(run["correct"], n))
-    assert f1 is not None
-    mean = float((f1["f1"] * f1["responses"]).sum()) / n
-    return (
-        _percent("em", run["em"] / n, wilson(run["em"], n))
-        | _percent("f1", mean, bootstrap_mean(f1["f1"].tolist(), f1["responses"].tolist()))
-        | {"strict_em": 100 * run["strict_em"] / n, "strict_f1": 100 * run["strict_f1"] / n}
-    )
-
-
-def _sampled(metric: str, questions: pd.DataFrame | None) -> dict[str, float]:
-    """What several samples a question change: the intervals, and the share of questions that k samples solve."""
-    if questions is None:
-        return {}
-    n, k = questions["n"], int(questions["n"].min())
-    hits = "correct" if metric == "accuracy" else "em"
-    solved = [pass_at_k(round(c), int(m), k) for c, m in zip(questions[hits], n, strict=True)]
-    found: dict[str, float] = {"questions": len(n), "samples": k, "pass_at_k": 100 * sum(solved) / len(solved)}
-    for name, column in {"accuracy": {"accuracy": "correct"}, "em_f1": {"em": "em", "f1": "f1"}}[metric].items():
-        interval = bootstrap_questions(questions[column].tolist(), n.tolist())
-        assert interval is not None
-        found |= {f"{name}_low": 100 * interval[0], f"{name}_high": 100 * interval[1]}
-    return found
-
-
-def _percent(name: str, value: float, interval: Interval | None) -> dict[str, float]:
-    assert interval is not None
-    return {name: 100 * value, f"{name}_low": 100 * interval[0], f"{name}_high": 100 * interval[1]}
+)
 
 
 def scores_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     """What `lrm-tui scores --json` prints: one object for each variant (and engine), percent from 0 to 100.
 
-    `benchmarks` maps names to counts and scores; `average_of` names the three benchmarks behind `average`, both None
-    until all three have finished responses. Where responses were stopped for repetition, which count as wrong, a cell says
-    how many (`stopped`) and the score `corrected` by the audit, with `corrected_ci` (see `core.analysis.audit`).
+    `benchmarks` maps names to counts (`n` planned, `finished`, `unparsed`: finished without an answer, `failed`: errors and
+    cancelled), `run`, and scores with their `_ci`; for em_f1 also `strict_em` and `strict_f1` (the whole answer part graded
+    as it stands). `average_of` names the three benchmarks behind `average`, both None until all three have finished
+    responses. Where questions were asked several times there are `samples` (the fewest that one has) and `pass_at_k`. Where
+    responses were stopped for repetition, which count as wrong, a cell says how many (`stopped`) and the score `corrected`
+    by the audit, with `corrected_ci` (see `core.analysis.audit`).
     """
-    frame = scores(connection)
-    rows = [_row(group) for _, group in frame.groupby(["variant_id", "engine"], sort=False)]
-    audits = audits_of_stopped(connection, {int(k): str(v) for k, v in zip(frame["run"], frame["metric"], strict=True)})
-    for cell in (cell for row in rows for cell in row["benchmarks"].values() if cell["run"] in audits):
-        found = audits[cell["run"]]
-        ends = found.corrected_interval
-        cell["stopped"] = found.stopped
-        cell["corrected"] = None if found.corrected is None else 100 * found.corrected
-        cell["corrected_ci"] = None if ends is None else [100 * ends[0], 100 * ends[1]]
-    return rows
+    with one_picture(connection):
+        runs = shown_runs(connection)
+    return [_row(list(group)) for _, group in groupby(runs, key=lambda run: (run.variant_id, run.engine))]
 
 
 def by_benchmark(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -132,40 +61,57 @@ def by_benchmark(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _row(group: pd.DataFrame) -> dict[str, Any]:
-    cells = {str(row["benchmark"]): _cell(row) for row in group.to_dict("records")}
-    first = group.iloc[0]
-    average, interval, of = _average(group)
+def _row(runs: Sequence[Run]) -> dict[str, Any]:
+    average, interval, of = _average({run.benchmark: run for run in runs})
     return {
-        **{name: plain(first[name]) for name in _VARIANT},
-        "benchmarks": cells,
+        **{name: getattr(runs[0], name) for name in _VARIANT},
+        "benchmarks": {run.benchmark: _cell(run) for run in runs},
         "average": average,
-        "average_ci": interval,
+        "average_ci": percent_ends(interval),
         "average_of": of,
     }
 
 
-def _cell(row: dict[Any, Any]) -> dict[str, Any]:
-    cell: dict[str, Any] = {name: plain(row[name]) for name in _COUNTS}
-    for name in ("accuracy",) if row["metric"] == "accuracy" else ("em", "f1"):
-        cell[name] = plain(row[name])
-        cell[f"{name}_ci"] = None if cell[name] is None else [plain(row[f"{name}_low"]), plain(row[f"{name}_high"])]
-    if row["metric"] == "em_f1":
-        cell |= {name: plain(row[name]) for name in ("strict_em", "strict_f1")}
-    if not pd.isna(row["samples"]):
-        cell |= {"samples": int(row["samples"]), "pass_at_k": plain(row["pass_at_k"])}
+def _cell(run: Run) -> dict[str, Any]:
+    found = run.digest
+    cell: dict[str, Any] = {name: getattr(found, name) for name in ("n", "finished", "unparsed", "failed")} | {"run": run.run}
+    if run.metric == "accuracy":
+        cell |= _percent("accuracy", found.credit, found.finished, found.score_ci or wilson(found.credit, found.finished))
+    else:
+        cell |= _percent("em", found.credit, found.finished, found.em_ci or wilson(found.credit, found.finished))
+        cell |= _percent("f1", found.score, found.finished, found.score_ci)
+        cell |= {name: _share(getattr(found, name), found.finished) for name in ("strict_em", "strict_f1")}
+    if found.samples is not None and found.pass_at_k is not None:
+        cell |= {"samples": found.samples, "pass_at_k": 100 * found.pass_at_k}
+    if found.stopped:
+        audit = Audit.of(found)
+        corrected = None if audit.corrected is None else 100 * audit.corrected
+        cell |= {"stopped": audit.stopped, "corrected": corrected, "corrected_ci": percent_ends(audit.corrected_interval)}
     return cell
 
 
-def _average(group: pd.DataFrame) -> tuple[float | None, list[float] | None, list[str] | None]:
-    by_name = group.set_index("benchmark")
+def _percent(name: str, total: float, n: int, interval: Interval | None) -> dict[str, Any]:
+    return {name: _share(total, n), f"{name}_ci": percent_ends(interval)}
+
+
+def _share(total: float, n: int) -> float | None:
+    return 100 * (total / n) if n else None
+
+
+def percent_ends(interval: Interval | None) -> list[float] | None:
+    """An interval from 0 to 1 in percent."""
+    return None if interval is None else [100 * end for end in interval]
+
+
+def _average(runs: Mapping[str, Run]) -> tuple[float | None, Interval | None, list[str] | None]:
     for parts in AVERAGES:
-        if not set(parts) <= set(by_name.index):
+        if not set(parts) <= set(runs):
             continue
-        rows = by_name.loc[list(parts)]
-        asked = rows["questions"].fillna(rows["finished"])  # samples of one question are no independent trials
-        shares = [(c * m / n if n else 0.0, int(m)) for c, n, m in zip(rows["correct"], rows["finished"], asked, strict=True)]
-        interval = bootstrap_average(shares)
-        if interval is not None:
-            return float(rows["accuracy"].mean()), [100 * interval[0], 100 * interval[1]], list(parts)
+        found = [runs[name].digest for name in parts]
+        if not all(one.finished for one in found):
+            continue
+        # samples of one question are no independent trials
+        trials = [(one.questions or one.finished, one.credit / one.finished) for one in found]
+        interval = bootstrap_average([(share * n, n) for n, share in trials])
+        return 100 * sum(share for _, share in trials) / len(parts), interval, list(parts)
     return None, None, None

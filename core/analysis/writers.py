@@ -29,25 +29,26 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
     Text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    flat = [dict(_flat(row)) for row in rows]
-    columns = list(dict.fromkeys(name for row in flat for name in row))
+    cells = [dict(flat(row)) for row in rows]
+    columns = list(dict.fromkeys(name for row in cells for name in row))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([_harmless(name) for name in columns])
-    writer.writerows([[_harmless(row.get(name)) for name in columns] for row in flat])
+    writer.writerows([[_harmless(row.get(name)) for name in columns] for row in cells])
     return out.getvalue()
 
 
-def _flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The columns of a row: nested objects as `outer_inner`, intervals as `_low` and `_high`, other lists as text."""
     for name, value in row.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}_")
+            yield from flat(value, f"{prefix}{name}_")
         elif name.endswith("_ci"):
             low, high = value or (None, None)
             yield from ((f"{prefix}{name[:-2]}low", low), (f"{prefix}{name[:-2]}high", high))
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             for place, inner in enumerate(value, 1):
-                yield from _flat(inner, f"{prefix}{name}_{place}_")
+                yield from flat(inner, f"{prefix}{name}_{place}_")
         else:
             yield f"{prefix}{name}", " ".join(map(str, value)) if isinstance(value, list) else value
 

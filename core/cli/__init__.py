@@ -16,11 +16,14 @@ from core.text import printable
 COMMANDS = {
     "demo": "core.cli.demo:demo",
     "add": "core.cli.queue:add",
+    "sweep": "core.cli.queue:sweep",
     "ls": "core.cli.queue:ls",
     "cancel": "core.cli.queue:cancel",
     "pause": "core.cli.queue:pause",
     "requeue": "core.cli.queue:requeue",
     "show": "core.cli.show:show",
+    "responses": "core.cli.responses:responses",
+    "flag": "core.cli.responses:flag",
     "scores": "core.cli.tables:scores",
     "lengths": "core.cli.tables:lengths",
     "collapse": "core.cli.tables:collapse",
@@ -30,8 +33,11 @@ COMMANDS = {
     "recommend": "core.cli.findings:recommend",
     "export": "core.cli.export:export",
     "import": "core.cli.importing:import_outputs",
+    "backup": "core.cli.backup:backup",
     "runner": "core.cli.runner:runner",
     "doctor": "core.cli.doctor:doctor",
+    "settings": "core.cli.settings:settings",
+    "completion": "core.cli.completion:completion",
 }
 
 

@@ -47,6 +47,23 @@ def reading(given: Namespace) -> sqlite3.Connection:
         raise StoreError(f"There is no store {path}.", "Queue a run first, or name another store with --db.") from None
 
 
+def tables(given: Namespace) -> sqlite3.Connection:
+    """A reader of the store for its tables, after what they need of ended runs has been packed, once a run."""
+    from core.analysis.digests import prepare  # numpy, which the screen's first paint does without
+
+    status = Console(stderr=True, markup=False, highlight=False, emoji=False).status("")
+
+    def progress(done: int, total: int) -> None:
+        status.update(f"Packing ended runs for the tables, once: {done:,} of {total:,}")
+        status.start()
+
+    try:
+        prepare(store(given), progress)
+    finally:
+        status.stop()
+    return reading(given)
+
+
 def print_json(value: object) -> None:
     """Print data for programs."""
     print(json.dumps(value, ensure_ascii=False, indent=2))

@@ -9,7 +9,7 @@ from rich.text import Text
 from core.analysis.compare import compare as compared
 from core.analysis.compare import response_diff
 from core.analysis.sheets_findings import compare_sheet
-from core.cli.common import console, print_json, reading
+from core.cli.common import console, print_json, tables
 from core.cli.output import show
 from core.text import printable
 
@@ -18,7 +18,7 @@ STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 def compare(given: Namespace) -> int:
     """Print scores side by side, which questions flipped, and whether that is chance; with --question the two texts' diff."""
-    connection = reading(given)
+    connection = tables(given)
     rows = compared(connection, given.one, given.other, given.benchmark)
     if given.question is None:
         show(given, rows, rows, lambda: [compare_sheet(rows)])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from argparse import Namespace
 
 from core.analysis.report import export as write
-from core.cli.common import print_json, reading
+from core.cli.common import print_json, tables
 from core.text import printable
 
 
 def export(given: Namespace) -> int:
     """Write the report, and say where it begins."""
-    files = write(reading(given), given.folder, not given.without_published)
+    files = write(tables(given), given.folder, not given.without_published)
     if given.json:
         print_json({"folder": str(given.folder), "files": [file.name for file in files]})
     else:

@@ -8,13 +8,13 @@ from core.analysis.findings import findings as found_in
 from core.analysis.recommend import memory_of
 from core.analysis.recommend import recommend as recommended
 from core.analysis.sheets_findings import findings_sheets, front_sheet
-from core.cli.common import reading
+from core.cli.common import tables
 from core.cli.output import show
 
 
 def findings(given: Namespace) -> int:
     """Print the claims with their verdicts, and the ranking of methods."""
-    found = found_in(reading(given))
+    found = found_in(tables(given))
     rows = [{"part": part, **row} for part in ("claims", "ranking") for row in found[part]]
     show(given, found, rows, lambda: findings_sheets(found))
     return 0
@@ -22,6 +22,6 @@ def findings(given: Namespace) -> int:
 
 def recommend(given: Namespace) -> int:
     """Print the front of score over size, and which variant to take for the memory that there is."""
-    found = recommended(reading(given), memory_of(given.memory), given.knowledge)
+    found = recommended(tables(given), memory_of(given.memory), given.knowledge)
     show(given, found, found["front"], lambda: [front_sheet(found)], empty=" ".join(found["reasons"]))
     return 0

@@ -11,7 +11,9 @@ from rich.text import Text
 
 from core.cli.common import console, print_json, progress_line, reading
 from core.errors import UsageError
-from core.store.snapshot import response, responses
+from core.store.browse import page
+from core.store.filters import Wanted
+from core.store.snapshot import response
 from core.store.watch import read
 from core.text import printable
 
@@ -31,7 +33,7 @@ def show(given: Namespace) -> int:
     job = next((job for job in read(connection).jobs if job.id == given.job), None)
     if job is None:
         raise UsageError(f"There is no job {given.job}.", "`lrm-tui ls` lists them.")
-    rows = [dict(row) for row in responses(connection, job.id, size=PAGE)]
+    rows = [dict(row) for row in page(connection, Wanted(job=job.id), PAGE).rows]
     if given.json:
         print_json({"job": asdict(job), "responses": rows})
         return 0

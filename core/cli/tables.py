@@ -13,14 +13,14 @@ from core.analysis.scores import by_benchmark, scores_rows
 from core.analysis.sheets import collapse_sheet, deciles_sheet, lengths_sheet, scores_sheets
 from core.analysis.sheets_findings import points_sheet
 from core.analysis.writers import rich_table
-from core.cli.common import reading
+from core.cli.common import tables
 from core.cli.output import show
 from core.errors import UsageError
 
 
 def scores(given: Namespace) -> int:
     """Print the score table."""
-    rows = scores_rows(reading(given))
+    rows = scores_rows(tables(given))
     if given.published:
         rows = [*with_differences(rows), *published_rows()]
     show(given, rows, by_benchmark(rows), lambda: scores_sheets(rows), lambda: [scores_table(rows)], "No responses yet.")
@@ -31,7 +31,7 @@ def lengths(given: Namespace) -> int:
     """Print the scores of the shortest and of the longest q percent, or of every tenth."""
     if not 0 < given.q <= 50:
         raise UsageError(f"--q {given.q} is out of range.", "Give more than 0 and at most 50 percent.")
-    connection = reading(given)
+    connection = tables(given)
     nothing = "No finished runs with enough responses yet."
     if given.deciles:
         tenths = deciles_rows(connection)
@@ -44,7 +44,7 @@ def lengths(given: Namespace) -> int:
 
 def collapse(given: Namespace) -> int:
     """Print how often outputs collapsed and what stopping them saved and lost, and where pruned families collapse."""
-    connection = reading(given)
+    connection = tables(given)
     cells, found = collapse_cells(connection), points(connection)
     show(
         given,

@@ -1,18 +1,20 @@
 """The decoder blocks of a model, one in memory at a time: the hidden states of calibration text pass through them.
 
-The peak is one block with its statistics, and the hidden states of all sequences, which stay in main memory.
+The peak is one block with the statistics of one group of its layers, and the hidden states of all sequences, which stay in
+main memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from core.compress.hf_folder import HfFolder
+from core.compress.hf_folder import ROTARY_BUFFER, HfFolder
+from core.errors import ModelError
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -25,6 +27,8 @@ GROUPS = (
     ("mlp.down_proj",),
 )
 """The linear layers of a block; those of one group read the same inputs."""
+HALVES = ((0, 1), (2, 3))
+"""The groups of a block's two halves, attention and feed-forward, each of which adds to the hidden states."""
 _EMBEDDING = "model.embed_tokens.weight"
 
 
@@ -41,19 +45,20 @@ class Blocks:
         self.folder = folder
         self.where = where or device()
         self.count = int(folder.config.num_hidden_layers)
-        self._names = folder.shapes()
+        self._shapes = folder.shapes()
         self._cls, rotary = _classes(folder.config)
+        self._check()
         folder.config._attn_implementation = "sdpa"  # without a mask it is causal
         self._rotary = rotary(folder.config).to(self.where)
         self._dtype = torch.float32
 
     def names(self, index: int) -> list[str]:
         """The tensors of one block."""
-        return [name for name in self._names if name.startswith(_prefix(index))]
+        return [name for name in self._shapes if name.startswith(_prefix(index))]
 
     def others(self) -> list[str]:
         """The tensors that belong to no block."""
-        return [name for name in self._names if not name.startswith("model.layers.")]
+        return [name for name in self._shapes if not name.startswith("model.layers.")]
 
     def embed(self, sequences: Sequence[Tensor]) -> list[Tensor]:
         """The first hidden states of token ids, in batches [sequences, tokens, width] of sequences of one length."""
@@ -67,27 +72,84 @@ class Blocks:
         with torch.device("meta"):
             block: nn.Module = self._cls(self.folder.config, index)
         cut = len(_prefix(index))
-        state = {name[cut:]: tensor.to(self.where, self._dtype, copy=True) for name, tensor in tensors.items()}
+        state = {
+            name[cut:]: tensor.to(self.where, self._dtype, copy=True)
+            for name, tensor in tensors.items()
+            if not name.endswith(ROTARY_BUFFER)
+        }
         block.load_state_dict(state, assign=True)
         return block.eval().requires_grad_(False)
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]
-    def run(self, block: nn.Module, states: list[Tensor]) -> Iterator[Tensor]:
-        """The outputs of a block, batch by batch, in main memory."""
-        for state in states:
-            inputs = state.to(self.where)
-            positions = torch.arange(inputs.shape[1], device=self.where)[None]
-            outputs = block(inputs, position_ids=positions, position_embeddings=self._rotary(inputs, positions))
-            yield outputs.to(state.device)
+    def run(self, block: nn.Module, states: list[Tensor]) -> None:
+        """Replace the hidden states, batch by batch, by a block's outputs."""
+        for half in range(len(HALVES)):
+            self.advance(block, half, states)
 
-    def observe(self, block: nn.Module, states: list[Tensor], see: Callable[[int, Tensor], None]) -> list[Tensor]:
-        """The outputs of a block, while `see` is shown the inputs of each group of its linear layers, by the group's number."""
-        with ExitStack() as hooks:
-            for number, group in enumerate(GROUPS):
-                layer = block.get_submodule(group[0])
-                handle = layer.register_forward_pre_hook(lambda _layer, args, number=number: see(number, args[0]))
-                hooks.callback(handle.remove)
-            return list(self.run(block, states))
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def advance(self, block: nn.Module, half: int, states: list[Tensor]) -> None:
+        """Replace the hidden states, batch by batch, by the outputs of one half of a block."""
+        for number, state in enumerate(states):
+            inputs = state.to(self.where)
+            states[number] = inputs.add_(self._half(block, half, inputs)).to(state.device)
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def observe(self, block: nn.Module, group: int, states: list[Tensor], see: Callable[[Tensor], None]) -> None:
+        """Show `see` the inputs of a group of linear layers; what would come after them is not computed."""
+
+        def stop(_group: int, inputs: Tensor) -> None:
+            see(inputs)
+            raise _Seen
+
+        half = next(half for half, groups in enumerate(HALVES) if group in groups)
+        with watched(block, [group], stop):
+            for state in states:
+                with suppress(_Seen):
+                    self._half(block, half, state.to(self.where))
+
+    def _half(self, block: Any, half: int, state: Tensor) -> Tensor:  # noqa: ANN401 - a module of transformers
+        """What attention (0) or the feed-forward (1) adds to hidden states [sequences, tokens, width]."""
+        if half == 1:
+            added: Tensor = block.mlp(block.post_attention_layernorm(state))
+            return added
+        positions = torch.arange(state.shape[1], device=self.where)[None]
+        turns = self._rotary(state, positions)
+        added, _weights = block.self_attn(block.input_layernorm(state), position_embeddings=turns, attention_mask=None)
+        return added
+
+    def _check(self) -> None:
+        """Raise ModelError unless every block has the tensors, in shape, that its config asks for."""
+        with torch.device("meta"):
+            wanted = {name: list(value.shape) for name, value in self._cls(self.folder.config, 0).state_dict().items()}
+        for index in range(self.count):
+            cut = len(_prefix(index))
+            found = {name[cut:]: self._shapes[name] for name in self.names(index) if not name.endswith(ROTARY_BUFFER)}
+            for name in sorted(wanted.keys() | found.keys()):
+                if wanted.get(name) != found.get(name):
+                    said = "lacks" if name not in found else "has too much in" if name not in wanted else "has another shape of"
+                    raise ModelError(
+                        f"{self.folder.path} {said} the tensor {_prefix(index)}{name}.",
+                        "Choose a model whose weights fit its config.json and are not quantized.",
+                    )
+
+
+class _Seen(Exception):
+    """The inputs that were wanted have been seen."""
+
+
+@contextmanager
+def watched(block: nn.Module, groups: Sequence[int], see: Callable[[int, Tensor], None]) -> Iterator[None]:
+    """While this lasts, `see` is shown the inputs of groups of linear layers, by the group's number."""
+    handles = [
+        block.get_submodule(GROUPS[number][0]).register_forward_pre_hook(
+            lambda _layer, inputs, number=number: see(number, inputs[0])
+        )
+        for number in groups
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def linear_name(index: int, layer: str) -> str:

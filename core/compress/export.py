@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.compress import Progress
 from core.compress.gguf_vocab import Vocab, read_vocab
-from core.compress.hf_folder import HfFolder
+from core.compress.hf_folder import ROTARY_BUFFER, HfFolder
 from core.errors import ModelError
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def _write(writer: gguf.GGUFWriter, array: NDArray[np.generic], target: Path) ->
 
 
 def _is_kept(name: str, config: PretrainedConfig) -> bool:
-    """Whether a tensor goes into the file: a tied output head is left to the embedding."""
-    return not (config.tie_word_embeddings and name == "lm_head.weight")
+    """Whether a tensor goes into the file: a tied output head is left to the embedding, what follows from the config out."""
+    return not (config.tie_word_embeddings and name == "lm_head.weight") and not name.endswith(ROTARY_BUFFER)
 
 
 def _gguf_name(names: gguf.TensorNameMap, name: str) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 FAMILIES = ("llama", "qwen2")
+ROTARY_BUFFER = "rotary_emb.inv_freq"
+"""What files of early Llama models hold beside the weights: it follows from the config."""
 _LINEAR = re.compile(r"model\.layers\.\d+\.(self_attn|mlp)\.\w+_proj\.weight")
 _COMPANIONS = ("*.json", "*.jinja", "*.model", "*.txt")
 _GET_AGAIN = "Get or make the model again."
@@ -45,7 +47,10 @@ class HfFolder:
         return folder
 
     def require_family(self) -> None:
-        """Raise ModelError unless the names and layouts of the tensors are those that we know."""
+        """Raise ModelError unless it is a causal language model, and its tensors have names and layouts that we know."""
+        strangers = [name for name in self.config.architectures or [] if not name.endswith("ForCausalLM")]
+        if strangers:
+            raise ModelError(f"{self.path} is a {strangers[0]}.", "Choose a causal language model.")
         if self.config.model_type not in FAMILIES:
             raise ModelError(
                 f"{self.path} is of the family {self.config.model_type!r}, which cannot be compressed yet.",

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.compress import Progress
-from core.compress.blocks import GROUPS, Blocks, linear_name
+from core.compress.blocks import GROUPS, Blocks, linear_name, watched
 from core.compress.export import ARCHITECTURES
 from core.compress.hf_folder import HfFolder
 
@@ -39,7 +39,8 @@ def importance(folder: HfFolder, sequences: Sequence[Tensor], progress: Progress
             tokens[number] += len(rows)
 
         block = blocks.build(index, folder.load(blocks.names(index)))
-        states = blocks.observe(block, states, see)
+        with watched(block, range(len(GROUPS)), see):
+            blocks.run(block, states)
         for group, total, count in zip(GROUPS, sums, tokens, strict=True):
             mean = (total / count).float().cpu().numpy()
             found |= {str(names.get_name(linear_name(index, layer), (".weight",))): mean for layer in group}

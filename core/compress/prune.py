@@ -1,7 +1,8 @@
 """Pruning of a model folder, one decoder block at a time: SparseGPT, Wanda or magnitude, into a folder that can be continued.
 
-Each block is pruned on the outputs of the pruned blocks before it. Its file is written whole before the next one is begun,
-so that a killed job replays the finished blocks (one forward pass each) and goes on at the one where it stopped.
+Each group of layers is pruned on inputs that come from the pruned layers before it, in its own block too. A block's file is
+written whole before the next one is begun, so that a killed job replays the finished blocks (one forward pass each) and goes
+on at the one where it stopped.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.compress import Progress, sparsegpt
-from core.compress.blocks import GROUPS, Blocks, linear_name
+from core.compress.blocks import GROUPS, HALVES, Blocks, linear_name
 from core.compress.hf_folder import HfFolder, companions, is_decoder_linear
 from core.compress.sparsity import Pattern, prune_by_magnitude, prune_by_wanda
-from core.errors import ModelError
+from core.errors import CompressionError, ModelError
 
 if TYPE_CHECKING:
     from core.compress.recipes import Method
@@ -61,41 +62,47 @@ def prune_folder(source: HfFolder, target: Path, task: Task, record: dict[str, o
         file = target / _file_name(index, total)
         block, said = _finished(blocks, index, file), "went on after"
         if block is None:
-            (block, tensors, losses), said = _pruned(blocks, index, states, task), "pruned"
+            (tensors, losses), said = _pruned(blocks, index, states, task), "pruned"
             lost |= losses
             _note(target, {**record, _LOST: lost})
             _write(tensors, file)
-        if states is not None:
-            states = list(blocks.run(block, states))
+        elif states is not None:
+            blocks.run(block, states)
         progress(index + 1, total, f"{said} layer {index + 1}/{blocks.count}{_error(lost, index)}")
     _finish(blocks, target)
     _note(target, {**record, _LOST: lost})
     progress(total, total, "wrote the other tensors")
 
 
-def _pruned(
-    blocks: Blocks, index: int, states: list[Tensor] | None, task: Task
-) -> tuple[nn.Module, dict[str, Tensor], dict[str, float]]:
-    """One block pruned: as it runs, as it is stored, and what its layers have lost (nothing is known without states)."""
+def _pruned(blocks: Blocks, index: int, states: list[Tensor] | None, task: Task) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """One block pruned, as it is stored, and what its layers have lost (nothing is known without states).
+
+    The states have passed through it afterwards.
+    """
     stored = blocks.folder.load(blocks.names(index))
     block = blocks.build(index, stored)
     losses: dict[str, float] = {}
-    hessians = _hessians(blocks, block, states) if states is not None else None
-    for number, group in enumerate(GROUPS):
-        names = [linear_name(index, layer) for layer in group]
-        weights = [block.get_submodule(layer).weight for layer in group]
-        losses |= dict(zip(names, _prune_group(weights, hessians[number] if hessians else None, task, names[0]), strict=True))
-        for name, weight in zip(names, weights, strict=True):
-            stored[name] = weight.to("cpu", stored[name].dtype)
-            weight.copy_(stored[name])  # what comes after must see the weights as they are stored
-    return block, stored, losses if hessians else {}
+    for half, numbers in enumerate(HALVES):
+        for number in numbers:
+            names = [linear_name(index, layer) for layer in GROUPS[number]]
+            weights = [block.get_submodule(layer).weight for layer in GROUPS[number]]
+            if states is None:
+                for weight in weights:
+                    prune_by_magnitude(weight, task.pattern)
+            else:
+                hessian = sparsegpt.Hessian(weights[0].shape[1], blocks.where)
+                blocks.observe(block, number, states, hessian.add)
+                losses |= zip(names, _prune_group(weights, hessian, task, names[0]), strict=True)
+            for name, weight in zip(names, weights, strict=True):
+                stored[name] = _as_stored(weight, stored[name].dtype, name)
+                weight.copy_(stored[name])  # what comes after must see the weights as they are stored
+        if states is not None:
+            blocks.advance(block, half, states)
+    return stored, losses
 
 
-def _prune_group(weights: list[Tensor], hessian: sparsegpt.Hessian | None, task: Task, name: str) -> list[float]:
-    if hessian is None:
-        for weight in weights:
-            prune_by_magnitude(weight, task.pattern)
-        return [0.0] * len(weights)
+def _prune_group(weights: list[Tensor], hessian: sparsegpt.Hessian, task: Task, name: str) -> list[float]:
+    """Prune layers that share their inputs, in place. Returns what each loses of its outputs."""
     if task.method == "sparsegpt":
         return sparsegpt.prune(weights, hessian.matrix, task.pattern, name)
     losses = []
@@ -106,11 +113,12 @@ def _prune_group(weights: list[Tensor], hessian: sparsegpt.Hessian | None, task:
     return losses
 
 
-def _hessians(blocks: Blocks, block: nn.Module, states: list[Tensor]) -> list[sparsegpt.Hessian]:
-    widths = [block.get_submodule(group[0]).weight.shape[1] for group in GROUPS]
-    found = [sparsegpt.Hessian(width, blocks.where) for width in widths]
-    blocks.observe(block, states, lambda number, inputs: found[number].add(inputs))
-    return found
+def _as_stored(weight: Tensor, dtype: torch.dtype, name: str) -> Tensor:
+    """A weight in main memory in the type of the file. Raises CompressionError where that cannot hold it."""
+    stored = weight.to("cpu", dtype)
+    if not stored.isfinite().all():
+        raise CompressionError(f"{name} is not finite as {dtype}.", "Check that the weights are whole, or use another method.")
+    return stored
 
 
 def _check(source: HfFolder, pattern: Pattern) -> None:

@@ -53,8 +53,9 @@ def prune(weights: Sequence[Tensor], hessian: Tensor, pattern: Pattern, name: st
     stacked[hessian.diagonal() == 0] = 0  # an input that is always zero
     factor = _inverse_factor(hessian, name)
     spans = _spans([len(weight) for weight in weights])
-    for start in range(0, len(stacked), BLOCK):
-        _prune_block(stacked, factor, start, min(start + BLOCK, len(stacked)), spans, pattern)
+    width = BLOCK - BLOCK % (pattern.group or 1)  # a group of n:m lies in one block
+    for start in range(0, len(stacked), width):
+        _prune_block(stacked, factor, start, min(start + width, len(stacked)), spans, pattern)
     for weight, (first, last) in zip(weights, spans, strict=True):
         weight.copy_(stacked[:, first:last].T)
     return [lost_energy(old, new.float(), hessian) for old, new in zip(before, weights, strict=True)]

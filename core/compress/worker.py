@@ -24,7 +24,7 @@ from core.compress.bench import DiskFull
 from core.compress.calibration import uses_hub
 from core.compress.recipes import parse
 from core.compress.workshop import Workshop
-from core.engines.pipes import take_pipes
+from core.engines.pipes import leave, take_pipes
 from core.errors import NO_ROOM, CompressionError, DataError, LrmError, ModelError, UsageError
 from core.spec import Format
 
@@ -101,7 +101,7 @@ def _end_with(stdin: BinaryIO, workshop: Workshop) -> None:
     while more := stdin.read(4096):
         heard += more
     workshop.abandon(everything=CANCEL in heard)
-    os._exit(1)
+    leave(1)
 
 
 if __name__ == "__main__":

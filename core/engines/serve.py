@@ -19,12 +19,13 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from .engine import Engine, EngineFailure
-from .pipes import take_pipes
+from .pipes import leave, take_pipes
 from .wire import Cancel, Delta, Deltas, Event, Failed, Finished, Generate, Load, Request, decode, encode
 
 ENGINES = {
     "llama.cpp": (".llamacpp", "LlamaCpp"),
     "transformers": (".hf", "Transformers"),
+    "vllm": (".vllm_engine", "Vllm"),
     "openai": (".remote", "Remote"),
     "replay": (".replay", "Replay"),
 }
@@ -91,7 +92,7 @@ class Outbox:
             self._stream.write(encode(event).encode())
             self._stream.flush()
         except BrokenPipeError:
-            os._exit(0)  # nobody listens any more
+            leave(0)  # nobody listens any more
 
 
 def _read(stdin: BinaryIO, inbox: Inbox) -> None:
@@ -106,7 +107,7 @@ def _read(stdin: BinaryIO, inbox: Inbox) -> None:
             inbox.put(message)
         else:
             inbox.put(ValueError(f"not a request: {line[:200]!r}"))
-    os._exit(0)
+    leave(0)
 
 
 def _engine(name: str) -> Engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,24 @@ def try_lock(path: Path) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def patient_lock(path: Path) -> int | None:
+    """`try_lock`, repeated for half a second: `held` has a lock for an instant, so that one refusal proves nothing."""
+    for _ in range(10):
+        lock = try_lock(path)
+        if lock is not None:
+            return lock
+        time.sleep(0.05)
+    return None
+
+
+def held(path: Path) -> bool:
+    """Whether another process holds the lock."""
+    lock = try_lock(path)
+    if lock is not None:
+        os.close(lock)
+    return lock is None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 4
+VERSION_OF_STEPS = 7
 
 steps = Migrations("lrm-tui")
 
@@ -54,6 +54,40 @@ def models_without_weights(db: Database) -> None:
     db.execute("PRAGMA writable_schema = RESET")
     db.execute("ALTER TABLE responses ADD COLUMN usage TEXT")
     db.execute("ALTER TABLE responses ADD COLUMN empty_replies INTEGER NOT NULL DEFAULT 0")
+
+
+@steps(name="0005_digests_of_ended_runs")
+def digests(db: Database) -> None:
+    """What tables need of an ended run, packed (see core.analysis.digest); any change of its responses drops it."""
+    db.execute(
+        "CREATE TABLE run_digests (job_id INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE, "
+        "version INTEGER NOT NULL, summary TEXT NOT NULL, responses BLOB NOT NULL) STRICT"
+    )
+    for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+        db.execute(
+            f"CREATE TRIGGER digest_dropped_by_{event.lower()} AFTER {event} ON responses "
+            f"BEGIN DELETE FROM run_digests WHERE job_id = {row}.job_id; END"
+        )
+
+
+@steps(name="0006_reading_responses")
+def reading_responses(db: Database) -> None:
+    """Verdicts by hand beside the graders', full-text search over responses, and indexes for browsing them.
+
+    Triggers keep the index of words in the transaction that changes a text, whoever writes it. Texts that are there
+    already are indexed in small steps by `core.store.search`, newest first; `search_progress` tells from which response on.
+    """
+    for statement in _READING.split(";;\n"):
+        db.execute(statement)
+
+
+@steps(name="0007_starts")
+def starts(db: Database) -> None:
+    """Every start of a job, so that none can be started twice: the claim that counts an attempt enters it here."""
+    db.execute(
+        "CREATE TABLE starts (job_id INTEGER NOT NULL REFERENCES jobs (id), attempt INTEGER NOT NULL, "
+        "token INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (job_id, attempt)) STRICT, WITHOUT ROWID"
+    )
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -205,4 +239,46 @@ CREATE TABLE notices (
     message TEXT NOT NULL,
     remedy TEXT NOT NULL DEFAULT ''
 ) STRICT;
+"""
+
+_READING = """
+ALTER TABLE responses ADD COLUMN hand INTEGER CHECK (hand IN (0, 1));;
+ALTER TABLE responses ADD COLUMN flagged INTEGER NOT NULL DEFAULT 0 CHECK (flagged IN (0, 1));;
+CREATE TABLE reviews (
+    id INTEGER PRIMARY KEY,
+    response_id INTEGER NOT NULL REFERENCES responses (id),
+    at REAL NOT NULL,
+    verdict INTEGER CHECK (verdict IN (0, 1)),
+    flagged INTEGER NOT NULL CHECK (flagged IN (0, 1)),
+    note TEXT NOT NULL DEFAULT ''
+) STRICT;;
+CREATE INDEX reviews_by_response ON reviews (response_id);;
+CREATE TRIGGER the_latest_review_counts AFTER INSERT ON reviews BEGIN
+    UPDATE responses SET hand = new.verdict, flagged = new.flagged WHERE id = new.response_id;
+END;;
+CREATE INDEX responses_by_item ON responses (item_id);;
+CREATE INDEX responses_done ON responses (id) WHERE state = 'done';;
+CREATE INDEX responses_correct ON responses (id) WHERE state = 'done' AND coalesce(hand, correct, em) = 1;;
+CREATE INDEX responses_wrong ON responses (id) WHERE state = 'done' AND coalesce(hand, correct, em) = 0;;
+CREATE INDEX responses_unparsed ON responses (id) WHERE state = 'done' AND parsed IS NULL;;
+CREATE INDEX responses_looped ON responses (id) WHERE state = 'done' AND collapsed = 1;;
+CREATE INDEX responses_reviewed ON responses (id) WHERE hand IS NOT NULL OR flagged = 1;;
+CREATE INDEX responses_by_words ON responses (coalesce(thinking_words, 0) + coalesce(answer_words, 0)) WHERE state = 'done';;
+CREATE VIRTUAL TABLE search USING fts5 (
+    text, content = 'response_texts', content_rowid = 'response_id', tokenize = 'unicode61 remove_diacritics 2'
+);;
+CREATE TABLE search_progress (id INTEGER PRIMARY KEY CHECK (id = 1), since INTEGER NOT NULL) STRICT;;
+INSERT INTO search_progress SELECT 1, coalesce(max(response_id), 0) + 1 FROM response_texts;;
+CREATE TRIGGER search_new_text AFTER INSERT ON response_texts WHEN new.text <> '' BEGIN
+    INSERT INTO search (rowid, text) VALUES (new.response_id, new.text);
+END;;
+CREATE TRIGGER search_changed_text AFTER UPDATE OF text ON response_texts WHEN new.text <> old.text BEGIN
+    INSERT INTO search (search, rowid, text) SELECT 'delete', old.response_id, old.text
+        WHERE EXISTS (SELECT 1 FROM search_docsize WHERE id = old.response_id);
+    INSERT INTO search (rowid, text) SELECT new.response_id, new.text WHERE new.text <> '';
+END;;
+CREATE TRIGGER search_no_text AFTER DELETE ON response_texts BEGIN
+    INSERT INTO search (search, rowid, text) SELECT 'delete', old.response_id, old.text
+        WHERE EXISTS (SELECT 1 FROM search_docsize WHERE id = old.response_id);
+END
 """

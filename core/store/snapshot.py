@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +109,8 @@ class Snapshot:
     runner: RunnerRow
     notices: tuple[Notice, ...]
     finished_responses: int
+    reviews: int
+    """Grows with each review by hand."""
 
 
 def runner(connection: sqlite3.Connection) -> RunnerRow:
@@ -139,25 +140,3 @@ def response(connection: sqlite3.Connection, response_id: int) -> dict[str, Any]
         (response_id,),
     ).fetchone()
     return dict(row) if row else None
-
-
-def responses(
-    connection: sqlite3.Connection, job_id: int | None = None, only: str = "all", page: int = 0, size: int = 100
-) -> Sequence[sqlite3.Row]:
-    """One page of finished responses, newest first; `only` is all, correct, wrong, unparsed or looped."""
-    wheres = {
-        "all": "1",
-        "correct": "coalesce(r.correct, r.em) = 1",
-        "wrong": "coalesce(r.correct, r.em) = 0",
-        "unparsed": "r.parsed IS NULL",
-        "looped": "r.collapsed = 1",
-    }
-    return connection.execute(
-        "SELECT r.id, r.job_id, m.name AS model, v.compression, j.benchmark, i.key, r.parsed, i.gold, r.correct, r.em, "
-        "r.f1, r.finish_reason, r.collapsed, r.thinking_words + r.answer_words AS words "
-        "FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id "
-        "JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id "
-        f"WHERE r.state = 'done' AND {wheres[only]} AND (:job IS NULL OR r.job_id = :job) "
-        "ORDER BY r.id DESC LIMIT :size OFFSET :offset",
-        {"job": job_id, "size": size, "offset": page * size},
-    ).fetchall()

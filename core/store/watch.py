@@ -88,6 +88,7 @@ class Watch:
                 runner(self._connection),
                 tuple(Notice(*row) for row in self._connection.execute(_NOTICES)),
                 self._finished,
+                int(self._connection.execute("SELECT coalesce(max(id), 0) FROM reviews").fetchone()[0]),
             )
         finally:
             self._connection.execute("ROLLBACK")

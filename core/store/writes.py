@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import sqlite3
 import time
@@ -20,7 +21,11 @@ from typing import Any
 
 from benchmarks.base import Item
 from core.errors import LeaseLost
-from core.store.connection import connect, transaction, translated
+from core.processes import run_id
+from core.store.connection import connect, runner_lock, transaction, translated
+from core.store.wal import Checkpoints, users
+
+TELL_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,8 @@ class RunnerStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.connection = connect(path, "runner")
+        self._checkpoints = Checkpoints(path, self.connection)
+        self._told_of_log = -math.inf
         self.token = 0
         self.stop_asked = False
 
@@ -96,6 +103,10 @@ class RunnerStore:
             self.connection.execute("DELETE FROM hosts")
         return left
 
+    def run_id(self, job: int) -> str:
+        """What marks a child of this runner that works at a job, and all that the child starts."""
+        return run_id(runner_lock(self.path), self.token, job)
+
     def wishes(self, job: int | None) -> tuple[bool, str | None]:
         """Whether the runner should stop, and what users want of the job it is at."""
         stop = self.stop_asked or self.connection.execute("SELECT wanted FROM runner").fetchone()[0] == "stop"
@@ -121,11 +132,14 @@ class RunnerStore:
             row = connection.execute(_NEXT).fetchone()
             if row is None:
                 return None
+            now = time.time()
             connection.execute(
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, started = coalesce(started, :now), "
                 "lease_token = :token, message = '' WHERE id = :id",
-                {"now": time.time(), "token": self.token, "id": row["id"]},
+                {"now": now, "token": self.token, "id": row["id"]},
             )
+            start = (row["id"], row["attempts"] + 1, self.token, now)
+            connection.execute("INSERT INTO starts (job_id, attempt, token, at) VALUES (?, ?, ?, ?)", start)
             return dict(row)
 
     def _fail_orphans(self, connection: sqlite3.Connection) -> None:
@@ -273,6 +287,17 @@ class RunnerStore:
                 "UPDATE jobs SET tokens_per_second = ? WHERE id = ?",
                 (speed, job),
             )
+        with translated(self.path):
+            self._checkpoints.after_commit()
+        self._tell_of_long_log()
+
+    def _tell_of_long_log(self) -> None:
+        """Say once in a while which process may keep the log of the store from being taken in."""
+        if (grown := self._checkpoints.long) and time.monotonic() - self._told_of_log > TELL_EVERY_S:
+            self._told_of_log = time.monotonic()
+            names = ", ".join(f"{name} {pid}" for pid, name in users(self.path)) or "no process of this user"
+            message = f"The log of the store has grown to {grown / 2**20:.0f} MiB, because somebody reads it without a pause."
+            self.notice("warning", message, f"Open on it: {names}. End the one that reads; the log is then taken in.")
 
     def _fold(self, connection: sqlite3.Connection, outcome: Outcome) -> None:
         _update(connection, outcome.response_id, {**outcome.columns, "state": "done", "finished": time.time()})

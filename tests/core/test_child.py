@@ -17,7 +17,7 @@ from core.child import Child
     ],
 )
 def test_the_obituary_of_a_child_names_how_it_ended(code: str, said: str, tmp_path: Path) -> None:
-    child: Child[str] = Child([sys.executable, "-c", code], str, tmp_path / "child.log", {})
+    child: Child[str] = Child([sys.executable, "-c", code], str, tmp_path / "child.log", {}, "test.1")
     assert child.receive(10.0) == [None]
     assert child.obituary() == said
     child.close()

@@ -175,7 +175,7 @@ async def test_form_joins_steps_and_fills_in_presets(store: Path) -> None:
         await until(lambda: "12 runs of 3 variants" in text_of(app))
         assert form.draft().variants == ("none", "magnitude-50+q8_0", "magnitude-50+q4_0")
         form.query_one("#preset", Select).value = "table-3"
-        await until(lambda: len(form.draft().compressions) == 9)
+        await until(lambda: len(form.draft().compressions) == 8)
         assert form.draft().policy == "observe" and form.draft().benchmarks == ("aime", "folio", "temporal", "musique")
 
 

@@ -30,17 +30,18 @@ class Draft:
     @property
     def variants(self) -> tuple[str, ...]:
         """The compressions, joined where that is asked for. Raises UsageError for one that does not exist."""
-        if not self.chained:
-            return self.compressions
-        from core.compress.recipes import parse
+        from core.compress.recipes import expand, parse
 
-        recipes = [parse(name) for name in self.compressions]
+        names = tuple(expand(self.compressions))
+        if not self.chained:
+            return names
+        recipes = [parse(name) for name in names]
         first = [r.name for r in recipes if not r.gguf_type and (r.pruning or r.distillation)]
         last = [r.name for r in recipes if r.gguf_type and not r.pruning and not r.distillation]
         if not first or not last:
             raise UsageError("There is nothing to join.", "Choose what comes first (pruned or distilled) and a quantized type.")
         joined = [f"{a}+{b}" for a, b in product(first, last)]
-        return tuple([name for name in self.compressions if name not in (*first, *last)] + joined)
+        return tuple([name for name in names if name not in (*first, *last)] + joined)
 
     def specs(self, data: Path | None) -> tuple[list[RunSpec], dict[str, LrmError]]:
         """The grid, and what is wrong with it by field (`grid`: with the whole); where something is, there are no runs."""
@@ -82,7 +83,7 @@ class Draft:
         from core import jobs
 
         try:
-            jobs.check(specs)
+            jobs.check([spec for spec in specs if not _of_file(spec.compression)])
         except LrmError as error:
             return [], {"grid": error}
         return specs, {}
@@ -103,10 +104,15 @@ class Draft:
         from core.compress.recipes import parse
 
         try:
-            return tuple(dict.fromkeys(parse(name).name for name in self.variants))
+            return tuple(dict.fromkeys(name if _of_file(name) else parse(name).name for name in self.variants))
         except LrmError as error:
             wrong["compressions"] = error
             return ()
+
+
+def _of_file(name: str) -> bool:
+    """Whether a compression is calibrated on a file, which is taken in when the runs are queued."""
+    return Path(name.partition("@")[2] or "/").expanduser().is_file()
 
 
 def _number(text: str, kind: type[int] | type[float], field: str, wrong: dict[str, LrmError]) -> float | None:

@@ -49,7 +49,10 @@ class ReportPane(Pane):
 
     @work(thread=True, exclusive=True, group="report")
     def _compute(self) -> None:
+        from core.analysis.digests import prepare
+
         try:
+            prepare(self.owner.store)
             with opened(self.owner.store, "reader") as connection:
                 records = self.records(connection)
         except (LrmError, FileNotFoundError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,18 @@ from core.engines.wire import Sampling
 from core.store.connection import connect, transaction
 
 LOOP = "So the answer is (B). "
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What an audit counts."""
+
+    finished: int
+    stopped: int
+    collapsed: int
+    audited: int
+    kept: float
+    lost: float
 
 
 class Book:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.analysis.intervals import bootstrap_average, bootstrap_mean, wilson
+from core.analysis.intervals import MANY, bootstrap_average, bootstrap_mean, wilson
 
 
 def test_wilson_on_known_values() -> None:
@@ -57,3 +57,10 @@ def test_the_bootstrap_of_an_average_draws_each_part_by_itself() -> None:
     assert bootstrap_average([(50, 100)] * 3) == pytest.approx((0.5 - 0.0566, 0.5 + 0.0566), abs=0.006)
     assert bootstrap_average([(50, 100), (0, 0)]) is None
     assert bootstrap_average([]) is None
+
+
+def test_of_many_values_the_interval_is_the_one_that_resampling_comes_close_to() -> None:
+    draw = np.random.default_rng(3)
+    values = draw.random(MANY + 1)
+    resampled = np.quantile([draw.choice(values, len(values)).mean() for _ in range(2_000)], [0.025, 0.975])
+    assert bootstrap_mean(values.tolist(), [1] * len(values)) == pytest.approx(tuple(resampled), abs=2e-3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-import pandas as pd
 import pytest
 
 from core.analysis.audit import Audit
@@ -12,12 +11,14 @@ from core.analysis.loops import collapse_cells
 from core.analysis.scores import scores_rows
 from core.analysis.sheets import counts
 from core.collapse import Detector
-from tests.core.analysis.book import LOOP, Book, graded, stopped
+from tests.core.analysis.book import LOOP, Book, Counted, graded, stopped
 
 AUDIT = (
     "stopped",
     "audited",
     "lost",
+    "share_low",
+    "share_high",
     *(f"{name}{end}" for name in ("lost_share", "corrected") for end in ("", "_low", "_high")),
 )
 
@@ -93,9 +94,8 @@ def test_the_interval_of_the_audit_covers_the_truth() -> None:
         healthy = [draw.random() < 0.7 for _ in range(70)]
         loops = [(draw.random() < 0.2, draw.random() < 1 / 3) for _ in range(30)]
         truth = (sum(healthy) + sum(correct for correct, _ in loops)) / 100
-        rows = [("stop", 0, None, float(correct)) for correct in healthy]
-        rows += [("length" if drawn else "repetition", 1, int(drawn), float(correct and drawn)) for correct, drawn in loops]
-        found = Audit.of(pd.DataFrame(rows, columns=["reason", "collapsed", "audited", "correct"]), "correct")
+        audited = [correct for correct, drawn in loops if drawn]
+        found = Audit.of(Counted(100, 30 - len(audited), 30, len(audited), sum(healthy), sum(audited)))
         assert found.corrected_interval is not None
         covered += found.corrected_interval[0] <= truth <= found.corrected_interval[1]
     assert covered >= 0.95 * trials

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from core.analysis.scores import scores, scores_rows
+from core.analysis import frames
+from core.analysis.scores import scores_rows
 from tests.core.analysis.book import Book, graded
 
 
@@ -110,7 +111,7 @@ def test_engines_are_told_apart_and_variants_go_from_dense_to_small(book: Book) 
 
 def test_an_empty_store_gives_an_empty_table(book: Book) -> None:
     assert scores_rows(book.reader) == []
-    assert "accuracy_low" in scores(book.reader).columns
+    assert frames.scores(book.reader).empty
 
 
 def test_the_rows_are_json_and_the_frame_is_tidy(book: Book) -> None:
@@ -118,6 +119,6 @@ def test_the_rows_are_json_and_the_frame_is_tidy(book: Book) -> None:
     book.run(variant, "aime", graded(1, 2))
     book.run(variant, "folio", graded(0, 2))
     assert json.loads(json.dumps(scores_rows(book.reader), allow_nan=False)) == scores_rows(book.reader)
-    frame = scores(book.reader)
+    frame = frames.scores(book.reader)
     assert frame[["benchmark", "accuracy"]].values.tolist() == [["aime", 100.0], ["folio", 0.0]]
     assert not book.reader.in_transaction

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from core.compress import prune
@@ -15,9 +18,11 @@ from core.compress.blocks import Blocks
 from core.compress.hf_folder import HfFolder, is_decoder_linear
 from core.compress.prune import Task, prune_folder
 from core.compress.recipes import Method
+from core.compress.sparsegpt import Hessian, lost_energy
 from core.compress.sparsity import Pattern
 from core.errors import CompressionError, ModelError
 
+Change = Callable[[dict[str, torch.Tensor]], Any]
 HALF = Pattern.of(50, None, None)
 
 
@@ -42,7 +47,7 @@ def test_blocks_run_as_the_whole_model_does(tmp_path: Path, family: str) -> None
     assert [tuple(state.shape[:2]) for state in states] == [(3, 40), (3, 41)]
     for index in range(blocks.count - 1):
         block = blocks.build(index, blocks.folder.load(blocks.names(index)))
-        states = list(blocks.run(block, states))
+        blocks.run(block, states)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     ids = torch.stack([s for s in sequences() if len(s) == 40])
     with torch.no_grad():
@@ -86,6 +91,23 @@ def test_sparsegpt_keeps_outputs_closer_than_the_baselines(tmp_path: Path) -> No
             logits = AutoModelForCausalLM.from_pretrained(tmp_path / method)(ids).logits
             gaps.append(float((logits - expected).square().mean()))
     assert gaps[0] < 0.8 * min(gaps[1:])
+
+
+def test_each_layer_is_pruned_on_inputs_that_come_from_pruned_layers(tmp_path: Path) -> None:
+    """The record tells what the last layer of the model has lost; the same from the pruned model's own inputs to it."""
+    source = HfFolder.open(tiny.save_model(tmp_path / "model", dtype="float32"))
+    prune_folder(source, tmp_path / "out", task("sparsegpt"), {"recipe": "x"}, quiet)
+    name = "model.layers.1.mlp.down_proj"
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32)
+    hessian = Hessian(model.config.intermediate_size, "cpu")
+    layer = model.get_submodule(name)
+    layer.register_forward_pre_hook(lambda _layer, inputs: hessian.add(inputs[0]))
+    with torch.no_grad():
+        for sequence in sequences():
+            model(sequence[None])
+    before = source.load([f"{name}.weight"])[f"{name}.weight"]
+    lost = json.loads((tmp_path / "out" / prune.RECORD).read_text())["lost_energy"][f"{name}.weight"]
+    assert lost == pytest.approx(lost_energy(before, layer.weight.detach(), hessian.matrix), rel=1e-3)
 
 
 class Killed(Exception):
@@ -132,8 +154,6 @@ def test_a_torn_layer_is_made_again(tmp_path: Path) -> None:
 
 def test_weights_that_are_not_finite_end_in_an_error_that_names_the_layer(tmp_path: Path) -> None:
     folder = tiny.save_model(tmp_path / "model", dtype="float32")
-    from safetensors.torch import load_file, save_file
-
     tensors = load_file(folder / "model.safetensors")
     tensors["model.layers.1.input_layernorm.weight"][3] = float("inf")
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
@@ -148,6 +168,48 @@ def test_a_family_that_is_not_known_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="gpt_neox"):
         prune_folder(HfFolder.open(folder), tmp_path / "out", task("magnitude"), {}, quiet)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_is_no_causal_one_is_refused(tmp_path: Path) -> None:
+    folder = tiny.save_model(tmp_path / "model")
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace("Qwen2ForCausalLM", "Qwen2ForSequenceClassification"))
+    with pytest.raises(ModelError, match="Qwen2ForSequenceClassification"):
+        prune_folder(HfFolder.open(folder), tmp_path / "out", task("magnitude"), {}, quiet)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tensors: tensors.pop("model.layers.1.mlp.up_proj.weight"), "lacks .*1.mlp.up_proj"),
+        (lambda tensors: tensors.update({"model.layers.0.mlp.up_proj.scale": torch.ones(3)}), "too much .*0.mlp.up_proj.scale"),
+        (lambda tensors: tensors.update({"model.layers.1.mlp.up_proj.weight": torch.ones(9, 64)}), "another shape .*up_proj"),
+    ],
+    ids=["missing", "left over", "misshapen"],
+)
+def test_tensors_that_do_not_fit_are_named_before_any_work(tmp_path: Path, change: Change, message: str) -> None:
+    folder = tiny.save_model(tmp_path / "model")
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=message):
+        prune_folder(HfFolder.open(folder), tmp_path / "out", task("sparsegpt"), {}, quiet)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_buffer_that_older_llama_files_hold_is_no_obstacle(tmp_path: Path) -> None:
+    folder = tiny.save_model(tmp_path / "model", family="llama")
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(8)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    prune_folder(HfFolder.open(folder), tmp_path / "out", task("sparsegpt"), {}, quiet)
+    assert HfFolder.open(tmp_path / "out").shapes().keys() == tensors.keys()
+
+
+def test_weights_that_the_type_of_the_file_cannot_hold_are_an_error() -> None:
+    huge = torch.full((2, 2), 70_000.0)
+    with pytest.raises(CompressionError, match=r"up_proj is not finite as torch.float16"):
+        prune._as_stored(huge, torch.float16, "up_proj")
 
 
 def test_groups_that_do_not_divide_are_refused_before_any_work(tmp_path: Path) -> None:

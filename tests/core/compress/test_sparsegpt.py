@@ -60,11 +60,14 @@ def test_matrices_that_share_inputs_come_out_as_each_alone() -> None:
         assert torch.allclose(weight, single, atol=1e-5)
 
 
-def test_n_of_m() -> None:
-    made = hessian(inputs(2000, 256))
-    weight = torch.randn(32, 256)
-    prune([weight], made.matrix, Pattern.of(None, 2, 4), "layer")
-    assert ((weight != 0).view(32, -1, 4).sum(-1) == 2).all()
+@pytest.mark.parametrize(("keep", "group"), [(2, 4), (4, 8), (3, 6), (20, 24)])
+def test_n_of_m(keep: int, group: int) -> None:
+    """Groups of 6 and 24 do not divide a block of 128 columns."""
+    made = hessian(inputs(2000, 288))
+    weight = torch.randn(32, 288)
+    loss = prune([weight], made.matrix, Pattern.of(None, keep, group), "layer")[0]
+    assert ((weight != 0).view(32, -1, group).sum(-1) == keep).all()
+    assert 0 < loss < 0.5
 
 
 def test_what_is_left_makes_up_for_one_removed_column_as_the_optimum_does() -> None:

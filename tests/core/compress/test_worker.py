@@ -173,7 +173,7 @@ def test_bad_weights_leave_nothing_and_say_which_layer(tmp_path: Path) -> None:
     text = adopt(str(tmp_path / "text"), tmp_path / "runs.db")
     code, messages = run(folder, f"sparsegpt-50@{text}-4x64", "hf", tmp_path / "out", store=tmp_path / "runs.db")
     assert (code, messages[-1]["kind"]) == (1, "compression"), messages[-1]
-    assert "model.layers.1.mlp.down_proj" in messages[-1]["message"]
+    assert "model.layers.1.mlp.gate_proj" in messages[-1]["message"]
     assert not list((tmp_path / "out").iterdir())
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from core import cli
 from core.analysis.audit import Audit
-from core.analysis.runs import finished_responses
 from core.store.connection import connect
+from tests.core.analysis.book import Counted
 
 DAYS = [
     "Susan woke at 5am.\nOptions:\n(A) 6pm to 9pm\n(B) 7am to 11am",
@@ -229,17 +229,16 @@ def test_the_published_outputs_fill_every_table(real_data: Path, tmp_path: Path,
 def audit_covers(reader: sqlite3.Connection, benchmark: str, credit: str, share: float = 0.4, draws: int = 200) -> float:
     """How often an audit of a drawn share covers the score of a run in which, as it happens, all that looped ran on."""
     [run] = [row[0] for row in reader.execute("SELECT id FROM jobs WHERE benchmark = ?", (benchmark,))]
-    responses, random = finished_responses(reader, [run]), np.random.default_rng(1)
-    collapsed = responses["collapsed"] == 1
-    assert (responses.loc[collapsed, "audited"] == 1).all()
+    sql = f"SELECT collapsed, audited, coalesce({credit}, 0) FROM responses WHERE job_id = ?"
+    collapsed, ran_on, earned = np.array(reader.execute(sql, (run,)).fetchall(), dtype=float).T
+    looped, random = collapsed == 1, np.random.default_rng(1)
+    assert (ran_on[looped] == 1).all()
     covered = []
     for _ in range(draws):
-        audited = collapsed & (random.random(len(responses)) < share)
-        stopped = collapsed & ~audited
-        seen = responses.assign(audited=audited.astype(int), reason=responses["reason"].mask(stopped, "repetition"))
-        seen[credit] = seen[credit].mask(stopped, 0)
-        interval = Audit.of(seen, credit).corrected_interval
+        audited = looped & (random.random(len(looped)) < share)
+        counts = (len(looped), int((looped & ~audited).sum()), int(looped.sum()), int(audited.sum()))
+        interval = Audit.of(Counted(*counts, earned[~looped].sum(), earned[audited].sum())).corrected_interval
         if interval is not None:  # no estimate is no wrong one
-            covered.append(interval[0] <= responses[credit].mean() <= interval[1])
+            covered.append(interval[0] <= earned.mean() <= interval[1])
     assert len(covered) > draws / 2
     return sum(covered) / len(covered)

@@ -1,0 +1,174 @@
+"""Finished responses a page at a time, filtered and ordered in SQL, however many there are.
+
+A page begins after a row and not at a number of rows (keyset paging), so that the last page costs what the first does. Only
+numbers are looked for in the large tables; the few rows of the page are read by number afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.store.filters import Verdict, Wanted
+from core.store.search import expression
+
+WORDS = "coalesce(r.thinking_words, 0) + coalesce(r.answer_words, 0)"
+_VERDICTS: dict[Verdict, str] = {
+    "all": "r.state = 'done'",
+    "correct": "r.state = 'done' AND coalesce(r.hand, r.correct, r.em) = 1",
+    "wrong": "r.state = 'done' AND coalesce(r.hand, r.correct, r.em) = 0",
+    "unparsed": "r.state = 'done' AND r.parsed IS NULL",
+    "looped": "r.state = 'done' AND r.collapsed = 1",
+    "reviewed": "r.state = 'done' AND (r.hand IS NOT NULL OR r.flagged = 1)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a response stands in either order."""
+
+    id: int
+    words: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows in order; `more_before` and `more_after` say whether there are any beyond them."""
+
+    rows: tuple[sqlite3.Row, ...]
+    more_before: bool
+    more_after: bool
+
+
+def place(row: sqlite3.Row) -> Place:
+    """The place of a row of a page."""
+    return Place(row["id"], row["words"])
+
+
+def page(
+    connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Place | None = None, backwards: bool = False
+) -> Page:
+    """The page after a place, or before it; without a place the first, or the last. Raises UsageError for a hollow search."""
+    found = _ids(connection, wanted, size + 1, beyond, backwards)
+    more, ids = len(found) > size, found[:size]
+    if backwards:
+        return Page(rows(connection, ids[::-1]), more, beyond is not None)
+    return Page(rows(connection, ids), beyond is not None, more)
+
+
+def count(connection: sqlite3.Connection, wanted: Wanted) -> int:
+    """How many responses there are."""
+    source, where, values = _query(wanted)
+    jobs = _jobs(connection, wanted)
+    if jobs is not None:
+        where += " AND r.job_id IN (SELECT value FROM json_each(:jobs))"
+        values["jobs"] = json.dumps(jobs)
+    return int(connection.execute(f"SELECT count(*) FROM {source} WHERE {where}", values).fetchone()[0])
+
+
+def _ids(connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Place | None, backwards: bool) -> list[int]:
+    """Numbers in the order that is walked; of several runs each gives its own, as an index of runs has them in order."""
+    source, where, values = _query(wanted)
+    jobs = _jobs(connection, wanted)
+    falling = (wanted.order in ("newest", "longest")) != backwards
+    sign, direction = ("<", "DESC") if falling else (">", "ASC")
+    by_words = wanted.order in ("longest", "shortest")
+    if beyond is not None:
+        values |= {"at": beyond.id, "at_words": beyond.words}
+        after = f"r.id {sign} :at"
+        where += f" AND {WORDS} {sign}= :at_words AND ({WORDS} {sign} :at_words OR {after})" if by_words else f" AND {after}"
+    keys = f"{WORDS} {direction}, r.id {direction}" if by_words else f"r.id {direction}"
+    if jobs is not None:
+        where += " AND r.job_id IN (SELECT value FROM json_each(:jobs))"
+    sql = f"SELECT r.id, {WORDS} AS words FROM {source} WHERE {where} ORDER BY {keys} LIMIT {int(size)}"
+    groups = [[job] for job in jobs or ()] if jobs is not None and not wanted.search else [jobs]
+    found: list[tuple[int, int]] = []
+    for group in groups:
+        found += [(row[0], row[1]) for row in connection.execute(sql, values | {"jobs": json.dumps(group)})]
+    found.sort(key=lambda row: (row[1] if by_words else 0, row[0]), reverse=falling)
+    return [number for number, _ in found[:size]]
+
+
+def _query(wanted: Wanted) -> tuple[str, str, dict[str, Any]]:
+    """FROM, WHERE and values, but for the choice of runs."""
+    source, wheres, values = "responses r", [_VERDICTS[wanted.verdict]], dict[str, Any]()
+    if wanted.search:
+        source = "search s CROSS JOIN responses r ON r.id = s.rowid"
+        wheres.append("s.search MATCH :search")
+        values["search"] = expression(wanted.search)
+    if wanted.item:
+        wheres.append("r.item_id IN (SELECT id FROM items WHERE key = :item)")
+        values["item"] = wanted.item
+    for bound, sign in ((wanted.min_words, ">="), (wanted.max_words, "<=")):
+        if bound is not None:
+            wheres.append(f"{WORDS} {sign} {int(bound)}")
+    return source, " AND ".join(wheres), values
+
+
+def _jobs(connection: sqlite3.Connection, wanted: Wanted) -> list[int] | None:
+    """The runs that are meant; None where every one is."""
+    if wanted.job is None and not wanted.variant and not wanted.benchmark:
+        return None
+    rows = connection.execute(
+        "SELECT j.id FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id "
+        "WHERE (:job IS NULL OR j.id = :job) AND (:benchmark = '' OR j.benchmark = :benchmark) "
+        "AND instr(lower(m.name || ' ' || v.compression), lower(:variant)) AND j.kind = 'run'",
+        {"job": wanted.job, "variant": wanted.variant, "benchmark": wanted.benchmark},
+    )
+    return [int(row[0]) for row in rows]
+
+
+def rows(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[sqlite3.Row, ...]:
+    """What a list shows of these responses, in this order."""
+    found = connection.execute(f"{_LIST} WHERE r.id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)).fetchall()
+    by_id = {row["id"]: row for row in found}
+    return tuple(by_id[number] for number in ids)
+
+
+def siblings(connection: sqlite3.Connection, response: int) -> Sequence[sqlite3.Row]:
+    """Every finished response to the question of this one, its own among them, in the order of the runs."""
+    return connection.execute(
+        f"{_LIST} WHERE r.state = 'done' AND r.item_id = (SELECT item_id FROM responses WHERE id = ?) "
+        "ORDER BY r.job_id, r.sample LIMIT 500",
+        (response,),
+    ).fetchall()
+
+
+_LIST = f"""
+SELECT r.id, r.job_id, m.name AS model, v.compression, j.benchmark, j.engine, i.key, r.parsed, i.gold, r.correct, r.em, r.f1,
+       r.hand, r.flagged, r.finish_reason, r.collapsed, r.sample, {WORDS} AS words
+FROM responses r CROSS JOIN items i ON i.id = r.item_id CROSS JOIN jobs j ON j.id = r.job_id
+CROSS JOIN variants v ON v.id = j.variant_id CROSS JOIN models m ON m.id = v.model_id
+"""
+
+
+def excerpt(connection: sqlite3.Connection, wanted: Wanted, response: int, words: int = 24) -> str:
+    """A piece of a response around what is searched for, marked by « and »."""
+    row = connection.execute(
+        "SELECT snippet(search, 0, '«', '»', '…', ?) FROM search WHERE search MATCH ? AND rowid = ?",
+        (words, expression(wanted.search), response),
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+GLANCE = 400
+"""Characters of a question and of an answer that a glance shows."""
+
+
+def glance(connection: sqlite3.Connection, wanted: Wanted, response: int) -> tuple[str, str]:
+    """The beginning of what was asked, and what was found by the search, or the end of the answer part."""
+    row = connection.execute(
+        f"SELECT i.fields, substr(t.text, -{GLANCE}) AS ended, substr(t.text, r.answer_start + 1, {GLANCE}) AS answer, "
+        "length(t.text) - r.answer_start AS long "
+        "FROM responses r JOIN items i ON i.id = r.item_id LEFT JOIN response_texts t ON t.response_id = r.id WHERE r.id = ?",
+        (response,),
+    ).fetchone()
+    if row is None:
+        return "", ""
+    asked = " · ".join(str(value) for value in json.loads(row["fields"]).values())[:GLANCE]
+    if wanted.search:
+        return asked, excerpt(connection, wanted, response)
+    return asked, str((row["answer"] if row["long"] is not None and row["long"] <= GLANCE else row["ended"]) or "")

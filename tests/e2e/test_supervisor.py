@@ -1,0 +1,90 @@
+"""The runner comes back by itself, its supervisor too, and both are gone when the user says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.launch import ensure_runner, status, stop_runner
+from core.processes import wait_until_gone
+from core.store.connection import connect
+from core.supervisor import FREE_DEATHS, is_supervised
+from tests.e2e.kill import left_behind
+from tests.e2e.test_runs import until
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Path]:
+    """A store without work, and a runner that serves it."""
+    path = tmp_path / "runs.db"
+    connect(path, "user").close()
+    ensure_runner(path)
+    until(lambda: status(path).alive)
+    yield path
+    stop_runner(path)
+    assert left_behind(path) == []
+
+
+def kill(path: Path) -> int:
+    """Kill the runner and wait until another one serves. Returns the new one."""
+    pid = status(path).pid
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: status(path).alive and status(path).pid != pid)
+    return status(path).pid or 0
+
+
+def notices(path: Path) -> list[tuple[str, str]]:
+    with closing(connect(path, "reader")) as connection:
+        return [tuple(row) for row in connection.execute("SELECT message, remedy FROM notices ORDER BY id")]
+
+
+def supervisors(path: Path) -> list[int]:
+    """The processes of this store that are no runners."""
+    return [pid for pid in left_behind(path) if "--worker" not in psutil.Process(pid).cmdline()]
+
+
+def test_a_killed_runner_is_back_with_nobody_there(served: Path) -> None:
+    runner = kill(served)
+    assert notices(served)[-1] == ("The runner was killed by SIGKILL; it is started again.", "")
+    (supervisor,) = supervisors(served)
+    os.kill(supervisor, signal.SIGKILL)
+    until(lambda: supervisors(served) not in ([], [supervisor]) and is_supervised(served))
+    assert status(served).pid == runner
+    assert len(supervisors(served)) == 1
+    kill(served)
+    assert len(supervisors(served)) == 1
+
+
+def test_a_second_start_changes_nothing(served: Path) -> None:
+    before = sorted(left_behind(served))
+    assert ensure_runner(served) == status(served).pid
+    assert sorted(left_behind(served)) == before and len(before) == 2
+
+
+def test_a_terminated_supervisor_takes_the_runner_along(served: Path) -> None:
+    (supervisor,) = supervisors(served)
+    os.kill(supervisor, signal.SIGTERM)
+    assert wait_until_gone(supervisor, 60)
+    assert left_behind(served) == [] and notices(served) == []
+
+
+def test_a_runner_that_dies_again_and_again_is_started_ever_later(served: Path) -> None:
+    """It says so, a start tries at once, and a stop ends a supervisor that waits."""
+    for _ in range(FREE_DEATHS):
+        kill(served)
+    os.kill(status(served).pid or 0, signal.SIGKILL)
+    until(lambda: "the 6th time in a row without having got anywhere" in notices(served)[-1][0])
+    assert "lrm-tui runner stop" in notices(served)[-1][1]
+    ensure_runner(served)
+    os.kill(status(served).pid or 0, signal.SIGKILL)
+    until(lambda: "the 7th time" in notices(served)[-1][0])
+    assert not status(served).alive and is_supervised(served)
+    assert stop_runner(served)
+    assert not is_supervised(served)
