@@ -158,7 +158,8 @@ def _bring_up_to_date(path: Path) -> None:
 
 
 def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
-    connection.execute("PRAGMA trusted_schema = OFF")
+    if role == "reader":  # a writer's triggers keep the index of words, which is a virtual table
+        connection.execute("PRAGMA trusted_schema = OFF")
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     refuse_foreign(connection, path, version)
     if role != "reader":
