@@ -23,11 +23,11 @@ from core.grading import columns, loop_columns, server_columns
 from core.hosts import Host, Hosts, Interrupted
 from core.secrets import mask
 from core.settings import load
+from core.spec import PROMPT_ROOM
 from core.store.writes import Chunk, Outcome, Pending, RunnerStore
 from core.watchdog import FLAG_S, Watchdog
 
 TICK_S = 0.25
-PROMPT_ROOM = 1024  # tokens of context kept for the prompt beside the answer
 AHEAD = 2  # requests that wait inside the host, so that no slot stands empty
 _STATES: dict[str | None, str] = {"cancel": "cancelled", "pause": "paused", None: "queued"}  # what a wish makes of a job
 
