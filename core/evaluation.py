@@ -23,11 +23,11 @@ from core.grading import columns, loop_columns, server_columns
 from core.hosts import Host, Hosts, Interrupted
 from core.secrets import mask
 from core.settings import load
+from core.spec import PROMPT_ROOM
 from core.store.writes import Chunk, Outcome, Pending, RunnerStore
 from core.watchdog import FLAG_S, Watchdog
 
 TICK_S = 0.25
-PROMPT_ROOM = 1024  # tokens of context kept for the prompt beside the answer
 AHEAD = 2  # requests that wait inside the host, so that no slot stands empty
 _STATES: dict[str | None, str] = {"cancel": "cancelled", "pause": "paused", None: "queued"}  # what a wish makes of a job
 
@@ -205,20 +205,20 @@ class Evaluation:
 
     def _handle(self, host: Host, event: wire.Event) -> None:
         match event:
-            case wire.Started(key, prompt, tokens, limit) if key in self.streams:
+            case wire.Started(key, prompt, tokens, limit, empty) if key in self.streams:
                 stream = self.streams[key]
                 if stream.entered:
                     self._restart(stream)
                 stream.entered = True
                 stream.watch(limit)
-                self.store.begin(stream.pending, prompt, tokens, limit)
+                self.store.begin(stream.pending, prompt, tokens, limit, stream.pending.empty_replies + empty)
             case wire.Deltas(items):
                 for delta in items:
                     if delta.id in self.streams:
                         self._append(host, self.streams[delta.id], delta)
             case wire.Finished(key, reason, error) if key in self.streams:
                 stream = self.streams.pop(key)
-                stream.usage, stream.empty_replies = event.usage, event.empty_replies
+                stream.usage, stream.empty_replies = event.usage, stream.pending.empty_replies + event.empty_replies
                 self._finish(stream, reason, error, host.ready.think_end_id)
 
     def _append(self, host: Host, stream: Stream, delta: wire.Delta) -> None:

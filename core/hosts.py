@@ -1,4 +1,4 @@
-"""The one engine host of a runner: kept for consecutive runs of the same variant, ended on change."""
+"""The one engine host of a lane: kept for consecutive runs of the same variant, ended on change."""
 
 from __future__ import annotations
 
@@ -50,11 +50,16 @@ class Host:
 class Hosts:
     """Starts a host for (engine, path, options), or gives back the one that serves them already."""
 
-    def __init__(self, store: RunnerStore, logs: Path) -> None:
+    def __init__(self, store: RunnerStore, logs: Path, devices: Mapping[str, str]) -> None:
         self._store = store
         self._logs = self.log = logs  # `log` is the one of the host that was started last
+        self._environment = {**ENGINE_ENVIRONMENT, **devices}
         self._key: tuple[str, str, str] | None = None
         self._host: Host | None = None
+
+    def serves(self, job: Mapping[str, Any]) -> bool:
+        """Whether the variant of a run is loaded, with its engine."""
+        return self._key is not None and self._key[:2] == (job["engine"], job["path"])
 
     def get(self, job: int, engine: str, path: str, options: Mapping[str, Any]) -> Host:
         """The host for a variant. Raises ModelError or EngineError with the engine's own words, ChildDied or Interrupted."""
@@ -64,7 +69,7 @@ class Hosts:
         self.close()
         self.log = self._logs / f"host-{job}.log"
         child: Child[wire.Request | wire.Event] = Child(
-            command(engine), wire.decode, self.log, ENGINE_ENVIRONMENT, self._store.run_id(job)
+            command(engine), wire.decode, self.log, self._environment, self._store.run_id(job)
         )
         try:
             self._store.host_started(child.process.pid, child.started, job)

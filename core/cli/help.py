@@ -15,6 +15,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     },
     "Queue and run": {
         "add": "lrm-tui add --model pocket --benchmark pocket-logic --limit 20",
+        "sweep": "lrm-tui sweep pocket --limit 20",
         "ls": "lrm-tui ls",
         "cancel": "lrm-tui cancel 3 4",
         "pause": "lrm-tui pause 3",
@@ -36,6 +37,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "import": "lrm-tui import outputs.jsonl --compression awq-4bit",
         "scan": "lrm-tui scan outputs.jsonl",
         "export": "lrm-tui export report",
+        "backup": "lrm-tui backup runs-copy.db",
     },
 }
 """An example of every command, by the heading under which the command stands in `lrm-tui --help`."""

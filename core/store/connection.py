@@ -28,7 +28,7 @@ from core.store.integrity import QUICK_BYTES, RESTORE, RUNNER_BYTES, refuse_dama
 from core.store.locks import exclusive
 from core.store.mounts import NETWORK, file_system
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 BUSY_TIMEOUT_S = 5.0
 
 Role = Literal["reader", "user", "runner"]
@@ -178,7 +178,7 @@ def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
     if role == "reader":
         connection.execute("PRAGMA query_only = ON")
-        connection.execute("PRAGMA trusted_schema = OFF")  # a store from elsewhere may hold views of any kind
+        connection.execute("PRAGMA trusted_schema = OFF")  # not for writers, whose triggers keep the index of words
 
 
 def _make_private(path: Path) -> None:
