@@ -16,6 +16,7 @@ from core.text import printable
 COMMANDS = {
     "demo": "core.cli.demo:demo",
     "add": "core.cli.queue:add",
+    "sweep": "core.cli.queue:sweep",
     "ls": "core.cli.queue:ls",
     "cancel": "core.cli.queue:cancel",
     "pause": "core.cli.queue:pause",
@@ -32,8 +33,11 @@ COMMANDS = {
     "recommend": "core.cli.findings:recommend",
     "export": "core.cli.export:export",
     "import": "core.cli.importing:import_outputs",
+    "backup": "core.cli.backup:backup",
     "runner": "core.cli.runner:runner",
     "doctor": "core.cli.doctor:doctor",
+    "settings": "core.cli.settings:settings",
+    "completion": "core.cli.completion:completion",
 }
 
 

@@ -1,4 +1,4 @@
-"""add, ls, cancel, pause, requeue: the queue by command."""
+"""add, sweep, ls, cancel, pause, requeue: the queue by command."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from core import jobs
 from core.cli.common import console, data_folder, follow, print_json, reading, store
+from core.compress.recipes import NONE, expand
 from core.launch import ensure_runner
 from core.models import resolve
 from core.spec import RunSpec, Sampling
@@ -26,7 +27,7 @@ def add(given: Namespace) -> int:
     specs = []
     for model in given.model:
         limit = given.max_tokens or resolve(model).default_limit
-        sampling = Sampling(given.temperature, given.top_p, max_tokens=limit)
+        sampling = Sampling(given.temperature, given.top_p, given.top_k, given.min_p, limit, tuple(given.stop))
         template = RunSpec(
             model,
             "none",
@@ -39,8 +40,10 @@ def add(given: Namespace) -> int:
             given.audit_share,
             data_folder(given),
             given.prompts,
+            given.gpus,
         )
-        specs += jobs.grid([model], given.compression or ["none"], given.benchmark, template)
+        compressions = expand(given.compression or [NONE], given.calibration)
+        specs += jobs.grid([model], compressions, given.benchmark, template)
     path = store(given)
     connection = connect(path, "user")
     with translated(path):
@@ -57,6 +60,16 @@ def add(given: Namespace) -> int:
     if given.json:
         print_json({"jobs": ids, "done": done})
     return 0 if done else 1
+
+
+def sweep(given: Namespace) -> int:
+    """Queue one model with every compression that the paper compares."""
+    if not given.benchmark:
+        from benchmarks.registry import names
+
+        embedded = resolve(given.model[0]).family == "pocket"
+        given.benchmark = [name for name in names() if name.startswith("pocket-") == embedded]
+    return add(given)
 
 
 def ls(given: Namespace) -> int:
