@@ -74,9 +74,7 @@ def prune_folder(source: HfFolder, target: Path, task: Task, record: dict[str, o
     progress(total, total, "wrote the other tensors")
 
 
-def _pruned(
-    blocks: Blocks, index: int, states: list[Tensor] | None, task: Task
-) -> tuple[dict[str, Tensor], dict[str, float]]:
+def _pruned(blocks: Blocks, index: int, states: list[Tensor] | None, task: Task) -> tuple[dict[str, Tensor], dict[str, float]]:
     """One block pruned, as it is stored, and what its layers have lost (nothing is known without states).
 
     The states have passed through it afterwards.

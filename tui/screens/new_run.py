@@ -13,9 +13,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Label, Select, SelectionList, Static
 from textual.widgets.selection_list import Selection
 
+from core.compress.recipes import expand
 from core.engines import catalog
 from core.engines.wire import Sampling
-from core.compress.recipes import expand
 from core.errors import LrmError, UsageError
 from core.spec import POLICIES, Policy, RunSpec
 from tui import keys
