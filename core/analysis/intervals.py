@@ -57,12 +57,16 @@ def bootstrap_mean(values: Sequence[float], counts: Sequence[int]) -> Interval |
     return _ends(np.random.default_rng(SEED).multinomial(n, weights / n, size=RESAMPLES) @ known / n)
 
 
-def bootstrap_questions(sums: Sequence[float], counts: Sequence[int]) -> Interval | None:
-    """The percentile bootstrap of a mean over questions that were asked several times: questions are drawn, not samples."""
+def bootstrap_questions(sums: Sequence[float] | np.ndarray, counts: Sequence[int] | np.ndarray) -> Interval | None:
+    """The percentile bootstrap of a mean over questions that were asked several times: questions are drawn, not samples.
+
+    Each question is given by the sum of its samples' scores and how many it has; equal ones are drawn together.
+    """
     if not sum(counts):
         return None
-    draws = np.random.default_rng(SEED).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
-    return _ends((draws @ np.asarray(sums, dtype=float)) / np.maximum(1, draws @ np.asarray(counts)))
+    alike, times = np.unique(np.column_stack([sums, counts]), axis=0, return_counts=True)
+    draws = np.random.default_rng(SEED).multinomial(len(sums), times / len(sums), size=RESAMPLES)
+    return _ends((draws @ alike[:, 0]) / np.maximum(1, draws @ alike[:, 1]))
 
 
 def difference(one: tuple[float, int], other: tuple[float, int]) -> Interval | None:

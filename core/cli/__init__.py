@@ -33,8 +33,11 @@ COMMANDS = {
     "recommend": "core.cli.findings:recommend",
     "export": "core.cli.export:export",
     "import": "core.cli.importing:import_outputs",
+    "backup": "core.cli.backup:backup",
     "runner": "core.cli.runner:runner",
     "doctor": "core.cli.doctor:doctor",
+    "settings": "core.cli.settings:settings",
+    "completion": "core.cli.completion:completion",
 }
 
 

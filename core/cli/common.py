@@ -18,7 +18,8 @@ from core.errors import StoreError
 from core.launch import ensure_runner
 from core.spec import FINAL_STATES
 from core.store.connection import connect, store_path
-from core.store.snapshot import JobRow, read
+from core.store.snapshot import JobRow
+from core.store.watch import read
 from core.text import printable
 
 POLL_S = 0.5

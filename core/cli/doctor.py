@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from core.cli.common import data_folder, print_json, store
+from core.cli.fix import fix
 from core.engines import catalog
 from core.errors import LrmError
 from core.launch import status
@@ -41,7 +42,9 @@ class Finding:
 
 
 def doctor(given: Namespace) -> int:
-    """Look at everything; exit 1 where something needed does not work."""
+    """Look at everything, after mending what --fix can; exit 1 where something needed does not work."""
+    if given.fix:
+        fix(given)
     found = list(findings(given))
     if given.json:
         print_json([asdict(f) for f in found])
@@ -84,7 +87,8 @@ def _engine(name: str) -> Finding:
     except (OSError, subprocess.TimeoutExpired, IndexError, ValueError) as error:
         return Finding(f"engine {name}", False, f"{command[0]} does not run it: {error}", "Check the interpreter's path.")
     detail = f"{answer['version'] or ''} {answer['detail']}".strip()
-    return Finding(f"engine {name}", bool(answer["works"]), detail, "Run `make setup`.")
+    remedy = OPTIONAL.get(name, "Run `make setup`.")
+    return Finding(f"engine {name}", bool(answer["works"]), detail, remedy, name not in OPTIONAL)
 
 
 def _gpu() -> Finding:

@@ -17,7 +17,8 @@ from core.launch import ensure_runner
 from core.models import resolve
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect, translated
-from core.store.snapshot import JobRow, read
+from core.store.snapshot import JobRow
+from core.store.watch import read
 from core.text import printable
 
 
@@ -26,7 +27,7 @@ def add(given: Namespace) -> int:
     specs = []
     for model in given.model:
         limit = given.max_tokens or resolve(model).default_limit
-        sampling = Sampling(given.temperature, given.top_p, max_tokens=limit)
+        sampling = Sampling(given.temperature, given.top_p, given.top_k, given.min_p, limit, tuple(given.stop))
         template = RunSpec(
             model,
             "none",
@@ -39,6 +40,7 @@ def add(given: Namespace) -> int:
             given.audit_share,
             data_folder(given),
             given.prompts,
+            given.gpus,
         )
         compressions = expand(given.compression or [NONE], given.calibration)
         specs += jobs.grid([model], compressions, given.benchmark, template)

@@ -13,7 +13,8 @@ from core.compress.recipes import DYNAMIC
 from core.errors import LrmError, UsageError
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
-from core.store.snapshot import JobRow, read
+from core.store.snapshot import JobRow
+from core.store.watch import read
 from core.store.writes import RunnerStore
 
 TEMPLATE = RunSpec("pocket", "none", "pocket-facts", "llama.cpp", Sampling(max_tokens=64), limit=2)
@@ -112,10 +113,10 @@ def test_a_run_whose_variant_failed_fails_with_the_reason(tmp_path: Path) -> Non
     (run,) = jobs.add(store, [TEMPLATE])
     runner = RunnerStore(tmp_path / "runs.db")
     runner.take_over(0.0)
-    prepare = runner.claim()
-    assert prepare is not None and prepare["kind"] == "prepare"
+    (prepare,) = runner.startable()
+    assert prepare["kind"] == "prepare" and runner.claim(prepare["id"]) is not None
     runner.end_job(prepare["id"], "failed", "the file is cut", "fetch it again")
-    assert runner.claim() is None
+    assert runner.startable() == []
     failed = next(job for job in queue(store) if job.id == run)
     assert (failed.state, failed.remedy) == ("failed", "fetch it again")
     assert "the file is cut" in (failed.error or "")
@@ -128,8 +129,10 @@ def test_interrupted_jobs_go_back_into_the_queue(tmp_path: Path) -> None:
     jobs.add(store, [TEMPLATE])
     killed = RunnerStore(tmp_path / "runs.db")
     killed.take_over(0.0)
-    assert killed.claim() is not None
+    (job,) = killed.startable()
+    assert killed.claim(job["id"]) is not None
+    assert killed.claim(job["id"]) is None
     heir = RunnerStore(tmp_path / "runs.db")
     heir.take_over(0.0)
-    claimed = heir.claim()
+    claimed = heir.claim(job["id"])
     assert claimed is not None and claimed["attempts"] == 1

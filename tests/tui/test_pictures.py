@@ -12,8 +12,8 @@ from tui_rows import until
 
 from tui import keys
 from tui.app import LrmApp
+from tui.screens.pane import Pane
 from tui.widgets.stream import StreamView
-from tui.widgets.table import RowTable
 
 SIZES = {"narrow": (80, 24), "wide": (160, 48)}
 DIALOGS = {
@@ -33,10 +33,10 @@ def reach(steps: list[str]) -> Callable[[Pilot[None]], Awaitable[None]]:
     async def run(pilot: Pilot[None]) -> None:
         app = pilot.app
         assert isinstance(app, LrmApp)
-        await until(lambda: app.query_one("#queue").query_one(RowTable).row_count == 5)
+        await until(lambda: app.query_one("#queue", Pane).table.row_count == 5)
         for key in steps:
             await pilot.press(key)
-            await until(lambda: app.query_one(f"#{app.shown}").query_one(RowTable).row_count)
+            await until(lambda: app.query_one(f"#{app.shown}", Pane).table.row_count)
             await pilot.pause()
         for field in app.screen.query(Input):
             field.cursor_blink = False
