@@ -91,7 +91,7 @@ async def test_a_canary_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             until(lambda: ended(path, failed))
         with closing(connect(path, "reader")) as connection:
             errors = connection.execute("SELECT error FROM jobs UNION ALL SELECT error FROM responses").fetchall()
-            assert any("Incorrect API key provided: [secret]" in (row[0] or "") for row in errors)
+            assert any("Incorrect API key provided: ***" in (row[0] or "") for row in errors), [tuple(row) for row in errors]
         lrm(tmp_path, "export", str(path.parent / "report"), "--db", str(path))
         printed = [lrm(tmp_path, *line.split(), "--db", str(path)) for line in ("ls", f"show {failed}", "ls --json", "scores")]
         assert CANARY not in "".join(printed) + await screenshot(path)
