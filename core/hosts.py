@@ -52,7 +52,7 @@ class Hosts:
 
     def __init__(self, store: RunnerStore, logs: Path, devices: Mapping[str, str]) -> None:
         self._store = store
-        self._logs = logs
+        self._logs = self.log = logs  # `log` is the one of the host that was started last
         self._environment = {**ENGINE_ENVIRONMENT, **devices}
         self._key: tuple[str, str, str] | None = None
         self._host: Host | None = None
@@ -67,12 +67,12 @@ class Hosts:
         if self._host is not None and self._key == key:
             return self._host
         self.close()
-        log = self._logs / f"host-{job}.log"
+        self.log = self._logs / f"host-{job}.log"
         child: Child[wire.Request | wire.Event] = Child(
-            command(engine), wire.decode, log, self._environment, self._store.run_id(job)
+            command(engine), wire.decode, self.log, self._environment, self._store.run_id(job)
         )
-        self._store.host_started(child.process.pid, child.started, job)
         try:
+            self._store.host_started(child.process.pid, child.started, job)
             child.send(wire.encode(wire.Load(path, options)))
             self._host, self._key = Host(child, self._ready(child, job)), key
         except BaseException:

@@ -34,25 +34,32 @@ def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
 
     store = Path(connection.execute("PRAGMA database_list").fetchone()["file"])
     wanted = [replace(spec, compression=adopted(spec.compression, store)) for spec in specs]
-    checked = [(spec, *_checked(spec)) for spec in wanted]
+    checked = check(wanted)
+    for _spec, _model, _format, compression in checked:
+        _check_teachers(connection, compression)
     with transaction(connection):
         return [_add_one(connection, spec, model, wanted, compression) for spec, model, wanted, compression in checked]
 
 
+def check(specs: Iterable[RunSpec]) -> list[tuple[RunSpec, Model, Format, str]]:
+    """What `add` would queue: each run with its model, the format it needs and its compression's name. Raises as `add` does."""
+    return [(spec, *_checked(spec)) for spec in specs]
+
+
 def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
     from benchmarks.registry import get
-    from core.compress.recipes import check, parse
+    from core.compress import recipes
 
     model = resolve(spec.model)
     get(spec.benchmark)
     wanted = format_for(engine_for(model.format, spec.engine))
-    recipe = parse(spec.compression)
+    recipe = recipes.parse(spec.compression)
     if model.format in WITHOUT_WEIGHTS and recipe.name != "none":
         raise UsageError(f"{model.name} holds no weights here, so nothing can be compressed.", "Choose compression `none`.")
     if wanted in WITHOUT_WEIGHTS and wanted != model.format:
         raise UsageError(f"The engine {spec.engine} takes no weights.", "Name a model as openai:URL#NAME or replay:RUNS_DB.")
     if model.format not in WITHOUT_WEIGHTS:
-        check(recipe, model.format, wanted)
+        recipes.check(recipe, model.format, wanted)
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"A limit of {spec.limit} questions makes no run.", "Give 1 or more.")
     if not 0 < spec.sampling.top_p <= 1 or not spec.sampling.temperature >= 0 or spec.sampling.max_tokens < 1:
@@ -65,6 +72,19 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
         remedy = "Give more than 0 and less than 1, or choose the policy stop or observe."
         raise UsageError(f"An audit of {spec.audit_share:g} is no share.", remedy)
     return model, wanted, recipe.name
+
+
+def _check_teachers(connection: sqlite3.Connection, compression: str) -> None:
+    """Raise UsageError where a distillation names what is no run of this store."""
+    from core.compress.recipes import parse
+
+    distillation = parse(compression).distillation
+    runs = dict(connection.execute("SELECT id, kind FROM jobs").fetchall()) if distillation else {}
+    for run in distillation.runs if distillation else ():
+        if runs.get(run) != "run":
+            said = f"Job {run} only prepares a variant" if run in runs else f"There is no run {run}"
+            known = ", ".join(str(job) for job, kind in runs.items() if kind == "run") or "none yet"
+            raise UsageError(f"{said}: {compression} has nothing to learn from.", f"Runs of this store: {known}.")
 
 
 def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, wanted: Format, compression: str) -> int:
@@ -200,6 +220,22 @@ def spec_of(connection: sqlite3.Connection, job: int) -> RunSpec:
         Path(row["data_folder"]) if row["data_folder"] else None,
         Path(row["prompts_file"]) if row["prompts_file"] else None,
     )
+
+
+def models(connection: sqlite3.Connection) -> list[str]:
+    """The models that runs were queued for, as `resolve` takes them."""
+    rows = connection.execute("SELECT name, source, format FROM models WHERE id IN (SELECT model_id FROM variants) ORDER BY id")
+    return [named(*row) for row in rows]
+
+
+def teachers(connection: sqlite3.Connection) -> list[tuple[int, str]]:
+    """Finished runs with correct answers to distill from, and what they are runs of."""
+    rows = connection.execute(
+        "SELECT j.id, m.name, v.compression, j.benchmark FROM jobs j JOIN variants v ON v.id = j.variant_id "
+        "JOIN models m ON m.id = v.model_id WHERE j.kind = 'run' AND j.state = 'done' AND EXISTS "
+        "(SELECT 1 FROM responses r WHERE r.job_id = j.id AND r.correct = 1) ORDER BY j.id DESC LIMIT 50"
+    )
+    return [(job, f"{model} {compression} on {benchmark}") for job, model, compression, benchmark in rows]
 
 
 def move(connection: sqlite3.Connection, job: int, step: int) -> None:

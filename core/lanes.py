@@ -16,7 +16,7 @@ from typing import Any
 
 from core import gpus
 from core.engines.catalog import FORMATS, WITHOUT_WEIGHTS
-from core.errors import NO_ROOM, LeaseLost, LrmError, StoreBusy, StoreFull
+from core.errors import NO_ROOM, PASSING, LeaseLost, LrmError, StoreDamaged
 from core.evaluation import Evaluation
 from core.hosts import Hosts
 from core.preparation import prepare
@@ -76,7 +76,7 @@ class Lane:
             else:
                 state = Evaluation(self._store, self.hosts, job).run()
             self._store.end_job(number, state)
-        except (LeaseLost, StoreBusy, StoreFull):
+        except (LeaseLost, StoreDamaged, *PASSING):
             raise
         except LrmError as error:
             log.error("job %d failed: %s", number, error)

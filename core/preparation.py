@@ -39,8 +39,8 @@ def _once(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path, device
     child: Child[dict[str, Any]] = Child(
         command, json.loads, logs / f"prepare-{job['id']}.log", devices, store.run_id(job["id"])
     )
-    store.host_started(child.process.pid, child.started, job["id"])
     try:
+        store.host_started(child.process.pid, child.started, job["id"])
         return _follow(store, job, child)
     finally:
         child.close()

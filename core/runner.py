@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from core.errors import LeaseLost, RunnerRunning, StoreBusy, StoreError, StoreFull
+from core.errors import PASSING, LeaseLost, RunnerRunning, StoreError
 from core.lanes import Lane, Lanes
 from core.processes import end_marked, end_process, owner, process_start
 from core.store.connection import runner_lock, work_folder
@@ -87,7 +87,7 @@ class Runner:
                 self.lanes.retire(HOST_IDLE_S)
                 if ended:
                     self._digest()
-            except (StoreBusy, StoreFull) as error:
+            except PASSING as error:
                 self._pause(error)
                 continue
             if ended or self.lanes.busy:
@@ -110,7 +110,7 @@ class Runner:
                 if after:
                     self.store.notice("warning", f"Went on after: {after}")
                 return
-            except (StoreBusy, StoreFull) as error:
+            except PASSING as error:
                 self._pause(error)
                 after = error.message
 
@@ -122,7 +122,7 @@ class Runner:
         """Nothing acknowledged is lost: the job goes back into the queue with its tokens, once the store takes that."""
         job, fault = lane.job, lane.fault
         assert job is not None and fault is not None
-        if not isinstance(fault, (StoreBusy, StoreFull)):
+        if not isinstance(fault, PASSING):
             raise fault
 
         def write() -> None:

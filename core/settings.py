@@ -48,6 +48,9 @@ class General:
     gpus: tuple[str, ...] = _say(
         (), "GPUs that runs may use, named as in CUDA_VISIBLE_DEVICES; unset: all that the driver shows."
     )
+    model_folders: tuple[str, ...] = _say(
+        (), "Folders in which the form for new runs looks for models; with colons in LRM_MODEL_FOLDERS."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ FinishReason = Literal["stop", "length", "repetition", "cancelled", "error"]
 
 POLICIES: tuple[Policy, ...] = ("audit", "stop", "observe")
 AUDIT_SHARE = 0.1
+PROMPT_ROOM = 1024
+"""Tokens of context that are kept for the prompt beside the answer."""
 ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running", "paused")
 FINAL_STATES: tuple[JobState, ...] = ("done", "failed", "cancelled")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import App, ComposeResult
+from textual.css.query import NoMatches
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.notifications import SeverityLevel
 from textual.widgets import ContentSwitcher, Footer
@@ -133,9 +135,12 @@ class LrmApp(App[None]):
 
     @on(Polled)
     def _polled(self, message: Polled) -> None:
-        """Take what the poller has seen, unless the screen is closing."""
-        if not self.screen_stack:
-            return
+        """Take what the poller has seen; while the screen closes, its widgets go before the messages do."""
+        if self.screen_stack:
+            with suppress(NoMatches):
+                self._take(message)
+
+    def _take(self, message: Polled) -> None:
         match message:
             case SnapshotReady():
                 self._trouble = ""

@@ -23,6 +23,7 @@ from typing import Any
 from benchmarks.base import Item
 from core.errors import LeaseLost
 from core.processes import run_id
+from core.secrets import mask
 from core.store.connection import connect, runner_lock, transaction, translated
 from core.store.wal import Checkpoints, users
 
@@ -163,6 +164,7 @@ class RunnerStore:
 
     def end_job(self, job: int, state: str, error: str | None = None, remedy: str | None = None) -> None:
         """Close a job (or put it back with state `queued` or `paused`); what was active waits with its tokens."""
+        error = None if error is None else mask(error)
         with self.fenced() as connection:
             connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
             connection.execute(
@@ -196,7 +198,7 @@ class RunnerStore:
         with self.fenced() as connection:
             connection.execute(
                 "INSERT INTO notices (at, level, job_id, message, remedy) VALUES (?, ?, ?, ?, ?)",
-                (time.time(), level, job, message, remedy),
+                (time.time(), level, job, mask(message), remedy),
             )
 
     def progress(self, job: int, done: int, total: int | None, message: str) -> None:
