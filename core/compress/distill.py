@@ -24,7 +24,7 @@ from core.compress.calibration import load_tokenizer
 from core.compress.hf_folder import HfFolder, companions
 from core.compress.prune import RECORD
 from core.compress.recipes import Distillation
-from core.engines.hf_load import HfVocabulary
+from core.engines.hf_vocabulary import HfVocabulary
 from core.engines.prompt import Prompts
 from core.engines.wire import Generate, Sampling
 from core.errors import CompressionError, DataError

@@ -112,7 +112,7 @@ class PublishedView(ScoresView):
 
     def title(self, records: Sequence[Record], choices: Choices) -> str:
         """What the numbers are."""
-        return "Own scores and their difference from the printed ones, in points; ~ within noise. Below each: what was printed."
+        return "Own scores, their distance from the printed ones (~ within noise); printed rows dim."
 
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """The paper's benchmarks alone."""
