@@ -1,4 +1,4 @@
-"""Draw the README's pictures from a store: `python docs/pictures.py runs.db docs`."""
+"""Draw the README's pictures from a store: `python docs/pictures.py runs.db docs`. For Live and the queue let something run."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ import sys
 from pathlib import Path
 
 from tui.app import LrmApp
+from tui.screens.new_run import NewRun
 
-PANES = {"1": "queue", "3": "scores", "4": "lengths", "5": "responses"}
+SIZE = (120, 30)
+PANES = {"1": "queue", "2": "live", "3": "scores", "4": "lengths", "5": "responses"}
 
 
 async def draw(store: Path, out: Path) -> None:
-    """Save one SVG a pane at 120x30."""
+    """Save one SVG a pane, and one of the form."""
     app = LrmApp(store)
-    async with app.run_test(size=(120, 30)) as pilot:
+    async with app.run_test(size=SIZE) as pilot:
         await pilot.pause(2)
         for key, name in PANES.items():
             await pilot.press(key)
             await pilot.pause(4)
             app.save_screenshot(f"{name}.svg", path=str(out))
+        await pilot.press("1", "n")
+        assert isinstance(app.screen, NewRun)
+        await pilot.pause(3)
+        app.save_screenshot("new-run.svg", path=str(out))
 
 
 if __name__ == "__main__":
