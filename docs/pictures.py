@@ -35,4 +35,4 @@ async def draw(store: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(draw(Path(sys.argv[1]), Path(sys.argv[2])))
+    asyncio.run(draw(Path(sys.argv[1]).absolute(), Path(sys.argv[2])))
