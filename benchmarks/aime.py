@@ -25,6 +25,7 @@ class Aime:
     metric: ClassVar[Metric] = "accuracy"
     chance: ClassVar[float] = 0.0
     prompt_key: ClassVar[str] = "aime"
+    questions: ClassVar[int] = 30
 
     def load(self, source: DataSource) -> list[Item]:
         """All problems in the order of the file."""

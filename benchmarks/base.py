@@ -51,13 +51,17 @@ class DataSource:
 
 
 class Benchmark(Protocol):
-    """One task. Implementations stand one a file and are listed in `benchmarks.registry`."""
+    """One task. Implementations stand one a file and are listed in `benchmarks.registry`.
+
+    `questions` is how many there are, where none has been loaded yet.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
     metric: ClassVar[Metric]
     chance: ClassVar[float]
     prompt_key: ClassVar[str]
+    questions: ClassVar[int]
 
     def load(self, source: DataSource) -> list[Item]:
         """All items in their published order. Raises `core.errors.DataError` naming file, line and remedy."""

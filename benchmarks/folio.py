@@ -38,6 +38,7 @@ class Folio:
     metric: ClassVar[Metric] = "accuracy"
     chance: ClassVar[float] = 1 / 3
     prompt_key: ClassVar[str] = "folio"
+    questions: ClassVar[int] = 203
 
     def load(self, source: DataSource) -> list[Item]:
         """All questions of the validation split in the order of the file."""

@@ -38,6 +38,7 @@ class Musique:
     metric: ClassVar[Metric] = "em_f1"
     chance: ClassVar[float] = 0.0
     prompt_key: ClassVar[str] = "musique"
+    questions: ClassVar[int] = 100
 
     def load(self, source: DataSource) -> list[Item]:
         """The 100 questions of a prepared file in its order, or a seeded sample of 100 from a larger pool."""

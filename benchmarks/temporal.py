@@ -29,6 +29,7 @@ class Temporal:
     metric: ClassVar[Metric] = "accuracy"
     chance: ClassVar[float] = 0.25
     prompt_key: ClassVar[str] = "temporal"
+    questions: ClassVar[int] = 250
 
     def load(self, source: DataSource) -> list[Item]:
         """All questions in the order of the file."""

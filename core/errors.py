@@ -60,12 +60,20 @@ class StoreNewer(StoreError):
     """The store was written by a newer version; it may be read, never written."""
 
 
+class StoreDamaged(StoreError):
+    """The file is no store, or no longer a sound one; it is never written to."""
+
+
 class StoreReadOnly(StoreError):
     """The store or its folder cannot be written."""
 
 
 class StoreFull(StoreError):
     """The disk or quota is full; what was acknowledged is safe."""
+
+
+PASSING = (StoreBusy, StoreFull, StoreReadOnly)
+"""What keeps a store from being written for a while: the runner waits and goes on."""
 
 
 class LeaseLost(StoreError):

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.pocket import weights_dir
 from core.engines.address import parse
 from core.errors import ModelError
-from core.spec import Model
+from core.spec import Format, Model
 
+INSTALLED = ("pocket", "smollm2")
+"""Models that need no path."""
+_LATER_PART = re.compile(r"-(?!0*1-of)\d+-of-\d+\.gguf$")
+"""A file that is not the first of those that a model is split into."""
 POCKET_LIMIT = 1024  # the embedded model was trained on answers of a few hundred tokens
 
 
@@ -39,6 +46,35 @@ def resolve(name: str) -> Model:
         f"There is no model {name!r}.",
         "Name `pocket`, `smollm2`, a folder with a config.json, a .gguf file, openai:URL#NAME or replay:RUNS_DB.",
     )
+
+
+def known(folders: Iterable[str] = ()) -> list[str]:
+    """Names that `resolve` takes: what comes with lrm-tui, then the models in these folders and in their subfolders."""
+    found = [name for name in INSTALLED if _there(name)]
+    for folder in folders:
+        base = Path(folder).expanduser()
+        places = [base, *sorted(base.glob("*"))]
+        for place in places:
+            if (place / "config.json").is_file():
+                found.append(str(place))
+            files = [place] if place.suffix == ".gguf" and place.is_file() else sorted(place.glob("*.gguf"))
+            found += [str(file) for file in files if _LATER_PART.search(file.name) is None]
+    return list(dict.fromkeys(found))
+
+
+def _there(name: str) -> bool:
+    with suppress(ModelError):
+        resolve(name)
+        return True
+    return False
+
+
+def named(name: str, source: str, kind: Format) -> str:
+    """What to give `resolve` for a model that the store knows by its name, source and format."""
+    with suppress(ModelError):
+        if str(resolve(name).source) == source:
+            return name
+    return {"server": "openai:", "recording": "replay:"}.get(kind, "") + source
 
 
 def _served(address: str) -> Model:
@@ -70,5 +106,5 @@ def _smollm2() -> Path:
 def _family(folder: Path) -> str:
     try:
         return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type", folder.name))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError, AttributeError) as error:
         raise ModelError(f"{folder / 'config.json'} cannot be read: {error}.", "Mend or replace the file.") from error

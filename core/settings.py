@@ -5,6 +5,7 @@ environment, and `slots` of the engine llama.cpp is LRM_LLAMA_CPP_SLOTS. Secrets
 
     silence_s = 600
     trusted_models = ["/models/odd-one"]
+    gpus = [0, 1]
 
     [python]
     transformers = "/opt/torch/bin/python"
@@ -44,16 +45,24 @@ class General:
     trusted_models: tuple[str, ...] = _say(
         (), "Folders whose own Python code may run (trust_remote_code); with colons in LRM_TRUSTED_MODELS."
     )
+    gpus: tuple[str, ...] = _say(
+        (), "GPUs that runs may use, named as in CUDA_VISIBLE_DEVICES; unset: all that the driver shows."
+    )
+    model_folders: tuple[str, ...] = _say(
+        (), "Folders in which the form for new runs looks for models; with colons in LRM_MODEL_FOLDERS."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting as it stands: `source` is default, the file or the environment variable."""
+    """One setting as it stands: `source` is default, the file or the environment variable that sets it (`variable`)."""
 
     name: str
     value: Any
     source: str
     help: str
+    variable: str
+    kind: Any = str
 
 
 class Settings:
@@ -66,11 +75,10 @@ class Settings:
         if strange := sorted(set(table) - known):
             raise UsageError(f"{file} sets {', '.join(strange)}, which does not exist.", f"Known: {', '.join(sorted(known))}.")
         general = {name: value for name, value in table.items() if name in get_type_hints(General)}
-        if isinstance(trusted := general.get("trusted_models"), list):
-            general["trusted_models"] = tuple(trusted)
+        general |= {name: tuple(map(str, value)) for name, value in general.items() if isinstance(value, list)}
         self.general: General = self._chosen(General, general, "")
         self._engines = {engine: self._given(cls, table.get(engine, {}), engine) for engine, cls in OPTIONS.items()}
-        self._python = table.get("python", {})
+        self._python = self._interpreters(table.get("python", {}), file)
 
     def options(self, engine: str) -> dict[str, Any]:
         """What is set of an engine, for `wire.Load`; what is not set is left to its defaults."""
@@ -78,20 +86,44 @@ class Settings:
 
     def python(self, engine: str) -> str:
         """The interpreter of an engine's host: LRM_PYTHON_<ENGINE>, else the file's [python], else ours."""
-        variable = f"LRM_PYTHON_{_upper(engine)}"
-        return self._environment.get(variable) or str(self._python.get(engine) or sys.executable)
+        return self._interpreter(engine)[0]
 
     def listed(self) -> Iterator[Setting]:
         """Every setting, for users."""
-        for entry in fields(General):
-            source = self._sources.get(entry.name, "default")
-            yield Setting(entry.name, getattr(self.general, entry.name), source, entry.metadata["help"])
+        yield from self._group(General, self.general, "")
+        for engine in OPTIONS:
+            value, source = self._interpreter(engine)
+            yield Setting(f"python.{engine}", value, source, f"Interpreter that runs {engine}.", f"LRM_PYTHON_{_upper(engine)}")
         for engine, cls in OPTIONS.items():
-            yield Setting(f"python.{engine}", self.python(engine), "", f"Interpreter that runs {engine}.")
-            values = cls(**self._engines[engine])
-            for entry in fields(cls):
-                name = f"{engine}.{entry.name}"
-                yield Setting(name, getattr(values, entry.name), self._sources.get(name, "default"), entry.metadata["help"])
+            yield from self._group(cls, cls(**self._engines[engine]), engine)
+
+    def _group(self, cls: type[Any], values: object, engine: str) -> Iterator[Setting]:
+        types = get_type_hints(cls)
+        for entry in fields(cls):
+            name, variable = (f"{engine}.{entry.name}" if engine else entry.name), _variable(engine, entry.name)
+            source = self._sources.get(name, "default")
+            value = getattr(values, entry.name)
+            yield Setting(name, value, source, entry.metadata["help"], variable, types[entry.name])
+
+    def _interpreter(self, engine: str) -> tuple[str, str]:
+        """The interpreter of an engine and where it is set."""
+        variable = f"LRM_PYTHON_{_upper(engine)}"
+        if named := self._environment.get(variable):
+            return named, variable
+        if named := self._python.get(engine):
+            return named, str(self._file)
+        return sys.executable, "default"
+
+    @staticmethod
+    def _interpreters(given: object, file: Path) -> dict[str, str]:
+        """The file's [python], checked. Raises UsageError."""
+        if not isinstance(given, dict) or not all(isinstance(path, str) for path in given.values()):
+            raise UsageError(f"{file}: python is no table of paths.", 'Write [python] and below it "llama.cpp" = "/path".')
+        if strange := sorted(set(given) - set(OPTIONS)):
+            raise UsageError(
+                f"{file} names an interpreter for {', '.join(strange)}, which is no engine.", f"Known: {', '.join(OPTIONS)}."
+            )
+        return given
 
     def _chosen(self, cls: type[Any], given: Mapping[str, Any], engine: str) -> Any:
         return cls(**self._given(cls, given, engine))
@@ -104,7 +136,7 @@ class Settings:
         values = dict(given)
         self._sources |= {f"{prefix}{name}": str(self._file) for name in given}
         for name, kind in get_type_hints(cls).items():
-            variable = f"LRM_{_upper(engine)}_{name.upper()}" if engine else f"LRM_{name.upper()}"
+            variable = _variable(engine, name)
             if text := self._environment.get(variable):
                 values[name] = _value(text, kind, variable)
                 self._sources[f"{prefix}{name}"] = variable
@@ -131,6 +163,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read: {error}.", "Correct the file, or remove it.") from error
     return Settings(table, environment, file)
+
+
+def _variable(engine: str, name: str) -> str:
+    return f"LRM_{_upper(engine)}_{name.upper()}" if engine else f"LRM_{name.upper()}"
 
 
 def _upper(engine: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from core.errors import LrmError
 from core.store.connection import Role, connect, translated
 
 
@@ -15,3 +16,14 @@ def opened(store: Path, role: Role) -> Iterator[sqlite3.Connection]:
     """A connection in a role; what SQLite says comes out as StoreError. FileNotFoundError: nothing to read yet."""
     with closing(connect(store, role)) as connection, translated(store):
         yield connection
+
+
+def start_runner(store: Path) -> LrmError | None:
+    """Make sure that a runner serves the store; the reason where that fails."""
+    from core.launch import ensure_runner
+
+    try:
+        ensure_runner(store)
+    except LrmError as error:
+        return error
+    return None

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import App, ComposeResult
+from textual.css.query import NoMatches
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.notifications import SeverityLevel
 from textual.widgets import ContentSwitcher, Footer
 
 from core.errors import LrmError
+from core.store.filters import Wanted
 from core.store.snapshot import Snapshot
 from core.text import printable
 from tui import keys
-from tui.access import opened
+from tui.access import opened, start_runner
 from tui.commands import KeyCommands
 from tui.look import PLAIN_THEME, Ascii, Look
 from tui.memory import Memory, state_folder, write_private
-from tui.poller import Poller, SnapshotReady, StoreMissing, StoreTrouble, StreamText
+from tui.meter import Sample
+from tui.poller import MachineSampled, Polled, Poller, SnapshotReady, StoreMissing, StoreTrouble, StreamText
 from tui.screens.help import help_screen, notices_screen
 from tui.screens.lengths_pane import LengthsPane
 from tui.screens.live_pane import LivePane
@@ -29,7 +33,7 @@ from tui.screens.pane import Pane
 from tui.screens.queue_pane import QueuePane
 from tui.screens.responses_pane import ResponsesPane
 from tui.screens.scores_pane import ScoresPane
-from tui.widgets.header import Header
+from tui.widgets.header import Header, Offer
 
 CLIPBOARD_CHARACTERS = 50_000
 """More than this is not sent through the terminal, whose line it would block; the file has it all."""
@@ -39,7 +43,7 @@ SEVERITIES: dict[str, SeverityLevel] = {"warning": "warning", "error": "error"}
 class LrmApp(App[None]):
     """Screens show what the poller posts; wishes go to the store in thread workers."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH: ClassVar = ["app.tcss", "reading.tcss"]
     TITLE = "lrm-tui"
     COMMANDS: ClassVar = {KeyCommands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
@@ -62,6 +66,7 @@ class LrmApp(App[None]):
         self.memory = memory
         self.snapshot: Snapshot | None = None
         self.poller = Poller(store, self.post_message, self.look.slow)
+        self.machine: Sample | None = None
         self._trouble = ""
         self._notices_seen: int | None = None
         self._ascii = Ascii(self.look.ascii)
@@ -75,6 +80,7 @@ class LrmApp(App[None]):
     def compose(self) -> ComposeResult:
         """Header, the panes, footer."""
         yield Header(self.store, self.readonly)
+        yield Offer()
         with ContentSwitcher(initial="queue"):
             yield QueuePane(id="queue")
             yield LivePane(id="live")
@@ -127,26 +133,31 @@ class LrmApp(App[None]):
     def _panes(self) -> list[Pane]:
         return list(self._base.query(Pane))
 
-    @on(SnapshotReady)
-    def _take(self, message: SnapshotReady) -> None:
-        self._trouble = ""
-        self._distribute(message.snapshot)
-        self._announce(message.snapshot)
+    @on(Polled)
+    def _polled(self, message: Polled) -> None:
+        """Take what the poller has seen; while the screen closes, its widgets go before the messages do."""
+        if self.screen_stack:
+            with suppress(NoMatches):
+                self._take(message)
 
-    @on(StoreMissing)
-    def _no_store(self) -> None:
-        self._trouble = ""
-        self._distribute(None)
-
-    @on(StoreTrouble)
-    def _store_trouble(self, message: StoreTrouble) -> None:
-        self._trouble = message.error.message
-        self.tell(message.error)
-        self._head()
-
-    @on(StreamText)
-    def _stream_text(self, message: StreamText) -> None:
-        self._base.query_one(LivePane).receive(message)
+    def _take(self, message: Polled) -> None:
+        match message:
+            case SnapshotReady():
+                self._trouble = ""
+                self._distribute(message.snapshot)
+                self._announce(message.snapshot)
+            case StoreMissing():
+                self._trouble = ""
+                self._distribute(None)
+            case StoreTrouble():
+                self._trouble = message.error.message
+                self.tell(message.error)
+                self._head()
+            case MachineSampled():
+                self.machine = message.sample
+                self._base.query_one(LivePane).measure(message.sample)
+            case StreamText():
+                self._base.query_one(LivePane).receive(message)
 
     def _distribute(self, snapshot: Snapshot | None) -> None:
         runner_before = self.snapshot and self.snapshot.runner.alive
@@ -159,6 +170,7 @@ class LrmApp(App[None]):
 
     def _head(self) -> None:
         self.screen_stack[0].query_one(Header).show(self.snapshot, self.shown, self._trouble)
+        self.screen_stack[0].query_one(Offer).show(self.snapshot, self.readonly)
 
     def _announce(self, snapshot: Snapshot) -> None:
         """Say what happened since the screen opened; older notices are not news."""
@@ -189,17 +201,22 @@ class LrmApp(App[None]):
         """Show an error with its remedy."""
         self._toast(str(error), "error")
 
-    def ask(self, what: Callable[[sqlite3.Connection], None]) -> None:
-        """Write a wish into the store, aside; an error becomes a message."""
-        self._ask(what)
+    def ask(self, what: Callable[[sqlite3.Connection], None], serve: bool = False) -> None:
+        """Write a wish into the store, aside, and with `serve` see that a runner takes it up; an error becomes a message."""
+        self._ask(what, serve)
 
     @work(thread=True, group="wishes")
-    def _ask(self, what: Callable[[sqlite3.Connection], None]) -> None:
+    def _ask(self, what: Callable[[sqlite3.Connection], None], serve: bool) -> None:
+        trouble: LrmError | None = None
         try:
             with opened(self.store, "user") as connection:
                 what(connection)
         except LrmError as error:
-            self.call_from_thread(self.tell, error)
+            trouble = error
+        if serve and trouble is None:
+            trouble = start_runner(self.store)
+        if trouble is not None:
+            self.call_from_thread(self.tell, trouble)
 
     def queued(self, result: object) -> None:
         """The form came back."""
@@ -217,7 +234,11 @@ class LrmApp(App[None]):
 
     def show_responses(self, job: int) -> None:
         """The responses of this job."""
-        self._base.query_one(ResponsesPane).of_job(job)
+        self.browse(Wanted(job=job))
+
+    def browse(self, wanted: Wanted) -> None:
+        """The responses that are wanted."""
+        self._base.query_one(ResponsesPane).show_wanted(wanted)
         self.action_pane("responses")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -247,8 +268,6 @@ class LrmApp(App[None]):
     @work(thread=True, exclusive=True, group="runner")
     def action_start_runner(self) -> None:
         """Start the runner and wait for its handshake, aside."""
-        from tui.screens.new_run import start_runner
-
         trouble = start_runner(self.store)
         if trouble is not None:
             self.call_from_thread(self.tell, trouble)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,13 +18,19 @@ from core.errors import LrmError, StoreError
 from core.store import snapshot as views
 from core.store.connection import connect, translated
 from core.store.snapshot import Snapshot
+from core.store.watch import Watch
+from tui.meter import Meter, Sample
 
 TICK_S, SLOW_TICK_S = 0.5, 1.5
-RUNNER_EVERY = 4
-"""A runner that was killed changes nothing in the store, so its heartbeat is looked at every so many ticks."""
+RUNNER_S, METER_S = 1.0, 1.0
+"""Seconds between looks at the runner's heartbeat, since a killed one changes nothing in the store, and at the machine."""
 
 
-class SnapshotReady(Message):
+class Polled(Message):
+    """What the poller posts."""
+
+
+class SnapshotReady(Polled):
     """The store changed."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -31,11 +38,11 @@ class SnapshotReady(Message):
         self.snapshot = snapshot
 
 
-class StoreMissing(Message):
+class StoreMissing(Polled):
     """There is no store yet."""
 
 
-class StoreTrouble(Message):
+class StoreTrouble(Polled):
     """The store cannot be read as it is."""
 
     def __init__(self, error: LrmError) -> None:
@@ -43,7 +50,15 @@ class StoreTrouble(Message):
         self.error = error
 
 
-class StreamText(Message):
+class MachineSampled(Polled):
+    """What the machine is doing now."""
+
+    def __init__(self, sample: Sample) -> None:
+        super().__init__()
+        self.sample = sample
+
+
+class StreamText(Polled):
     """New text of the followed response; `first` starts it, `final` ends it."""
 
     def __init__(self, response_id: int, text: str, first: bool, final: bool) -> None:
@@ -57,6 +72,7 @@ class StreamText(Message):
 @dataclass(slots=True)
 class _Cursor:
     response_id: int
+    attempt: int | None
     chunk: int = 0
     characters: int = 0
     begun: bool = False
@@ -75,7 +91,9 @@ class Poller(threading.Thread):
         self._connection: sqlite3.Connection | None = None
         self._file = 0
         self._version = -1
-        self._ticks = 0
+        self._watch: Watch | None = None
+        self._meter: Meter | None = None
+        self._meter_due = self._runner_due = 0.0
         self._last: Snapshot | None = None
         self._cursor: _Cursor | None = None
         self._said: str | None = None
@@ -93,6 +111,7 @@ class Poller(threading.Thread):
         while True:
             try:
                 self._tick()
+                self._sample()
             except Exception as error:  # noqa: BLE001 - a poller that died would leave a screen that only looks alive
                 self._trouble(error)
             if self._ended.wait(self._tick_s):
@@ -102,16 +121,16 @@ class Poller(threading.Thread):
     def _tick(self) -> None:
         if not self._opened():
             return
-        connection = self._connection
-        assert connection is not None
+        connection, watch = self._connection, self._watch
+        assert connection is not None and watch is not None
         with translated(self._store):
-            self._ticks += 1
             version = int(connection.execute("PRAGMA data_version").fetchone()[0])
             changed = version != self._version
             if changed:
                 self._version = version
-                self._offer(views.read(connection))
-            elif self._last is not None and self._ticks % RUNNER_EVERY == 0:
+                self._offer(watch.read())
+            elif self._last is not None and time.monotonic() >= self._runner_due:
+                self._runner_due = time.monotonic() + RUNNER_S
                 self._offer(replace(self._last, runner=views.runner(connection)))
             self._tail(connection, changed)
         self._said = None
@@ -134,8 +153,15 @@ class Poller(threading.Thread):
             connection.close()
             self._missing()
             return False
-        self._connection, self._file = connection, file
+        self._connection, self._file, self._watch = connection, file, Watch(connection)
         return True
+
+    def _sample(self) -> None:
+        """Look at the machine; the first time, after a tick, this imports what it takes."""
+        if time.monotonic() >= self._meter_due:
+            self._meter = self._meter or Meter()
+            self._meter_due = time.monotonic() + max(METER_S, self._tick_s)
+            self._post(MachineSampled(self._meter.sample()))
 
     def _missing(self) -> None:
         if self._said != "missing":
@@ -162,11 +188,13 @@ class Poller(threading.Thread):
         if wanted is None:
             self._cursor = None
             return
-        if self._cursor is None or self._cursor.response_id != wanted:
-            self._cursor = _Cursor(wanted)
+        streams = self._last.streams if self._last else ()
+        attempt = next((stream.attempt for stream in streams if stream.response_id == wanted), None)
+        cursor = self._cursor
+        if cursor is None or cursor.response_id != wanted or attempt not in (cursor.attempt, None):
+            cursor = self._cursor = _Cursor(wanted, attempt)  # a new attempt may have begun anew
         elif not changed:
             return
-        cursor = self._cursor
         connection.execute("BEGIN")
         try:
             text, cursor.chunk = views.tail(connection, wanted, cursor.chunk)

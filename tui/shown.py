@@ -20,6 +20,7 @@ STATE_STYLES = {
 }
 UNKNOWN = "–"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+_BARS = "▁▂▃▄▅▆▇█"
 
 
 def safe(text: object, style: str = "") -> Text:
@@ -68,6 +69,19 @@ def progress(done: int, total: int | None, width: int = 5) -> Text:
     shown = safe("")
     shown.append(bar, "green on grey23").append(f" {done}/{total}")
     return shown
+
+
+def spark(levels: Sequence[float], width: int, top: float = 1.0) -> str:
+    """The last `width` values as bars from 0 to `top`."""
+    return "".join(_BARS[max(0, min(7, round(7 * value / top) if top else 0))] for value in levels[-width:]).rjust(width)
+
+
+def size(count: float) -> str:
+    """Bytes in at most eight characters, such as `1.4 GiB`."""
+    unit, *larger = ("B", "KiB", "MiB", "GiB", "TiB")
+    while count >= 1000 and larger:
+        count, unit = count / 1024, larger.pop(0)
+    return f"{count:.0f} {unit}" if count >= 100 or unit == "B" else f"{count:.1f} {unit}"
 
 
 def variant(job: JobRow) -> str:

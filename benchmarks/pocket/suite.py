@@ -20,6 +20,7 @@ class _Generated:
     """Loads fresh test questions for the source's seed instead of a file."""
 
     generate: ClassVar[staticmethod[[Random], Sample]]
+    questions: ClassVar[int] = COUNT
 
     def load(self, source: DataSource) -> list[Item]:
         """Up to a thousand; the facts have fewer compositions that were held out."""

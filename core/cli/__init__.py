@@ -16,7 +16,10 @@ from core.text import printable
 COMMANDS = {
     "demo": "core.cli.demo:demo",
     "add": "core.cli.queue:add",
+    "sweep": "core.cli.queue:sweep",
     "ls": "core.cli.queue:ls",
+    "clone": "core.cli.queue:clone",
+    "move": "core.cli.queue:move",
     "cancel": "core.cli.queue:cancel",
     "pause": "core.cli.queue:pause",
     "requeue": "core.cli.queue:requeue",
@@ -32,8 +35,11 @@ COMMANDS = {
     "recommend": "core.cli.findings:recommend",
     "export": "core.cli.export:export",
     "import": "core.cli.importing:import_outputs",
+    "backup": "core.cli.backup:backup",
     "runner": "core.cli.runner:runner",
     "doctor": "core.cli.doctor:doctor",
+    "settings": "core.cli.settings:settings",
+    "completion": "core.cli.completion:completion",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from core.cli.help import Parser, dressed
 from core.engines.catalog import names as engines
 from core.engines.wire import Sampling
 from core.spec import AUDIT_SHARE, POLICIES
@@ -21,11 +22,10 @@ def build() -> argparse.ArgumentParser:
     tabular = argparse.ArgumentParser(add_help=False, parents=[printing])
     tabular.add_argument("--format", choices=FORMATS, default="table", help="how to print (default table)")
     screen = _screen()
-    parser = argparse.ArgumentParser(
-        "lrm-tui", description="What does compression do to reasoning models?", parents=[_common(), screen]
-    )
+    parser = Parser("lrm-tui", description="What does compression do to reasoning models?", parents=[_common(), screen])
     parser.set_defaults(db=None, data=None, readonly=False, ascii=False, slow=False, mouse=True, theme=None)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=argparse.ArgumentParser)
 
     demo = commands.add_parser(
         "demo", parents=[common, printing, screen], help="run the embedded model and three variants of it"
@@ -33,15 +33,22 @@ def build() -> argparse.ArgumentParser:
     demo.add_argument("--headless", action="store_true", help="print progress and the tables instead of opening the app")
     demo.add_argument("--limit", type=int, default=40, help="questions a benchmark (default 40)")
     _add(commands.add_parser("add", parents=[common, printing], help="queue runs: models x compressions x benchmarks"))
+    _sweep(commands.add_parser("sweep", parents=[common, printing], help="queue every compression that the paper compares"))
     commands.add_parser("ls", parents=[common, printing], help="list the queue")
     for name, text in (
+        ("clone", "queue runs like earlier ones"),
         ("cancel", "cancel jobs; finished responses stay"),
         ("pause", "hold jobs back"),
         ("requeue", "let paused, failed or cancelled jobs go on"),
     ):
-        commands.add_parser(name, parents=[common], help=text).add_argument("jobs", type=int, nargs="+", metavar="JOB")
+        commands.add_parser(name, parents=[common], help=text).add_argument(
+            "jobs", type=int, nargs="+", metavar="JOB", help="numbers as in `lrm-tui ls`"
+        )
+    move = commands.add_parser("move", parents=[common], help="move a waiting job up or down the queue")
+    move.add_argument("job", type=int, metavar="JOB", help="a number as in `lrm-tui ls`")
+    move.add_argument("steps", type=int, metavar="STEPS", help="places: -1 is up by one, 2 is down by two")
     show = commands.add_parser("show", parents=[common, printing], help="show a job and its responses, or one response")
-    show.add_argument("job", type=int, nargs="?", metavar="JOB")
+    show.add_argument("job", type=int, nargs="?", metavar="JOB", help="a number as in `lrm-tui ls`")
     show.add_argument("--response", type=int, metavar="ID", help="one whole response: prompt, thinking, answer, grade")
     _responses(commands.add_parser("responses", parents=[common, tabular], help="finished responses, filtered and searched"))
     _flag(commands.add_parser("flag", parents=[common], help="judge or mark responses by hand; the grader's verdict stays"))
@@ -50,7 +57,12 @@ def build() -> argparse.ArgumentParser:
     lengths = commands.add_parser("lengths", parents=[common, tabular], help="scores of the shortest and longest outputs")
     lengths.add_argument("--q", type=float, default=30.0, help="percent at either end (default 30)")
     lengths.add_argument("--deciles", action="store_true", help="score by tenth of length instead")
-    commands.add_parser("collapse", parents=[common, tabular], help="how often outputs ended in a loop, and what that cost")
+    lengths.add_argument("--published", action="store_true", help="the paper's numbers beside one's own, with differences")
+    lengths.add_argument("--plot", action="store_true", help="plot the score by tenth of length in the terminal")
+    collapse = commands.add_parser(
+        "collapse", parents=[common, tabular], help="how often outputs ended in a loop, at what cost"
+    )
+    collapse.add_argument("--plot", action="store_true", help="plot score over sparsity of each pruned family in the terminal")
     scan = commands.add_parser(
         "scan",
         parents=[common, printing],
@@ -77,6 +89,7 @@ def build() -> argparse.ArgumentParser:
     commands.add_parser("findings", parents=[common, tabular], help="the paper's claims, tested on one's own runs")
     recommend = commands.add_parser("recommend", parents=[common, tabular], help="which variant for a memory budget, and why")
     recommend.add_argument("--memory", required=True, help="such as 24GB or 80GiB")
+    recommend.add_argument("--plot", action="store_true", help="plot the average over the size in the terminal")
     recommend.add_argument("--knowledge", action="store_true", help="what a model knows matters too (MuSiQue)")
     export = commands.add_parser(
         "export", parents=[common, printing], help="a report folder: HTML with plots, CSV, LaTeX, origin"
@@ -84,10 +97,41 @@ def build() -> argparse.ArgumentParser:
     export.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder, or an older report to replace")
     export.add_argument("--without-published", action="store_true", help="leave the paper's numbers out")
     _import(commands.add_parser("import", parents=[common, printing], help="outputs made elsewhere become runs"))
+    backup = commands.add_parser(
+        "backup",
+        parents=[common, printing],
+        help="copy the store while runs go on",
+        description="To restore a copy: `lrm-tui runner stop`, move runs.db, runs.db-wal and runs.db-shm away, and copy the "
+        "backup to runs.db.",
+    )
+    backup.add_argument(
+        "destination", type=Path, metavar="DEST", help="a new file, or a folder in which it is named by the time"
+    )
     runner = commands.add_parser("runner", parents=[common, printing], help="the background process that does the work")
-    runner.add_argument("action", choices=("status", "start", "stop"))
-    commands.add_parser("doctor", parents=[common, printing], help="what is installed and what works")
-    return parser
+    runner.add_argument("action", choices=("status", "start", "stop"), help="ask whether one serves, start it, or stop it")
+    doctor = commands.add_parser("doctor", parents=[common, printing], help="what is installed and what works")
+    doctor.add_argument("--fix", action="store_true", help="do what is missing, saying so first")
+    settings = commands.add_parser("settings", parents=[common, printing], help="what is set, and where it is set")
+    settings.add_argument("--init", action="store_true", help="write a settings file that documents every setting")
+    completion = commands.add_parser(
+        "completion",
+        parents=[common],
+        help="print a script that completes commands and options in a shell",
+        description="For good: in bash, put the example into ~/.bashrc; in zsh, write the script to a file _lrm-tui in a "
+        "folder of $fpath; in fish, write it to ~/.config/fish/completions/lrm-tui.fish.",
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that reads the script")
+    return dressed(parser)
+
+
+class _Version(argparse.Action):
+    """Reads the version when it is asked for, since looking up a package takes longer than the parser."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"{parser.prog} {version('lrm-tui')}")
+        parser.exit()
 
 
 def _common() -> argparse.ArgumentParser:
@@ -112,16 +156,63 @@ def _screen() -> argparse.ArgumentParser:
 
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", action="append", required=True, help="pocket, smollm2, a folder or a .gguf (repeatable)")
-    parser.add_argument("--compression", action="append", help="none, q8_0, q4_0, magnitude-50, ... (repeatable; none)")
+    parser.add_argument(
+        "--compression",
+        action="append",
+        help="none, q4_0, magnitude-50, sparsegpt-50+q4_0, dynamic-1.58, ...; or several at once: pruned, dynamic, sweep "
+        "(repeatable; none)",
+    )
     parser.add_argument(
         "--benchmark", action="append", required=True, help="aime, folio, temporal, musique, pocket-... (repeatable)"
     )
-    parser.add_argument("--engine", choices=engines(), default=engines()[0])
+    _run(parser)
+
+
+def _sweep(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Queue the model itself, SparseGPT at 10, 30, 40, 50, 60, 70 and 80 percent and the four dynamic recipes on every "
+        "benchmark: each variant is made, then scored. The same as `add --compression sweep`."
+    )
+    parser.set_defaults(compression=["sweep"])
+    parser.add_argument("model", nargs=1, metavar="MODEL", help="pocket, or a folder in Hugging Face format")
+    parser.add_argument(
+        "--benchmark", action="append", help="repeatable (the paper's four; for the embedded model the mini-suite's)"
+    )
+    _run(parser)
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--calibration",
+        default="",
+        metavar="TEXT",
+        help="what to calibrate on where a compression names nothing: c4, traces, pocket or a file, traces-128x2048 how much "
+        "(c4; for the embedded model pocket)",
+    )
+    parser.add_argument(
+        "--engine", choices=engines(), default=engines()[0], help=f"what runs the model (default {engines()[0]})"
+    )
     parser.add_argument("--limit", type=int, help="ask only the first N questions")
     parser.add_argument("--max-tokens", type=int, help=f"limit on new tokens (default {Sampling().max_tokens}; pocket 1024)")
-    parser.add_argument("--temperature", type=float, default=Sampling().temperature)
-    parser.add_argument("--top-p", type=float, default=Sampling().top_p)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=Sampling().temperature,
+        help=f"0 takes the likeliest token (default {Sampling().temperature:g})",
+    )
+    parser.add_argument(
+        "--top-p",
+        type=float,
+        default=Sampling().top_p,
+        help=f"probability mass that is drawn from (default {Sampling().top_p:g})",
+    )
+    parser.add_argument("--top-k", type=int, default=Sampling().top_k, help="draw from the K likeliest tokens (0: from all)")
+    parser.add_argument(
+        "--min-p", type=float, default=Sampling().min_p, help="drop what is less likely than P times the likeliest"
+    )
+    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end a response at this text (repeatable)")
+    parser.add_argument("--gpus", type=int, metavar="N", help="GPUs that the run takes (default: 1 where there are any)")
+    parser.add_argument("--seed", type=int, default=0, help="start of the random numbers (default 0)")
     parser.add_argument(
         "--policy",
         choices=POLICIES,
@@ -137,6 +228,9 @@ def _add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--prompts", type=Path, help="a TOML file of prompts of your own")
     parser.add_argument("--wait", action="store_true", help="follow until the runs have ended; exit 0 only if all finished")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="queue nothing: say sizes, whether they fit, and how long it takes"
+    )
 
 
 def _responses(parser: argparse.ArgumentParser) -> None:
@@ -150,13 +244,13 @@ def _responses(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--benchmark", default="", help="responses to this benchmark")
     parser.add_argument("--item", default="", metavar="KEY", help="responses to this question")
     parser.add_argument("--min-words", type=int, metavar="N", help="of thinking and answer")
-    parser.add_argument("--max-words", type=int, metavar="N")
-    parser.add_argument("--order", choices=ORDERS, default="newest")
+    parser.add_argument("--max-words", type=int, metavar="N", help="of thinking and answer")
+    parser.add_argument("--order", choices=ORDERS, default="newest", help="which come first (default newest)")
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="print at most N (default 50)")
 
 
 def _flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("responses", type=int, nargs="+", metavar="ID")
+    parser.add_argument("responses", type=int, nargs="+", metavar="ID", help="numbers as in `lrm-tui responses`")
     parser.add_argument("--verdict", choices=("correct", "wrong", "graded"), help="by hand; graded: the grader's counts again")
     parser.add_argument("--unflag", action="store_true", help="take the mark away; without --verdict the response is marked")
     parser.add_argument("--note", default="", help="why")

@@ -13,7 +13,8 @@ from core.cli.common import console, print_json, progress_line, reading
 from core.errors import UsageError
 from core.store.browse import page
 from core.store.filters import Wanted
-from core.store.snapshot import read, response
+from core.store.snapshot import response
+from core.store.watch import read
 from core.text import printable
 
 PAGE = 1000

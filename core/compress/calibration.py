@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from array import array
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.pocket import weights_dir
-from core.compress.recipes import Calibration
+from core.compress.recipes import CALIBRATION, Calibration
 from core.errors import DataError, UsageError
 from core.store.connection import connect, translated, work_folder
 
@@ -26,6 +27,7 @@ SAMPLES, LENGTH = 128, 2048
 C4 = ("allenai/c4", "en/c4-train.00000-of-01024.json.gz")
 _OTHER = "Calibrate on a text file (--calibration FILE) or on traces of this store (@traces)."
 _SOURCES = ("c4", "traces", "pocket")
+_SIZED = re.compile(r"(.+)(-[0-9]{1,5}x[0-9]{1,5})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +38,33 @@ class Text:
     record: dict[str, object]
 
 
+def adopted(compression: str, store: Path) -> str:
+    """A compression name that holds wherever it is read: a file after its `@` is taken in. Raises UsageError."""
+    steps, at, source = compression.partition("@")
+    return f"{steps}@{adopt(source.strip(), store)}" if at else compression
+
+
 def adopt(name: str, store: Path) -> str:
     """What stands for a text in a compression name: c4, traces or pocket as it is, a file by its hash, kept beside the store.
 
-    Raises UsageError where there is no such file.
+    FILE-128x2048 says how much of a file. Raises UsageError where there is no such file.
     """
-    path = Path(name).expanduser()
-    if name.split("-")[0] in _SOURCES:
+    if CALIBRATION.fullmatch(name.lower()):
         return name
+    file, size = name, ""
+    if (match := _SIZED.fullmatch(name)) and not Path(name).expanduser().exists():
+        file, size = match[1], match[2]
+    path = Path(file).expanduser()
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        kept = _kept(store, f"text-{digest}")
+        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copyfile(path, kept)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UsageError(f"No text to calibrate on at {name!r}: {reason}.", f"Name a file or {', '.join(_SOURCES)}.") from error
-    kept = _kept(store, f"text-{digest}")
-    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shutil.copyfile(path, kept)
-    return f"text-{digest}"
+        remedy = f"Name a file that can be read, or one of {', '.join(_SOURCES)}."
+        raise UsageError(f"No text to calibrate on at {file!r}: {reason}.", remedy) from error
+    return f"text-{digest}{size}"
 
 
 def uses_hub(model: Path, wanted: Calibration | None) -> bool:

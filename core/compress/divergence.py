@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,28 +54,42 @@ def log_probabilities(model: LlamaModel, rows: Sequence[Sequence[int]], threads:
 
 
 def distances(base: Path, others: Sequence[Path], text: str, tokens: int, threads: int = 2) -> Iterator[Distance]:
-    """Each file against `base`, which comes first, on the same windows."""
+    """Each file against `base`, which comes first, on the same windows.
+
+    What the original says is kept in a temporary file of 4 bytes a token and word of its vocabulary.
+    """
     original = LlamaModel(base, 0)
     rows = windows(original, text, tokens)
-    for path in (base, *others):
-        model = original if path == base else LlamaModel(path, 0)
-        surprises, gaps, same = [], [], []
-        pairs = zip(rows, log_probabilities(original, rows, threads), log_probabilities(model, rows, threads), strict=True)
-        for row, ours, theirs in pairs:
-            surprises.append(-theirs[np.arange(len(row) - 1), row[1:]])
-            gaps.append((np.exp(ours) * (ours - theirs)).sum(-1))
-            same.append(ours.argmax(-1) == theirs.argmax(-1))
-        gap = np.concatenate(gaps)
-        known = facts(path)
-        yield Distance(
-            path.name,
-            known.bytes,
-            known.bits_per_weight,
-            float(np.exp(np.concatenate(surprises).mean())),
-            float(gap.mean()),
-            float(gap.std() / len(gap) ** 0.5),
-            float(np.concatenate(same).mean()),
-        )
+    with TemporaryFile() as file:
+        for row in log_probabilities(original, rows, threads):
+            row.tofile(file)
+        width = original.vocab_size
+        del original
+        said = np.memmap(file, np.float32, "r").reshape(-1, width)
+        for path in (base, *others):
+            yield _distance(path, rows, said, threads)
+
+
+def _distance(path: Path, rows: Sequence[Sequence[int]], said: NDArray[np.float32], threads: int) -> Distance:
+    surprises, gaps, same = [], [], []
+    at = 0
+    for row, theirs in zip(rows, log_probabilities(LlamaModel(path, 0), rows, threads), strict=True):
+        ours = said[at : at + len(theirs)]
+        at += len(theirs)
+        surprises.append(-theirs[np.arange(len(theirs)), row[1:]])
+        gaps.append((np.exp(ours) * (ours - theirs)).sum(-1))
+        same.append(ours.argmax(-1) == theirs.argmax(-1))
+    gap = np.concatenate(gaps)
+    known = facts(path)
+    return Distance(
+        path.name,
+        known.bytes,
+        known.bits_per_weight,
+        float(np.exp(np.concatenate(surprises).mean())),
+        float(gap.mean()),
+        float(gap.std() / len(gap) ** 0.5),
+        float(np.concatenate(same).mean()),
+    )
 
 
 def main() -> None:

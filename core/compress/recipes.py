@@ -1,11 +1,14 @@
 """The grammar of compression names: steps joined by `+`, in this order, and at the end the text to calibrate on.
 
 none | distill-RUNS[:option...] + METHOD-N or METHOD-n:m + TYPE or dynamic-BITS [@SOURCE[-COUNTxTOKENS]]
+
+The words of `FAMILIES` stand for several names at once.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
@@ -24,12 +27,22 @@ DYNAMIC = ("dynamic-2.51", "dynamic-2.22", "dynamic-1.73", "dynamic-1.58")
 """A type for each tensor, see `dynamic`; all but the first use an importance matrix."""
 GGUF_TYPES = (*PLAIN_TYPES, *WEIGHTED_TYPES, *DYNAMIC)
 
+SPARSITIES = (10, 30, 40, 50, 60, 70, 80)
+"""Percents at which the paper pruned."""
+FAMILIES = {
+    "pruned": tuple(f"sparsegpt-{percent}" for percent in SPARSITIES),
+    "dynamic": DYNAMIC,
+    "sweep": (NONE, *(f"sparsegpt-{percent}" for percent in SPARSITIES), *DYNAMIC),
+}
+"""Words for several compressions: the paper's sparsities, the dynamic recipes, and both beside the model itself."""
+
 Method = Literal["sparsegpt", "wanda", "magnitude"]
 PERCENT = range(1, 96)
 GROUPS = range(2, 33)
 _PRUNING = re.compile(r"(sparsegpt|wanda|magnitude)-(?:([0-9]{1,3})|([0-9]{1,2}):([0-9]{1,2}))")
 _DISTILLATION = re.compile(r"distill-([0-9]+(?:\.[0-9]+)*)((?::[a-z]+(?:=[0-9.e-]+)?)*)")
-_CALIBRATION = re.compile(r"(pocket|c4|traces|text-[0-9a-f]{12})(?:-([0-9]{1,5})x([0-9]{1,5}))?")
+CALIBRATION = re.compile(r"(pocket|c4|traces|text-[0-9a-f]{12})(?:-([0-9]{1,5})x([0-9]{1,5}))?")
+"""A text to calibrate on, and how much of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +155,22 @@ def parse(text: str) -> Recipe:
     return recipe
 
 
+def expand(texts: Iterable[str], calibration: str = "") -> list[str]:
+    """Compression names with the words of `FAMILIES` spelt out, each once, and those that need text calibrated on
+    `calibration` where they name none. What is no name is left for `parse` to refuse.
+    """
+    names: list[str] = []
+    for text in texts:
+        word, at, source = text.partition("@")
+        family = FAMILIES.get(word.strip().lower())
+        wanted = source if at else calibration
+        if family:
+            names += [f"{name}@{wanted}" if wanted and parse(name).calibrated else name for name in family]
+        else:
+            names.append(text if at or not calibration or not parse(text).calibrated else f"{text}@{calibration}")
+    return list(dict.fromkeys(names))
+
+
 def canonical(text: str) -> str:
     """The one spelling of a compression name. Raises UsageError."""
     return parse(text).name
@@ -153,7 +182,8 @@ def check(recipe: Recipe, source: Format, wanted: Format) -> None:
     if obstacle:
         raise UsageError(
             f"No {recipe.name} in {wanted} format from a {source} source: {obstacle}",
-            "Name the Hugging Face folder of the model, or another compression or engine.",
+            "Name the model's folder in Hugging Face format (`python -m core.compress.unpack FILE FOLDER` makes one of a GGUF "
+            "file), or another compression or engine.",
         )
 
 
@@ -162,7 +192,8 @@ def describe() -> str:
     return (
         f"Use none, METHOD-N (N percent of weights pruned, {PERCENT[0]} to {PERCENT[-1]}) or METHOD-n:m (n of m stay) with "
         f"{', '.join(get_args(Method))}; distill-RUN; one of {', '.join(GGUF_TYPES)}; or such steps joined as in "
-        "magnitude-50+q4_0. @c4, @traces or @text-HASH at the end says what to calibrate on, @traces-128x2048 how much."
+        "magnitude-50+q4_0. @c4, @traces or @FILE at the end says what to calibrate on, @traces-128x2048 how much. "
+        f"{', '.join(FAMILIES)} stand for several."
     )
 
 
@@ -208,7 +239,7 @@ _OPTIONS = {"epochs": float, "rate": float, "batch": int, "lora": int}
 
 
 def _with_calibration(recipe: Recipe, source: str, text: str) -> Recipe:
-    match = _CALIBRATION.fullmatch(source)
+    match = CALIBRATION.fullmatch(source)
     if match is None or (match[2] and not (int(match[2]) and int(match[3]) > 1)):
         raise _nonsense(text, f"{source!r} is no text to calibrate on")
     if not recipe.calibrated:

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from .chat import TemplateFailure
-from .prompt import Prompts, Vocabulary
+from .admission import Admission, Refused
+from .prompt import Vocabulary
 from .stream import Stream
 from .wire import Event, Finished, Generate, Ready
-
-_REACH = 64  # tokens of a prefix in which a stop string may have begun
 
 
 class Batching:
     """Half of an `engine.Engine`: the other half loads the weights, calls `_open`, and steps `_streams`."""
 
-    _vocabulary: Vocabulary
-    _prompts: Prompts
+    _admission: Admission
     _slots: int
-    _context: int
 
     def __init__(self) -> None:
         self._waiting: deque[Generate] = deque()
@@ -49,10 +45,8 @@ class Batching:
 
     def _open(self, engine: str, version: str, vocabulary: Vocabulary, slots: int, context: int) -> Ready:
         """Take requests for these weights: `slots` at once, with at most `context` tokens of prompt and answer each."""
-        self._vocabulary, self._prompts = vocabulary, Prompts(vocabulary)
-        self._slots, self._context = slots, context
-        think_end = vocabulary.tokenize("</think>", add_special=False)
-        return Ready(engine, version, slots, context, think_end[0] if len(think_end) == 1 else None)
+        self._admission, self._slots = Admission(vocabulary, context), slots
+        return Ready(engine, version, slots, context, self._admission.think_end_id)
 
     def _admit(self) -> Iterator[Event]:
         """Report what was cancelled, then start waiting requests in free slots, at the end of `_streams`."""
@@ -61,30 +55,10 @@ class Batching:
         while self._waiting and len(self._streams) < self._slots:
             request = self._waiting.popleft()
             try:
-                prompt, ids = self._prompts.tokens(request)
-            except TemplateFailure as failure:
-                yield Finished(request.id, "error", str(failure))
+                stream = self._admission.open(request)
+            except Refused as refused:
+                yield Finished(request.id, "error", str(refused))
                 continue
-            error = self._refusal(request, len(ids))
-            if error:
-                yield Finished(request.id, "error", error)
-                continue
-            before = self._vocabulary.decode(request.prefix[-_REACH:]) if request.sampling.stop else ""
-            decoder = self._vocabulary.decoder(request.prefix)
-            stream = Stream(request, prompt, ids, self._context, decoder, before)
             yield from stream.start()
             if not stream.finished:
                 self._streams.append(stream)
-
-    def _refusal(self, request: Generate, prompt_tokens: int) -> str | None:
-        """Why a request cannot be run at all, or None."""
-        if prompt_tokens == 0:
-            return "The prompt is empty, so the model has nothing to go on from. Give it some text."
-        if prompt_tokens >= self._context:
-            return (
-                f"The prompt has {prompt_tokens} tokens, and the context holds {self._context} with the answer. "
-                "Raise the engine's context or shorten the prompt."
-            )
-        if not all(0 <= token < self._vocabulary.vocab_size for token in request.prefix):
-            return "The stored tokens are not this model's: start the response again."
-        return None

@@ -10,6 +10,7 @@ from core.spec import Format
 FORMATS: dict[str, Format] = {
     "llama.cpp": "gguf",
     "transformers": "hf",
+    "vllm": "hf",
     "openai": "server",
     "replay": "recording",
 }

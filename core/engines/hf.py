@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .batching import Batching
-from .engine import GET_AGAIN, EngineFailure, chosen_options
+from .checkpoint import check_folder
+from .engine import EngineFailure, chosen_options
 from .fit import GIB, MEMORY_SHARE, folder_shape, free_gpu_memory, free_memory, slots_that_fit, torch_need
 from .options import TransformersOptions
 from .stream import Stream
@@ -49,7 +50,7 @@ class Transformers(Batching):
         """Load a folder of safetensors; nothing is fetched, and no code of the model's is run unless the user trusts it."""
         given = chosen_options(TransformersOptions, options, "transformers")
         folder = Path(model)
-        _check_folder(folder)
+        check_folder(folder)
         context, fitting = _size(folder, given)
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         from . import hf_load
@@ -91,17 +92,6 @@ class Transformers(Batching):
         for stream, values in zip(streams, logits.numpy(), strict=True):
             if stream.fed == len(stream.ids):
                 yield from stream.advance(values, self._end_ids)
-
-
-def _check_folder(folder: Path) -> None:
-    """Refuse what is no folder of safetensors, before the slow imports."""
-    if not (folder / "config.json").is_file():
-        raise EngineFailure("model", f"{folder} has no config.json.", "Name a folder in Hugging Face format.")
-    if not any(folder.glob("*.safetensors")):
-        if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
-            message = f"{folder} holds pickle checkpoints, which can run code when loaded."
-            raise EngineFailure("model", message, "Get the safetensors version.")
-        raise EngineFailure("model", f"{folder} holds no safetensors.", GET_AGAIN)
 
 
 def _size(folder: Path, given: TransformersOptions) -> tuple[int, int]:

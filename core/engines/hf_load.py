@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,32 +9,9 @@ import torch
 import transformers
 from safetensors import SafetensorError
 
+from .checkpoint import not_loaded
 from .engine import GET_AGAIN, EngineFailure
-from .text import TextDecoder, WindowDecoder
-
-
-class HfVocabulary:
-    """A `prompt.Vocabulary`: a tokenizer, and how many ids the model knows, which may be more."""
-
-    def __init__(self, tokenizer: transformers.PreTrainedTokenizerBase, vocab_size: int) -> None:
-        self._tokenizer = tokenizer
-        self.vocab_size = vocab_size
-        template = tokenizer.chat_template
-        self.chat_template: str | None = template.get("default") if isinstance(template, dict) else template
-        self.special_tokens: Mapping[str, str] = tokenizer.special_tokens_map
-        self.added_tokens: Iterable[str] = tokenizer.get_added_vocab()
-
-    def tokenize(self, text: str, *, add_special: bool) -> list[int]:
-        """See `prompt.Vocabulary`."""
-        return list(self._tokenizer.encode(text, add_special_tokens=add_special))
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """See `prompt.Vocabulary`."""
-        return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
-
-    def decoder(self, prefix: Sequence[int]) -> TextDecoder:
-        """See `prompt.Vocabulary`."""
-        return WindowDecoder(self.decode, prefix)
+from .hf_vocabulary import HfVocabulary, load_tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +43,9 @@ def load(folder: Path, dtype: str, device: str | None, threads: int | None, trus
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-        tokenizer = _tokenizer(folder)
+        tokenizer = load_tokenizer(folder)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise EngineFailure("model", f"{folder} cannot be loaded: {error}", GET_AGAIN) from error
+        raise not_loaded(folder, str(error)) from error
     except ImportError as error:
         raise EngineFailure("engine", f"{folder} needs a library that is not installed: {error}", "Install it.") from error
     # transformers would fill what is missing or of another shape with random numbers and go on.
@@ -86,20 +62,6 @@ def load(folder: Path, dtype: str, device: str | None, threads: int | None, trus
         trained_context=int(getattr(model.config, "max_position_embeddings", None) or 2**31),
         version=str(transformers.__version__),
     )
-
-
-def _tokenizer(folder: Path) -> transformers.PreTrainedTokenizerBase:
-    """The tokenizer as tokenizer.json describes it.
-
-    AutoTokenizer would build that of the model's family instead, which splits text by the family's rule whatever the
-    file says.
-    """
-    if (folder / "tokenizer.json").is_file():
-        return transformers.PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if not tokenizer.encode("a", add_special_tokens=False):  # made up where there are no files, and without words
-        raise EngineFailure("model", f"{folder} holds no tokenizer.", GET_AGAIN)
-    return tokenizer
 
 
 def _end_ids(model: transformers.PreTrainedModel, tokenizer: transformers.PreTrainedTokenizerBase) -> frozenset[int]:

@@ -1,5 +1,7 @@
 """The child process of an engine: `python -P host.py ENGINE [--probe]`, run by the interpreter that has the engine.
 
+With `--templates` alone it is the child of such a child, which renders chat templates.
+
 This project need not be installed there: the folder of this file is loaded as a package of a neutral name, and no
 folder of ours enters `sys.path`, so that none can shadow a package of that environment.
 """
@@ -26,4 +28,6 @@ def load_package(folder: Path) -> None:
 
 if __name__ == "__main__":
     load_package(Path(__file__).resolve().parent)
+    if sys.argv[1:] == ["--templates"]:
+        sys.exit(importlib.import_module(f"{PACKAGE}.chat").serve_templates())
     sys.exit(importlib.import_module(f"{PACKAGE}.serve").main(sys.argv[1:]))

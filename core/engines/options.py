@@ -14,7 +14,7 @@ T = TypeVar("T")
 KV_TYPES = ("f16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 _POSITIVE = (
     "slots", "context", "batch", "threads", "memory_gib", "tensor_parallel", "pipeline_parallel", "memory_share",
-    "stream_interval", "tries", "seconds", "silence", "tokens_per_second", "silence_s", "prefill_s", "load_s",
+    "kv_gib", "stream_interval", "tries", "seconds", "silence", "tokens_per_second", "silence_s", "prefill_s", "load_s",
 )  # fmt: skip
 
 
@@ -63,6 +63,24 @@ class TransformersOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class VllmOptions:
+    """Settings of the engine "vllm"."""
+
+    slots: int = _say(64, "Sequences side by side at most (max_num_seqs).")
+    context: int = _say(
+        32_768 + 1024, "Tokens of prompt and answer together, at most; less where the model or the run asks less."
+    )
+    dtype: str = _say("auto", "Numbers of activations and plain weights: auto (as stored), float32, bfloat16 or float16.")
+    tensor_parallel: int | None = _say(None, "GPUs that share each layer; unset: all that the run has and no stage needs.")
+    pipeline_parallel: int = _say(1, "Stages of layers, each on GPUs of its own.")
+    memory_share: float = _say(0.9, "Share of each GPU's memory for weights, activations and KV cache.")
+    kv_gib: float | None = _say(None, "KV cache in GiB; unset: what memory_share leaves, and on a CPU what the slots need.")
+    stream_interval: int = _say(1, "Tokens between two deltas of a response; more costs less time between.")
+    eager: bool = _say(False, "Run without CUDA graphs and compilation: starts sooner, decodes slower.")
+    trust_remote_code: bool = _say(False, "Run Python code that lies in the model's folder; set it by `trusted_models`.")
+
+
+@dataclass(frozen=True, slots=True)
 class OpenAIOptions:
     """Settings of the engine "openai", for servers that speak OpenAI's protocol."""
 
@@ -95,6 +113,7 @@ class ReplayOptions:
 OPTIONS: dict[str, type[Any]] = {
     "llama.cpp": LlamaCppOptions,
     "transformers": TransformersOptions,
+    "vllm": VllmOptions,
     "openai": OpenAIOptions,
     "replay": ReplayOptions,
 }

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from .chat import render
+from .template import Templates
 from .text import TextDecoder
 from .wire import Generate
 
@@ -59,6 +59,7 @@ class Prompts:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
+        self._templates = Templates()
         # Added tokens of letters, digits or white space alone are words and gaps, which a turn may hold as such.
         markup = [re.escape(text) for text in vocabulary.added_tokens if len(text) > 1 and re.search(r"[^\w\s]", text)]
         # It matches only the first character of markup, so that markup that overlaps is found too.
@@ -75,7 +76,7 @@ class Prompts:
         if request.chat:
             text = self._markup.sub(rf"\g<0>{_CUT}", text)
             if vocabulary.chat_template is not None:
-                text = render(vocabulary.chat_template, text, vocabulary.special_tokens)
+                text = self._templates.render(vocabulary.chat_template, text, vocabulary.special_tokens)
                 return text.replace(_CUT, ""), self._tokenize(text, add_special=False)
         bos = vocabulary.special_tokens.get("bos_token")
         ids = self._tokenize(text, add_special=not (bos and text.startswith(bos)))

@@ -25,6 +25,7 @@ from .wire import Cancel, Delta, Deltas, Event, Failed, Finished, Generate, Load
 ENGINES = {
     "llama.cpp": (".llamacpp", "LlamaCpp"),
     "transformers": (".hf", "Transformers"),
+    "vllm": (".vllm_engine", "Vllm"),
     "openai": (".remote", "Remote"),
     "replay": (".replay", "Replay"),
 }

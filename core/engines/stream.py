@@ -64,14 +64,16 @@ class Stream:
             token = draw(logits, self._request.sampling, uniform(self._request.seed, position))
         except ValueError as error:
             return self.finish("error", str(error))
-        if token in end_ids:
-            return self.finish("stop")
+        return self.finish("stop") if token in end_ids else self.accept(token)
+
+    def accept(self, token: int) -> list[Event]:
+        """Take the next token as drawn; it may complete a stop string or reach the limit."""
         self.ids.append(token)
         piece = self._decoder.push(token)
         events = self._delta(piece)
         if piece and self._stops.met(piece[0]):
             events += self.finish("stop")
-        elif position + 1 >= self.limit:
+        elif len(self.ids) - self.prompt_tokens >= self.limit:
             events += self.finish("length")
         return events
 

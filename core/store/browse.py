@@ -55,8 +55,8 @@ def page(
     found = _ids(connection, wanted, size + 1, beyond, backwards)
     more, ids = len(found) > size, found[:size]
     if backwards:
-        return Page(_rows(connection, ids[::-1]), more, beyond is not None)
-    return Page(_rows(connection, ids), beyond is not None, more)
+        return Page(rows(connection, ids[::-1]), more, beyond is not None)
+    return Page(rows(connection, ids), beyond is not None, more)
 
 
 def count(connection: sqlite3.Connection, wanted: Wanted) -> int:
@@ -121,9 +121,10 @@ def _jobs(connection: sqlite3.Connection, wanted: Wanted) -> list[int] | None:
     return [int(row[0]) for row in rows]
 
 
-def _rows(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[sqlite3.Row, ...]:
-    rows = connection.execute(f"{_LIST} WHERE r.id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)).fetchall()
-    by_id = {row["id"]: row for row in rows}
+def rows(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[sqlite3.Row, ...]:
+    """What a list shows of these responses, in this order."""
+    found = connection.execute(f"{_LIST} WHERE r.id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)).fetchall()
+    by_id = {row["id"]: row for row in found}
     return tuple(by_id[number] for number in ids)
 
 
@@ -151,3 +152,33 @@ def excerpt(connection: sqlite3.Connection, wanted: Wanted, response: int, words
         (words, expression(wanted.search), response),
     ).fetchone()
     return str(row[0]) if row else ""
+
+
+GLANCE = 400
+"""Characters of a question and of an answer that a glance shows."""
+
+
+def glance(connection: sqlite3.Connection, wanted: Wanted, response: int) -> tuple[str, str]:
+    """The beginning of what was asked, and what was found by the search, or the end of the answer part."""
+    row = connection.execute(
+        f"SELECT i.fields, substr(t.text, -{GLANCE}) AS ended, substr(t.text, r.answer_start + 1, {GLANCE}) AS answer, "
+        "length(t.text) - r.answer_start AS long "
+        "FROM responses r JOIN items i ON i.id = r.item_id LEFT JOIN response_texts t ON t.response_id = r.id WHERE r.id = ?",
+        (response,),
+    ).fetchone()
+    if row is None:
+        return "", ""
+    asked = " · ".join(str(value) for value in json.loads(row["fields"]).values())[:GLANCE]
+    if wanted.search:
+        return asked, excerpt(connection, wanted, response)
+    return asked, str((row["answer"] if row["long"] is not None and row["long"] <= GLANCE else row["ended"]) or "")
+
+
+def answers(connection: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str]) -> dict[tuple[int, str], sqlite3.Row]:
+    """The first sample of each of these runs to each of these questions, by run and key of the question."""
+    found = connection.execute(
+        f"{_LIST} WHERE r.state = 'done' AND r.job_id IN (SELECT value FROM json_each(?)) "
+        "AND i.key IN (SELECT value FROM json_each(?)) ORDER BY r.sample DESC",
+        (json.dumps(list(runs)), json.dumps(list(keys))),
+    )
+    return {(row["job_id"], row["key"]): row for row in found}

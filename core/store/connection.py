@@ -6,7 +6,8 @@ Invariants:
    when the very last connection closes, which is safe because it then holds the file alone.
 2. Screens read through `query_only` connections; users' wishes are short writes through `core.jobs`.
 3. WAL needs shared memory, so a store on a network file system is refused; a store of a newer version opens read-only.
-4. Reading needs no permission to write: where SQLite cannot make its files beside a store, a closed one is read as it lies.
+4. A file that is damaged, or another program's, is refused before anything is written to it.
+5. Reading needs no permission to write: where SQLite cannot make its files beside a store, a closed one is read as it lies.
 
 This module uses the standard library alone until a schema step is missing, because screens open the store before
 their first paint.
@@ -22,12 +23,13 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from core.errors import NO_ROOM, StoreBusy, StoreError, StoreFull, StoreNewer, StoreReadOnly
+from core.errors import NO_ROOM, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreNewer, StoreReadOnly
+from core.store.integrity import QUICK_BYTES, RESTORE, RUNNER_BYTES, refuse_damaged, refuse_foreign
 from core.store.locks import exclusive
+from core.store.mounts import NETWORK, file_system
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 8
 BUSY_TIMEOUT_S = 5.0
-NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "glusterfs", "lustre"})
 
 Role = Literal["reader", "user", "runner"]
 
@@ -65,6 +67,7 @@ def connect(path: Path, role: Role) -> sqlite3.Connection:
     with translated(path):
         if role != "reader":
             _make_private(path)
+            refuse_damaged(path, RUNNER_BYTES if role == "runner" else QUICK_BYTES)
         connection = sqlite3.connect(
             _uri(path, role), uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
@@ -119,7 +122,7 @@ def _explained(path: Path, error: sqlite3.Error) -> StoreError:
             "Check who may read and write both, or name another with --db.",
         )
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return StoreError(f"{path} is damaged or no lrm-tui store ({error}).", "It was left as it is; name another with --db.")
+        return StoreDamaged(f"{path} is damaged ({error}).", RESTORE)
     if code == sqlite3.SQLITE_IOERR:
         return StoreFull(f"Writing {path} failed ({error}).", "Check the disk and its free space.")
     return StoreError(f"The store {path} answered: {error}.", "Run `lrm-tui doctor`.")
@@ -156,6 +159,7 @@ def _bring_up_to_date(path: Path) -> None:
 
 def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    refuse_foreign(connection, path, version)
     if role != "reader":
         if version > SCHEMA_VERSION:
             raise StoreNewer(
@@ -174,6 +178,7 @@ def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
     if role == "reader":
         connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")  # not for writers, whose triggers keep the index of words
 
 
 def _make_private(path: Path) -> None:
@@ -187,23 +192,9 @@ def _make_private(path: Path) -> None:
 
 
 def _refuse_network_file_system(path: Path) -> None:
-    kind = _file_system(path.parent)
-    if kind in NETWORK_FILE_SYSTEMS:
+    kind = file_system(path)
+    if kind in NETWORK:
         raise StoreError(
             f"{path} would lie on a network file system ({kind}), where SQLite's write-ahead log is not safe.",
             "Name a store on a local disk with --db or LRM_DB.",
         )
-
-
-def _file_system(folder: Path) -> str:
-    """The type of the file system that holds a folder, from /proc/mounts; empty where that does not exist."""
-    try:
-        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    best, kind = "", ""
-    for line in mounts:
-        fields = line.split()
-        if len(fields) > 2 and len(fields[1]) > len(best) and folder.is_relative_to(fields[1].replace("\\040", " ")):
-            best, kind = fields[1], fields[2]
-    return kind

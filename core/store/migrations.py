@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 6
+VERSION_OF_STEPS = 8
 
 steps = Migrations("lrm-tui")
 
@@ -79,6 +79,21 @@ def reading_responses(db: Database) -> None:
     """
     for statement in _READING.split(";;\n"):
         db.execute(statement)
+
+
+@steps(name="0007_starts")
+def starts(db: Database) -> None:
+    """Every start of a job, so that none can be started twice: the claim that counts an attempt enters it here."""
+    db.execute(
+        "CREATE TABLE starts (job_id INTEGER NOT NULL REFERENCES jobs (id), attempt INTEGER NOT NULL, "
+        "token INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (job_id, attempt)) STRICT, WITHOUT ROWID"
+    )
+
+
+@steps(name="0008_gpus_of_a_run")
+def gpus_of_a_run(db: Database) -> None:
+    """How many GPUs a run needs; unset, as many as its engine's settings say."""
+    db.execute("ALTER TABLE jobs ADD COLUMN gpus INTEGER CHECK (gpus >= 0)")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

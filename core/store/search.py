@@ -24,15 +24,25 @@ def expression(typed: str) -> str:
 
     Raises UsageError where there is no letter and no digit to look for.
     """
-    terms = []
-    for phrase, word in _TERM.findall(typed):
-        term = (phrase or word).replace('"', " ")
-        if any(character.isalnum() for character in term):
-            prefix = "*" if word.endswith("*") else ""
-            terms.append(f'"{term}"{prefix}')
+    terms = _terms(typed)
     if not terms:
         raise UsageError(f"There is no word in {typed!r}.", 'Search for words, or for "several words in quotes".')
-    return " AND ".join(terms)
+    return " AND ".join(f'"{term}"{"*" if open_ended else ""}' for term, open_ended in terms)
+
+
+def pattern(typed: str) -> re.Pattern[str]:
+    """What `expression` finds, to mark it in a text (accents count here)."""
+    found = []
+    for term, open_ended in _terms(typed):
+        words = r"[\W_]+".join(re.escape(word) for word in re.findall(r"[^\W_]+", term))
+        found.append(rf"\b{words}{'' if open_ended else chr(92) + 'b'}")
+    return re.compile("|".join(found) or r"(?!)", re.IGNORECASE)
+
+
+def _terms(typed: str) -> list[tuple[str, bool]]:
+    """Words and phrases, and whether more may follow a word."""
+    found = [((phrase or word).replace('"', " "), word.endswith("*")) for phrase, word in _TERM.findall(typed)]
+    return [(term, open_ended) for term, open_ended in found if any(character.isalnum() for character in term)]
 
 
 def left(connection: sqlite3.Connection) -> int:

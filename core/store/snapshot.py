@@ -1,4 +1,4 @@
-"""What screens and `lrm-tui ls` show: frozen values, read in one transaction with the standard library alone."""
+"""What screens and `lrm-tui ls` show: frozen values, read with the standard library alone. `core.store.watch` reads them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RUNNER_SILENCE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """One line of the queue. `done` and `total` count responses of a run, steps of a preparation."""
+    """One line of the queue. `done` and `total` count responses of a run, steps of a preparation; `pid` is its engine's."""
 
     id: int
     kind: str
@@ -34,6 +34,7 @@ class JobRow:
     message: str
     error: str | None
     remedy: str | None
+    pid: int | None = None
 
     def eta_s(self, now: float) -> float | None:
         """Seconds left at the pace so far; None where nothing is known."""
@@ -57,30 +58,34 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class StreamRow:
-    """One active response. `length` is characters so far, `chunks` the cursor for `tail`."""
+    """One active response. `length` is characters so far, `speed` recent tokens a second, `novelty` see `core.novelty`."""
 
     response_id: int
     job_id: int
-    label: str
+    variant: str
+    benchmark: str
     item: str
     length: int
     tokens: int
     limit: int | None
-    chunks: int
     started: float | None
+    attempt: int
     thinking: bool
     suspicious: bool
     loop: Loop | None
     resumed_at: int | None
+    speed: float | None
+    novelty: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerRow:
-    """Whether a runner serves the store: its heartbeat is younger than a few seconds."""
+    """Whether a runner serves the store: its heartbeat is younger than a few seconds. `lost`: it ended without a word."""
 
     alive: bool
     pid: int | None
     beat: float | None
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,58 +113,12 @@ class Snapshot:
     """Grows with each review by hand."""
 
 
-_JOBS = """
-SELECT j.id, j.kind, j.state, j.wanted, m.name AS model, v.compression, j.benchmark, j.engine, j.item_limit,
-       j.progress_done, j.progress_total, j.tokens_per_second, j.started, j.finished, j.message, j.error, j.remedy,
-       count(r.id) AS responses, coalesce(sum(r.state = 'done'), 0) AS done,
-       coalesce(sum(r.state = 'active'), 0) AS active, coalesce(sum(r.collapsed = 1), 0) AS loops,
-       coalesce(sum(CASE r.finish_reason WHEN 'repetition'
-           THEN max(0, r.token_limit - r.thinking_tokens - r.answer_tokens) END), 0) AS tokens_saved
-FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
-LEFT JOIN responses r ON r.job_id = j.id
-GROUP BY j.id
-ORDER BY j.state IN ('done', 'failed', 'cancelled'), j.position
-LIMIT 500
-"""
-
-_STREAMS = """
-SELECT r.id, r.job_id, m.name || ' ' || v.compression || ' ' || j.benchmark AS label, i.key AS item,
-       coalesce(sum(length(c.text)), 0) AS length, coalesce(sum(length(c.token_ids)) / 4, 0) AS tokens,
-       r.token_limit, count(c.seq) AS chunks, r.started, coalesce(max(instr(c.text, '</think>')), 0) AS ended,
-       r.suspicious, r.collapsed, r.loop_rule, r.loop_onset, r.loop_position, r.loop_period, r.loop_unit, r.loop_count,
-       r.audited, r.resumed_at
-FROM responses r JOIN jobs j ON j.id = r.job_id JOIN variants v ON v.id = j.variant_id
-JOIN models m ON m.id = v.model_id JOIN items i ON i.id = r.item_id
-LEFT JOIN chunks c ON c.response_id = r.id
-WHERE r.state = 'active'
-GROUP BY r.id ORDER BY r.id LIMIT 500
-"""
-
-
-def read(connection: sqlite3.Connection) -> Snapshot:
-    """The present state of the store."""
-    connection.execute("BEGIN")
-    try:
-        return Snapshot(
-            tuple(_job(row) for row in connection.execute(_JOBS)),
-            tuple(_stream(row) for row in connection.execute(_STREAMS)),
-            runner(connection),
-            tuple(Notice(*row) for row in connection.execute(_NOTICES)),
-            int(connection.execute("SELECT count(*) FROM responses WHERE state = 'done'").fetchone()[0]),
-            int(connection.execute("SELECT coalesce(max(id), 0) FROM reviews").fetchone()[0]),
-        )
-    finally:
-        connection.execute("ROLLBACK")
-
-
-_NOTICES = "SELECT id, at, level, job_id, message, remedy FROM notices ORDER BY id DESC LIMIT 50"
-
-
 def runner(connection: sqlite3.Connection) -> RunnerRow:
     """The runner's row, judged by its heartbeat."""
     row = connection.execute("SELECT pid, beat, state FROM runner WHERE id = 1").fetchone()
-    fresh = row["state"] == "serving" and time.time() - (row["beat"] or 0) < RUNNER_SILENCE_S
-    return RunnerRow(fresh, row["pid"], row["beat"])
+    serving = row["state"] == "serving"
+    fresh = serving and time.time() - (row["beat"] or 0) < RUNNER_SILENCE_S
+    return RunnerRow(fresh, row["pid"], row["beat"], serving and not fresh)
 
 
 def tail(connection: sqlite3.Connection, response_id: int, after: int) -> tuple[str, int]:
@@ -181,30 +140,3 @@ def response(connection: sqlite3.Connection, response_id: int) -> dict[str, Any]
         (response_id,),
     ).fetchone()
     return dict(row) if row else None
-
-
-def _job(row: sqlite3.Row) -> JobRow:
-    run = row["kind"] == "run"
-    total = (row["responses"] or row["item_limit"]) if run else row["progress_total"]
-    done = row["done"] if run else row["progress_done"]
-    return JobRow(
-        row["id"], row["kind"], row["state"], row["wanted"], row["model"], row["compression"], row["benchmark"],
-        row["engine"], row["item_limit"], done, total, row["active"], row["loops"], row["tokens_saved"],
-        row["tokens_per_second"],
-        row["started"], row["finished"], row["message"], row["error"], row["remedy"],
-    )  # fmt: skip
-
-
-def _stream(row: sqlite3.Row) -> StreamRow:
-    return StreamRow(
-        row["id"], row["job_id"], row["label"], row["item"], row["length"], row["tokens"], row["token_limit"],
-        row["chunks"], row["started"], not row["ended"], bool(row["suspicious"]),
-        _loop(row), row["resumed_at"],
-    )  # fmt: skip
-
-
-def _loop(row: sqlite3.Row) -> Loop | None:
-    if not row["collapsed"] or row["loop_position"] is None:
-        return None
-    numbers = (row["loop_onset"], row["loop_position"], row["loop_period"], row["loop_unit"], row["loop_count"])
-    return Loop(row["loop_rule"], *numbers, bool(row["audited"]))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import sqlite3
+import threading
 import time
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,9 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.base import Item
-from core.errors import LeaseLost
+from core.errors import LeaseLost, StoreDamaged
 from core.processes import run_id
+from core.secrets import mask
 from core.store.connection import connect, runner_lock, transaction, translated
+from core.store.wal import Checkpoints, users
+
+TELL_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class Pending:
     text: str
     ids: tuple[int, ...]
     chunks: int
+    empty_replies: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +68,37 @@ class Outcome:
 
 
 class RunnerStore:
-    """The store in the hands of the one runner."""
+    """The store in the hands of the one runner, whose threads share it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.connection = connect(path, "runner")
+        self._mutex = threading.RLock()  # one transaction at a time on the one connection that may checkpoint
+        self._checkpoints = Checkpoints(path, self.connection)
+        self._told_of_log = -math.inf
+        self._damage: StoreDamaged | None = None
         self.token = 0
         self.stop_asked = False
 
     @contextmanager
     def fenced(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that renews the heartbeat and fails with LeaseLost if another runner took over."""
-        with translated(self.path), transaction(self.connection):
-            renewed = self.connection.execute(
-                "UPDATE runner SET beat = ? WHERE id = 1 AND token = ?", (time.time(), self.token)
-            )
-            if renewed.rowcount != 1:
-                raise LeaseLost(f"Another runner took over {self.path}.", "Nothing is lost; this one ends.")
-            yield self.connection
+        """A transaction that renews the heartbeat and fails with LeaseLost if another runner took over.
+
+        A store that was found damaged is not written to again: every later call fails with the same StoreDamaged.
+        """
+        if self._damage is not None:
+            raise self._damage
+        try:
+            with self._mutex, translated(self.path), transaction(self.connection):
+                renewed = self.connection.execute(
+                    "UPDATE runner SET beat = ? WHERE id = 1 AND token = ?", (time.time(), self.token)
+                )
+                if renewed.rowcount != 1:
+                    raise LeaseLost(f"Another runner took over {self.path}.", "Nothing is lost; this one ends.")
+                yield self.connection
+        except StoreDamaged as damage:
+            self._damage = damage
+            raise
 
     def take_over(self, pid_started: float) -> list[tuple[int, float]]:
         """Become the owner: new token, interrupted jobs back into the queue. Returns (pid, start) of left engines."""
@@ -103,8 +123,9 @@ class RunnerStore:
 
     def wishes(self, job: int | None) -> tuple[bool, str | None]:
         """Whether the runner should stop, and what users want of the job it is at."""
-        stop = self.stop_asked or self.connection.execute("SELECT wanted FROM runner").fetchone()[0] == "stop"
-        row = self.connection.execute("SELECT wanted FROM jobs WHERE id = ?", (job,)).fetchone() if job else None
+        with self._mutex:
+            stop = self.stop_asked or self.connection.execute("SELECT wanted FROM runner").fetchone()[0] == "stop"
+            row = self.connection.execute("SELECT wanted FROM jobs WHERE id = ?", (job,)).fetchone() if job else None
         return stop, row["wanted"] if row else None
 
     def beat(self) -> None:
@@ -119,18 +140,28 @@ class RunnerStore:
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
 
-    def claim(self) -> dict[str, Any] | None:
-        """The next job in the queue that can start, leased to this runner."""
+    def startable(self) -> list[dict[str, Any]]:
+        """The jobs in the queue that can start, in their order; runs whose variant could not be made fail instead."""
+        with self._mutex:
+            if self.connection.execute(_ORPHANS).fetchone() is not None:
+                with self.fenced() as connection:
+                    self._fail_orphans(connection)
+            return [dict(row) for row in self.connection.execute(_STARTABLE)]
+
+    def claim(self, job: int) -> dict[str, Any] | None:
+        """Lease a job to this runner; None where it cannot start any more."""
         with self.fenced() as connection:
-            self._fail_orphans(connection)
-            row = connection.execute(_NEXT).fetchone()
+            row = connection.execute(_CLAIMED, (job,)).fetchone()
             if row is None:
                 return None
+            now = time.time()
             connection.execute(
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, started = coalesce(started, :now), "
                 "lease_token = :token, message = '' WHERE id = :id",
-                {"now": time.time(), "token": self.token, "id": row["id"]},
+                {"now": now, "token": self.token, "id": row["id"]},
             )
+            start = (row["id"], row["attempts"] + 1, self.token, now)
+            connection.execute("INSERT INTO starts (job_id, attempt, token, at) VALUES (?, ?, ?, ?)", start)
             return dict(row)
 
     def _fail_orphans(self, connection: sqlite3.Connection) -> None:
@@ -143,6 +174,7 @@ class RunnerStore:
 
     def end_job(self, job: int, state: str, error: str | None = None, remedy: str | None = None) -> None:
         """Close a job (or put it back with state `queued` or `paused`); what was active waits with its tokens."""
+        error = None if error is None else mask(error)
         with self.fenced() as connection:
             connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
             connection.execute(
@@ -156,18 +188,27 @@ class RunnerStore:
                     (time.time(), job, error, remedy or ""),
                 )
 
-    def put_back(self) -> None:
-        """Return this runner's jobs to the queue after the store refused a write; their stored tokens stay."""
+    def put_back(self, job: int) -> None:
+        """Return a job of this runner's to the queue after the store refused a write; its stored tokens stay."""
         with self.fenced() as connection:
-            connection.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running' AND lease_token = ?", (self.token,))
-            connection.execute("UPDATE responses SET state = 'pending' WHERE state = 'active'")
+            sql = "UPDATE jobs SET state = 'queued' WHERE state = 'running' AND lease_token = ? AND id = ?"
+            connection.execute(sql, (self.token, job))
+            connection.execute("UPDATE responses SET state = 'pending' WHERE state = 'active' AND job_id = ?", (job,))
+
+    def say(self, job: int, message: str) -> None:
+        """What a job waits for, written where it is something else."""
+        with self._mutex:
+            said = self.connection.execute("SELECT message FROM jobs WHERE id = ?", (job,)).fetchone()
+            if said is not None and said[0] != message:
+                with self.fenced() as connection:
+                    connection.execute("UPDATE jobs SET message = ? WHERE id = ?", (message, job))
 
     def notice(self, level: str, message: str, remedy: str = "", job: int | None = None) -> None:
         """Tell users something."""
         with self.fenced() as connection:
             connection.execute(
                 "INSERT INTO notices (at, level, job_id, message, remedy) VALUES (?, ?, ?, ?, ?)",
-                (time.time(), level, job, message, remedy),
+                (time.time(), level, job, mask(message), remedy),
             )
 
     def progress(self, job: int, done: int, total: int | None, message: str) -> None:
@@ -218,8 +259,9 @@ class RunnerStore:
 
     def pending(self, job: int) -> list[Pending]:
         """The responses that are still to be had, those begun before first, with their stored tokens."""
-        rows = self.connection.execute(_PENDING, (job,)).fetchall()
-        return [self._with_tokens(row) for row in rows]
+        with self._mutex:
+            rows = self.connection.execute(_PENDING, (job,)).fetchall()
+            return [self._with_tokens(row) for row in rows]
 
     def _with_tokens(self, row: sqlite3.Row) -> Pending:
         chunks = self.connection.execute(
@@ -231,17 +273,16 @@ class RunnerStore:
         text = "".join(chunk["text"] for chunk in chunks)
         fields, gold = json.loads(row["fields"]), json.loads(row["gold"])
         after = chunks[-1]["seq"] + 1 if chunks else 0
-        return Pending(
-            row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"], text, tuple(ids), after
-        )
+        known = (row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"])
+        return Pending(*known, text, tuple(ids), after, row["empty_replies"])
 
-    def begin(self, response: Pending, prompt: str, prompt_tokens: int | None, limit: int) -> None:
+    def begin(self, response: Pending, prompt: str, prompt_tokens: int | None, limit: int, empty_replies: int) -> None:
         """A response entered the batch; one that was begun before is marked as resumed at token n."""
         with self.fenced() as connection:
             connection.execute(
                 "UPDATE responses SET state = 'active', attempt = attempt + 1, prompt_tokens = ?, token_limit = ?, "
-                "started = coalesce(started, ?), resumed_at = coalesce(?, resumed_at) WHERE id = ?",
-                (prompt_tokens, limit, time.time(), len(response.ids) or None, response.id),
+                "started = coalesce(started, ?), resumed_at = coalesce(?, resumed_at), empty_replies = ? WHERE id = ?",
+                (prompt_tokens, limit, time.time(), len(response.ids) or None, empty_replies, response.id),
             )
             connection.execute(
                 "INSERT INTO response_texts (response_id, prompt) VALUES (?, ?) "
@@ -278,6 +319,17 @@ class RunnerStore:
                 "UPDATE jobs SET tokens_per_second = ? WHERE id = ?",
                 (speed, job),
             )
+        with self._mutex, translated(self.path):
+            self._checkpoints.after_commit()
+        self._tell_of_long_log()
+
+    def _tell_of_long_log(self) -> None:
+        """Say once in a while which process may keep the log of the store from being taken in."""
+        if (grown := self._checkpoints.long) and time.monotonic() - self._told_of_log > TELL_EVERY_S:
+            self._told_of_log = time.monotonic()
+            names = ", ".join(f"{name} {pid}" for pid, name in users(self.path)) or "no process of this user"
+            message = f"The log of the store has grown to {grown / 2**20:.0f} MiB, because somebody reads it without a pause."
+            self.notice("warning", message, f"Open on it: {names}. End the one that reads; the log is then taken in.")
 
     def _fold(self, connection: sqlite3.Connection, outcome: Outcome) -> None:
         _update(connection, outcome.response_id, {**outcome.columns, "state": "done", "finished": time.time()})
@@ -307,19 +359,21 @@ def item_id(connection: sqlite3.Connection, benchmark: str, item: Item) -> int:
     return int(connection.execute(sql, key).fetchone()[0])
 
 
-_NEXT = """
+_WAITING = """
 SELECT j.*, m.name AS model, m.source, m.format AS source_format, v.compression, v.format, v.path
 FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
 WHERE j.state = 'queued' AND (j.kind = 'prepare' OR v.ready_at IS NOT NULL)
-ORDER BY j.position LIMIT 1
 """
+_STARTABLE = f"{_WAITING} ORDER BY j.position LIMIT 100"
+_CLAIMED = f"{_WAITING} AND j.id = ?"
 _ORPHANS = """
 SELECT j.id, p.error, p.remedy, p.state FROM jobs j JOIN variants v ON v.id = j.variant_id
 JOIN jobs p ON p.id = (SELECT max(id) FROM jobs WHERE kind = 'prepare' AND variant_id = v.id)
 WHERE j.kind = 'run' AND j.state = 'queued' AND v.ready_at IS NULL AND p.state IN ('failed', 'cancelled')
 """
 _PENDING = """
-SELECT r.id, r.position, r.seed, r.attempt, i.fields, i.gold, i.key FROM responses r JOIN items i ON i.id = r.item_id
+SELECT r.id, r.position, r.seed, r.attempt, r.empty_replies, i.fields, i.gold, i.key
+FROM responses r JOIN items i ON i.id = r.item_id
 WHERE r.job_id = ? AND r.state = 'pending'
 ORDER BY EXISTS (SELECT 1 FROM chunks c WHERE c.response_id = r.id) DESC, r.position
 """

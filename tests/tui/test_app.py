@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from textual.widgets import Input, SelectionList, Static
+from textual.widgets import Input, Select, SelectionList, Static
 from tui_rows import add_chunk, alive, sql, until
 
 from core.store.connection import connect
@@ -15,10 +16,10 @@ from tui import keys
 from tui.app import LrmApp
 from tui.screens.dialogs import Confirm, Note
 from tui.screens.new_run import NewRun
+from tui.screens.pane import Pane
 from tui.screens.response import ResponseScreen
 from tui.screens.responses_pane import ResponsesPane
 from tui.widgets.stream import StreamView
-from tui.widgets.table import RowTable
 
 SIZE = (80, 24)
 
@@ -28,8 +29,8 @@ def text_of(app: LrmApp) -> str:
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
-def table(app: LrmApp) -> RowTable:
-    return app.query_one(f"#{app.shown}").query_one(RowTable)
+def table(app: LrmApp) -> Any:
+    return app.query_one(f"#{app.shown}", Pane).table
 
 
 async def test_queue_shows_jobs_and_hostile_text_is_harmless(store: Path) -> None:
@@ -104,7 +105,7 @@ async def test_scores_and_lengths_come_from_the_analysis(store: Path) -> None:
         await until(lambda: table(app).row_count >= 1)
         assert "30 %" in text_of(app)
         await pilot.press("t")
-        await until(lambda: "20 %" in text_of(app).split("\n")[2])
+        await until(lambda: "20 %" in text_of(app))
 
 
 async def test_responses_filter_open_and_step(store: Path) -> None:
@@ -130,24 +131,71 @@ async def test_responses_filter_open_and_step(store: Path) -> None:
         assert app.shown == "responses" and not isinstance(app.screen, ResponseScreen)
 
 
-async def test_form_counts_runs_and_keeps_what_was_typed_on_an_error(store: Path) -> None:
+async def form_of(app: LrmApp, pilot: Any) -> NewRun:
+    """The open form, once it knows what there is to choose."""
+    await until(lambda: isinstance(app.screen, NewRun))
+    form = app.screen
+    assert isinstance(form, NewRun)
+    await until(lambda: form.query_one("#benchmarks", SelectionList).option_count >= 8)
+    return form
+
+
+async def test_form_says_what_runs_take_and_keeps_what_was_typed_on_an_error(store: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
         await until(lambda: app.snapshot)
         await pilot.press("n")
-        form = app.screen
-        assert isinstance(form, NewRun)
-        benchmarks = form.query_one("#benchmarks", SelectionList)
-        await until(lambda: benchmarks.option_count >= 8)
-        form.query_one("#models", Input).value = "no-such [/model], pocket"
-        benchmarks.deselect_all()
-        benchmarks.select("pocket-logic")
-        await until(lambda: form.draft().runs == 2 and "= 2 runs" in text_of(app))
+        form = await form_of(app, pilot)
+        await until(lambda: "1 run of 1 variant, 1,000 questions" in text_of(app) and "fits, " in text_of(app))
+        form.query_one("#limit", Input).value = "20"
+        form.query_one("#compressions", SelectionList).select("q4_0")
+        await until(lambda: "2 runs of 2 variants, 40 questions" in text_of(app))
+        form.query_one("#more-models", Input).value = "no-such [/model]"
+        form.query_one("#temperature", Input).value = "warm"
+        await until(lambda: "no-such [/model]" in str(form.query_one("#wrong-models", Static).render()))
+        assert "'warm' is no number" in text_of(app)
         await pilot.press("ctrl+s")
-        await until(lambda: "no-such [/model]" in str(form.query_one("#problem", Static).render()))
-        assert form.query_one("#models", Input).value == "no-such [/model], pocket"
-        await pilot.press("escape")
+        await pilot.pause(0.5)
+        assert form.query_one("#more-models", Input).value == "no-such [/model]" and app.screen is form
+        await pilot.press("f1")
+        assert isinstance(app.screen, Note)
+        await pilot.press("escape", "escape")
         assert sql(store, "SELECT count(*) FROM jobs") == [(5,)]
+
+
+async def test_form_joins_steps_and_fills_in_presets(store: Path) -> None:
+    app = LrmApp(store)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(lambda: app.snapshot)
+        await pilot.press("n")
+        form = await form_of(app, pilot)
+        form.query_one("#preset", Select).value = "pocket"
+        await until(lambda: "16 runs of 4 variants, 640 questions" in text_of(app))
+        form.query_one("#chain", Select).value = "yes"
+        await until(lambda: "12 runs of 3 variants" in text_of(app))
+        assert form.draft().variants == ("none", "magnitude-50+q8_0", "magnitude-50+q4_0")
+        form.query_one("#preset", Select).value = "table-3"
+        await until(lambda: len(form.draft().compressions) == 8)
+        assert form.draft().policy == "observe" and form.draft().benchmarks == ("aime", "folio", "temporal", "musique")
+
+
+async def test_a_clone_asks_for_the_same_run(store: Path, started: list[Path]) -> None:
+    sql(store, """UPDATE jobs SET sampling = '{"temperature": 0.25, "max_tokens": 99}', seed = 7 WHERE id = 2""")
+    app = LrmApp(store)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(lambda: table(app).row_count == 5 and table(app).has_focus)
+        await pilot.press("down", "d")
+        form = await form_of(app, pilot)
+        form.query_one("#models", SelectionList).deselect_all()
+        form.query_one("#models", SelectionList).select("pocket")
+        await until(lambda: form.draft().models == ("pocket",))
+        await pilot.press("ctrl+s")
+        await until(lambda: app.screen is not form)
+        columns = "benchmark, engine, seed, item_limit, policy"
+        copies = sql(store, f"SELECT {columns} FROM jobs WHERE kind = 'run' AND id > 5")
+        assert copies == sql(store, f"SELECT {columns} FROM jobs WHERE id = 2")
+        assert '"temperature": 0.25' in str(sql(store, "SELECT sampling FROM jobs WHERE id > 5 AND kind = 'run'"))
+        assert started == [store]
 
 
 async def test_no_store_then_one_appears(tmp_path: Path, store: Path) -> None:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
-from tui.widgets.stream import StreamView, _wrap
+from tui.widgets.stream import StreamView
+from tui.widgets.wrapping import wrap
 
 
 class One(App[None]):
@@ -18,7 +19,7 @@ class One(App[None]):
 @settings(max_examples=80)
 @given(st.text(st.sampled_from("ab \u4e00\u0301"), max_size=60), st.integers(2, 9))
 def test_wrapping_loses_nothing_and_fits(text: str, width: int) -> None:
-    rows = _wrap(text, width)
+    rows = wrap(text, width)
     assert "".join(rows) == text
     assert all(cell_len(row.rstrip(" ")) <= width for row in rows)
 

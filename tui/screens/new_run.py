@@ -1,71 +1,46 @@
-"""The form for new runs: a grid of models, compressions and benchmarks."""
+"""The form for new runs: a grid of models, compressions and benchmarks, and what it would take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Label, Select, SelectionList, Static
 from textual.widgets.selection_list import Selection
+from textual.worker import get_current_worker
 
+from core.compress import recipes
 from core.engines import catalog
 from core.engines.wire import Sampling
-from core.errors import LrmError, UsageError
+from core.errors import LrmError
+from core.presets import PRESETS
 from core.spec import POLICIES, Policy, RunSpec
 from tui import keys
-from tui.access import opened
+from tui.access import opened, start_runner
 from tui.screens.dialogs import Note
+from tui.screens.draft import Draft
+from tui.screens.forecast import estimates, forecast
 from tui.screens.help import keys_of
 from tui.shown import lines, safe
-from tui.widgets.choices import Choices
+from tui.widgets.choices import Choices, head
 
-COMPRESSIONS = ("none", "q8_0", "q4_0", "magnitude-50")
-FIRST = "pocket-temporal"
-"""Chosen at the start, with the embedded model: a new user only has to say go."""
+FIRST = ("pocket", "none", "pocket-temporal")
+"""Chosen at the start: a new user only has to say go."""
+FEW = "40"
+"""Questions of somebody's first run, where there is no store yet."""
+WAIT_S = 0.25
+"""How long nothing may have changed before what the runs take is worked out anew."""
 
 _POLICY_NAMES: dict[Policy, str] = {"audit": "stop, with audit", "stop": "stop", "observe": "observe"}
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What the form holds, as typed."""
-
-    models: tuple[str, ...]
-    compressions: tuple[str, ...]
-    benchmarks: tuple[str, ...]
-    engine: str
-    policy: Policy
-    limit: str
-    max_tokens: str
-    temperature: str
-
-    @property
-    def runs(self) -> int:
-        """How many runs it would queue."""
-        return len(self.models) * len(self.compressions) * len(self.benchmarks)
-
-    def specs(self, data: Path | None) -> list[RunSpec]:
-        """The grid. Raises UsageError or ModelError. Without a maximum each model's own limit holds."""
-        from core.jobs import grid
-        from core.models import resolve
-
-        if not self.runs:
-            raise UsageError("There is nothing to queue.", "Choose at least one model, compression and benchmark.")
-        temperature = _number(self.temperature, "temperature", float) if self.temperature else 0.6
-        limit = int(_number(self.limit, "limit", int)) if self.limit else None
-        specs: list[RunSpec] = []
-        for model in self.models:
-            default = resolve(model).default_limit
-            tokens = int(_number(self.max_tokens, "maximum of tokens", int)) if self.max_tokens else default
-            sampling = Sampling(temperature=temperature, max_tokens=tokens)
-            template = RunSpec(model, "none", "", self.engine, sampling, limit=limit, policy=self.policy, data=data)
-            specs += grid([model], self.compressions, self.benchmarks, template)
-        return specs
+FIELDS = ("models", "compressions", "limit", "tokens", "temperature", "seed", "grid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,97 +51,214 @@ class Queued:
     trouble: LrmError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What can be chosen: models, benchmarks, and finished runs to distill from."""
+
+    models: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    teachers: tuple[tuple[int, str], ...]
+
+
 class NewRun(ModalScreen[Queued]):
-    """Dismissed with `Queued`, or None when it was left. An error is shown in the form, which keeps what was typed."""
+    """Dismissed with `Queued`, or None when it was left. Errors stand beside their fields, which keep what was typed.
+
+    With `spec` it is filled in from a run that was queued before.
+    """
 
     BINDINGS = keys.bindings("form")
 
-    def __init__(self, store: Path, data: Path | None) -> None:
+    def __init__(self, store: Path, data: Path | None, spec: RunSpec | None = None) -> None:
         super().__init__()
         self._store, self._data = store, data
+        self._base = spec or RunSpec("", "none", "", catalog.names()[0], Sampling())
+        self._chosen = (spec.model, spec.compression, spec.benchmark) if spec else FIRST
+        self._clone = spec is not None
+        self._few = "" if self._clone or store.exists() else FEW
         self._busy = False
 
     def compose(self) -> ComposeResult:
-        """Choices above, numbers below, then how many runs, errors and keys."""
-        with VerticalScroll(id="form", can_focus=False):
-            yield Static(lines("New runs", "bold"), classes="title")
-            with Horizontal(classes="field"):
+        """Three lists, the other fields, then what it comes to."""
+        base = self._base
+        with Horizontal(id="form-title"):
+            yield Static(lines("New runs", "bold"))
+            yield Label("Preset")
+            yield Select([(p.title, name) for name, p in PRESETS.items()], prompt="none", compact=True, id="preset")
+        with Horizontal(id="choices"):
+            with Vertical():
                 yield Label("Models")
-                yield Input("pocket", compact=True, id="models", placeholder="pocket, smollm2, a folder or a .gguf file")
-            with Horizontal(id="choices"):
-                with Vertical():
-                    yield Label("Compressions (space chooses)")
-                    yield Choices(
-                        *(Selection(safe(name), name, name == "none") for name in COMPRESSIONS),
-                        id="compressions",
-                        compact=True,
-                    )
-                    yield Input(compact=True, id="more", placeholder="others, with commas")
-                with Vertical():
-                    yield Label("Benchmarks (space chooses)")
-                    yield Choices(id="benchmarks", compact=True)
-            with Horizontal(classes="field"):
-                yield Label("Engine")
-                yield Select(
-                    [(name, name) for name in catalog.names()],
-                    allow_blank=False,
-                    compact=True,
-                    id="engine",
-                    classes="short",
-                )
-                yield Label("Policy")
-                yield Select(
-                    [(_POLICY_NAMES[p], p) for p in POLICIES], allow_blank=False, compact=True, id="policy", classes="short"
-                )
-            with Horizontal(classes="field"):
-                yield Label("Questions")
-                yield Input(compact=True, id="limit", placeholder="all", classes="short")
-                yield Label("Tokens")
-                yield Input(compact=True, id="tokens", placeholder="model's limit", classes="short")
-                yield Label("Temperature")
-                yield Input("0.6", compact=True, id="temperature", classes="short")
-            yield Static(id="count")
-            yield Static(id="problem")
+                yield Choices(id="models", compact=True)
+                yield Input(compact=True, id="more-models", placeholder="others: folder, .gguf, openai:…")
+            with Vertical():
+                yield Label("Compressions")
+                yield Choices(*_compressions(), id="compressions", compact=True)
+                yield Input(compact=True, id="more-compressions", placeholder="others: magnitude-50+q4_0")
+            with Vertical():
+                yield Label("Benchmarks")
+                yield Choices(id="benchmarks", compact=True)
+        yield Static(id="wrong-models", classes="wrong")
+        yield Static(id="wrong-compressions", classes="wrong")
+        with Horizontal(classes="field"):
+            yield Label("Engine")
+            yield _select("engine", [(name, name) for name in catalog.names()], base.engine)
+            yield Label("On a loop")
+            yield _select("policy", [(_POLICY_NAMES[p], p) for p in POLICIES], base.policy)
+            yield Label("Steps")
+            yield _select("chain", [("each alone", "no"), ("prune, quantize", "yes")], "no")
+        with Horizontal(classes="field"):
+            yield Label("Questions")
+            yield Input(str(base.limit or self._few), compact=True, id="limit", placeholder="all")
+            yield Label("Tokens")
+            tokens = str(base.sampling.max_tokens) if self._clone else ""
+            yield Input(tokens, compact=True, id="tokens", placeholder="model's limit")
+            yield Label("Temperature")
+            yield Input(f"{base.sampling.temperature:g}", compact=True, id="temperature")
+            yield Label("Seed")
+            yield Input(str(base.seed), compact=True, id="seed")
+        for name in ("limit", "tokens", "temperature", "seed"):
+            yield Static(id=f"wrong-{name}", classes="wrong")
+        with VerticalScroll(id="forecast-box", can_focus=False):
+            yield Static(lines("Looking …", "dim"), id="forecast")
+        yield Static(id="wrong-grid", classes="wrong")
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Load the names of benchmarks aside."""
-        self._load_benchmarks()
-        self._count()
+        """Find out aside what there is to choose from."""
+        for wrong in self.query(".wrong"):
+            wrong.display = False
+        self._look()
         self.query_one("#models").focus()
 
     @work(thread=True, group="names")
-    def _load_benchmarks(self) -> None:
+    def _look(self) -> None:
         from benchmarks.registry import names
+        from core import jobs
+        from core.models import known
+        from core.settings import load
 
-        self.app.call_from_thread(self._list_benchmarks, names())
+        models: list[str] = []
+        teachers: list[tuple[int, str]] = []
+        with suppress(LrmError, FileNotFoundError), opened(self._store, "reader") as connection:
+            models, teachers = jobs.models(connection), jobs.teachers(connection)
+        folders: tuple[str, ...] = ()
+        with suppress(LrmError):  # the settings' own command says what is wrong with them
+            folders = load().general.model_folders
+        everything = tuple(dict.fromkeys((*known(folders), *models)))
+        self.app.call_from_thread(self._list, Known(everything, tuple(names()), tuple(teachers)))
 
-    def _list_benchmarks(self, names: Iterable[str]) -> None:
-        self.query_one("#benchmarks", SelectionList).add_options(Selection(safe(name), name, name == FIRST) for name in names)
+    @property
+    def _open(self) -> bool:
+        """Whether there is a form still; what threads find out may come too late."""
+        return self.is_attached and bool(self.app.screen_stack)
+
+    def _list(self, known: Known) -> None:
+        if not self._open:
+            return
+        model, compression, benchmark = self._chosen
+        models = tuple(dict.fromkeys((*known.models, model)))
+        self._choices("models").add_options(Selection(safe(_short(name)), name, name == model) for name in models)
+        self._choices("benchmarks").add_options(Selection(safe(n), n, n == benchmark) for n in known.benchmarks)
+        compressions = self._choices("compressions")
+        if known.teachers:
+            compressions.add_option(head("Distilled from run"))
+            compressions.add_options(Selection(safe(f"{job}: {name}"), f"distill-{job}") for job, name in known.teachers)
+        self._choose_compressions((compression,))
+        for name in ("models", "compressions", "benchmarks"):
+            self._choices(name).highlighted = 0
+        self._changed()
+
+    def _choices(self, name: str) -> Choices:
+        return self.query_one(f"#{name}", Choices)
+
+    def _choose_compressions(self, wanted: Sequence[str]) -> None:
+        """Mark what is in the list; the rest stands below it, as if it had been typed."""
+        choices = self._choices("compressions")
+        listed = {choices.get_option_at_index(n).value for n in range(choices.option_count)}
+        choices.deselect_all()
+        for name in wanted:
+            if name in listed:
+                choices.select(name)
+        self.query_one("#more-compressions", Input).value = ", ".join(name for name in wanted if name not in listed)
 
     def draft(self) -> Draft:
         """What the form holds now."""
-        compressions = [*self.query_one("#compressions", SelectionList).selected, *_words(self._typed("more"))]
+        policy = next(policy for policy in POLICIES if policy == self.query_one("#policy", Select).value)
         return Draft(
-            tuple(_words(self._typed("models"))),
-            tuple(dict.fromkeys(compressions)),
-            tuple(self.query_one("#benchmarks", SelectionList).selected),
+            self._both("models"),
+            self._both("compressions"),
+            tuple(self._choices("benchmarks").selected),
             str(self.query_one("#engine", Select).value),
-            next(policy for policy in POLICIES if policy == self.query_one("#policy", Select).value),
+            policy,
+            self.query_one("#chain", Select).value == "yes",
             self._typed("limit"),
             self._typed("tokens"),
             self._typed("temperature"),
+            self._typed("seed"),
+            self._base,
         )
 
-    def _typed(self, field: str) -> str:
-        return self.query_one(f"#{field}", Input).value.strip()
+    def _both(self, name: str) -> tuple[str, ...]:
+        """What is marked in a list, in the list's order, and what is typed below it."""
+        marked = self._choices(name)
+        listed = [marked.get_option_at_index(n).value for n in range(marked.option_count)]
+        typed = [word for part in self._typed(f"more-{name}").split(",") if (word := part.strip())]
+        return tuple(dict.fromkeys([value for value in listed if value in marked.selected] + typed))
+
+    def _typed(self, name: str) -> str:
+        return self.query_one(f"#{name}", Input).value.strip()
 
     @on(Input.Changed)
     @on(SelectionList.SelectedChanged)
-    def _count(self) -> None:
-        d = self.draft()
-        factors = f"{len(d.models)} models × {len(d.compressions)} compressions × {len(d.benchmarks)} benchmarks"
-        self.query_one("#count", Static).update(lines(f"{factors} = {d.runs} runs. ctrl+s queues them.", "bold"))
+    @on(Select.Changed, "#engine, #policy, #chain")
+    def _changed(self) -> None:
+        self._weigh(self.draft())
+
+    @on(Select.Changed, "#preset")
+    def _preset(self, event: Select.Changed) -> None:
+        preset = PRESETS.get(str(event.value))
+        if preset is None:
+            return
+        for name, wanted in (("models", preset.models), ("benchmarks", preset.benchmarks)):
+            if wanted:
+                self._choices(name).deselect_all()
+                for value in wanted:
+                    self._choices(name).select(value)
+        self._choose_compressions(preset.compressions)
+        self.query_one("#policy", Select).value = preset.policy
+        self.query_one("#tokens", Input).value = str(preset.max_tokens or "")
+        self.query_one("#limit", Input).value = str(preset.limit or "")
+        self.notify(preset.hint, markup=False)
+
+    @work(thread=True, exclusive=True, group="forecast")
+    def _weigh(self, draft: Draft) -> None:
+        """Work out what the runs take, once nothing has changed for a moment."""
+        worker = get_current_worker()
+        time.sleep(WAIT_S)
+        if worker.is_cancelled:
+            return
+        specs, wrong = draft.specs(self._data)
+        shown = Text()
+        if specs:
+            try:
+                shown = forecast(estimates(self._store, specs))
+            except LrmError as error:
+                wrong = {"models": error}
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self._weighed, shown, wrong)
+
+    def _weighed(self, shown: Text, wrong: Mapping[str, LrmError]) -> None:
+        if self._open:
+            self.query_one("#forecast", Static).update(shown)
+            self._complain(wrong)
+
+    def _complain(self, wrong: Mapping[str, LrmError]) -> None:
+        """Say what is wrong beside each field."""
+        for name in FIELDS:
+            place = self.query_one(f"#wrong-{name}", Static)
+            error = wrong.get(name)
+            place.display = error is not None
+            if error is not None:
+                place.update(lines(f"{error.message} ", "bold red").append_text(lines(error.remedy)))
 
     def action_help(self) -> None:
         """Show the form's keys."""
@@ -177,48 +269,55 @@ class NewRun(ModalScreen[Queued]):
         """Queue the runs in a thread."""
         if not self._busy:
             self._busy = True
-            self.query_one("#problem", Static).update(lines("Queueing …", "dim"))
+            self.query_one("#forecast", Static).update(lines("Queueing …", "dim"))
             self._submit(self.draft())
 
     @work(thread=True, group="submit")
     def _submit(self, draft: Draft) -> None:
         from core import jobs
 
-        try:
-            specs = draft.specs(self._data)
-            with opened(self._store, "user") as connection:
-                ids = tuple(jobs.add(connection, specs))
-        except LrmError as error:
-            self.app.call_from_thread(self._failed, error)
-            return
-        self.app.call_from_thread(self.dismiss, Queued(ids, start_runner(self._store)))
+        specs, wrong = draft.specs(self._data)
+        ids: tuple[int, ...] = ()
+        if specs:
+            try:
+                with opened(self._store, "user") as connection:
+                    ids = tuple(jobs.add(connection, specs))
+            except LrmError as error:
+                wrong = {"grid": error}
+        if wrong:
+            self.app.call_from_thread(self._failed, wrong)
+        else:
+            self.app.call_from_thread(self.dismiss, Queued(ids, start_runner(self._store)))
 
-    def _failed(self, error: LrmError) -> None:
+    def _failed(self, wrong: Mapping[str, LrmError]) -> None:
         self._busy = False
-        problem = lines(error.message, "bold red")
-        if error.remedy:
-            problem.append_text(lines(f" {error.remedy}"))
-        self.query_one("#problem", Static).update(problem)
-        self.query_one("#form", VerticalScroll).scroll_end(animate=False)
+        self._weighed(Text(), wrong)
 
 
-def start_runner(store: Path) -> LrmError | None:
-    """Make sure that a runner serves the store; the reason where that fails."""
-    from core.launch import ensure_runner
+def _compressions() -> list[Selection[str]]:
+    """Every kind of compression, by groups; what is left out can be typed."""
+    groups = {
+        "Quantized (GGUF)": recipes.PLAIN_TYPES,
+        "Quantized, importance matrix": recipes.WEIGHTED_TYPES,
+        "Dynamic (a type a tensor)": recipes.DYNAMIC,
+        "Pruned, SparseGPT": _pruned("sparsegpt"),
+        "Pruned, Wanda": _pruned("wanda"),
+        "Pruned, by magnitude": _pruned("magnitude"),
+    }
+    listed = [Selection(safe(recipes.NONE), recipes.NONE, False)]
+    for title, names in groups.items():
+        listed += [head(title), *(Selection(safe(name), name) for name in names)]
+    return listed
 
-    try:
-        ensure_runner(store)
-    except LrmError as error:
-        return error
-    return None
+
+def _pruned(method: str) -> list[str]:
+    return [f"{method}-{share}" for share in (*range(10, 90, 10), "2:4", "4:8")]
 
 
-def _words(text: str) -> list[str]:
-    return [word for part in text.split(",") if (word := part.strip())]
+def _select(name: str, options: list[tuple[str, str]], chosen: str) -> Select[str]:
+    return Select(options, value=chosen, allow_blank=False, compact=True, id=name)
 
 
-def _number(text: str, what: str, kind: type[int] | type[float]) -> float:
-    try:
-        return kind(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is no {what}.", "Type a number.") from None
+def _short(model: str) -> str:
+    """A path's last part, for a narrow list; other names as they are."""
+    return Path(model).name if model.startswith("/") else model

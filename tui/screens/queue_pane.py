@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
 from functools import partial
 
 from rich.text import Text
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.widgets import DataTable, Static
 
+from core.errors import LrmError
 from core.store.snapshot import JobRow
 from tui import keys
+from tui.access import opened
 from tui.screens.dialogs import Confirm, Note
 from tui.screens.pane import Pane
 from tui.shown import STATE_STYLES, duration, eta, job_name, lines, number, progress, right, safe, variant
@@ -27,14 +27,20 @@ COLUMNS = (
     Column("speed", "Tok/s", 5, drop=5, number=True),
     Column("eta", "ETA", 5, drop=4, number=True),
     Column("loops", "Loop", 4, drop=3, number=True),
-    Column("engine", "Engine", 12, drop=6),
-    Column("message", "Message", 24, drop=7, grow=True),
+    Column("gpu", "GPU", 4, drop=6),
+    Column("engine", "Engine", 12, drop=7),
+    Column("message", "Message", 24, drop=8, grow=True),
 )
-EMPTY = "The queue is empty. Press n to queue runs."
+FIRST = """Press n to choose models, compressions and benchmarks: the embedded model
+is chosen already, so ctrl+s starts a first run that takes seconds.
+Then 2 shows its tokens as they come, and 3 the scores.
+
+? lists the keys, ctrl+p finds a command by name."""
+READ_ONLY = "This screen is read-only: open another without --readonly to queue runs."
 
 
-def cells(job: JobRow) -> Cells:
-    """One line of the queue."""
+def cells(job: JobRow, gpus: str = "") -> Cells:
+    """One line of the queue; `gpus` names the GPUs that its engine uses."""
     state = f"{job.state[:6]}→{job.wanted[:2]}" if job.wanted else job.state
     return {
         "id": right(job.id),
@@ -45,6 +51,7 @@ def cells(job: JobRow) -> Cells:
         "speed": right(number(job.tokens_per_second, 0)) if job.state == "running" else safe(""),
         "eta": right(eta(job)) if job.state == "running" else safe(""),
         "loops": right(job.loops or "", "bold red"),
+        "gpu": safe(gpus),
         "engine": safe(job.engine or ""),
         "message": safe(job.error or job.message, "red" if job.error else ""),
     }
@@ -56,6 +63,10 @@ class QueuePane(Pane, can_focus=True):
     BINDINGS = keys.bindings("queue")
     _watched: int | None = None
 
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self._lines: dict[int, tuple[JobRow, str, Cells]] = {}
+
     def compose(self) -> ComposeResult:
         """The table, the empty state, and a line about the job under the cursor."""
         yield RowTable(COLUMNS, id="jobs")
@@ -65,17 +76,30 @@ class QueuePane(Pane, can_focus=True):
     def draw(self) -> None:
         """Draw the latest queue."""
         jobs = self.snapshot.jobs if self.snapshot else ()
-        self.table.sync([(str(job.id), cells(job)) for job in jobs])
+        self._lines = {job.id: self._line(job) for job in jobs}
+        self.table.sync([(str(job), line[2]) for job, line in self._lines.items()])
         self.table.display = bool(jobs)
         empty = self.query_one("#empty", Static)
         empty.display = not jobs
         if not jobs:
-            missing = f"There is no store yet at {self.owner.store}. Press n to queue the first runs."
-            empty.update(lines(EMPTY if self.snapshot else missing, "dim"))
+            there = "The queue is empty." if self.snapshot else f"There is no store yet at {self.owner.store}."
+            empty.update(lines(f"{there}\n\n{READ_ONLY if self.owner.readonly else FIRST}"))
         if self.screen.focused in (None, self, self.table):
             self.focus_keys()
         self._go_on()
         self._about()
+
+    def _line(self, job: JobRow) -> tuple[JobRow, str, Cells]:
+        """A job and its cells, those of last time where nothing of it has changed."""
+        gpus, before = self._gpus(job), self._lines.get(job.id)
+        return before if before and before[:2] == (job, gpus) else (job, gpus, cells(job, gpus))
+
+    def _gpus(self, job: JobRow) -> str:
+        """Where a running engine is: the numbers of its GPUs, or the processor."""
+        machine = self.owner.machine
+        if machine is None or job.pid is None:
+            return ""
+        return ",".join(map(str, machine.gpus_of.get(job.pid, ()))) or "cpu"
 
     def _go_on(self) -> None:
         """A cursor on the running job goes on to the next one, which is the first line, when it has finished."""
@@ -108,14 +132,30 @@ class QueuePane(Pane, can_focus=True):
         jobs = self.snapshot.jobs if self.snapshot else ()
         return next((job for job in jobs if str(job.id) == key), None)
 
-    def _ask(self, what: Callable[[sqlite3.Connection], None]) -> None:
-        self.owner.ask(what)
-
     def action_new_run(self) -> None:
         """Open the form."""
         from tui.screens.new_run import NewRun
 
         self.app.push_screen(NewRun(self.owner.store, self.owner.data), self.owner.queued)
+
+    def action_clone(self) -> None:
+        """Open the form, filled in from the run under the cursor."""
+        if job := self._job():
+            self._clone(job.id)
+
+    @work(thread=True, exclusive=True, group="clone")
+    def _clone(self, job: int) -> None:
+        from core import jobs
+        from tui.screens.new_run import NewRun
+
+        try:
+            with opened(self.owner.store, "reader") as connection:
+                spec = jobs.spec_of(connection, job)
+        except LrmError as error:
+            self.app.call_from_thread(self.owner.tell, error)
+            return
+        form = NewRun(self.owner.store, spec.data or self.owner.data, spec)
+        self.app.call_from_thread(self.app.push_screen, form, self.owner.queued)
 
     def action_cancel(self) -> None:
         """Ask by name, then cancel."""
@@ -127,30 +167,30 @@ class QueuePane(Pane, can_focus=True):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._ask(partial(jobs.cancel, job=job.id))
+                self.owner.ask(partial(jobs.cancel, job=job.id))
 
         self.app.push_screen(Confirm(f"Cancel {job_name(job)}?", "Its finished responses stay."), answered)
 
     def action_pause(self) -> None:
-        """Hold the job back."""
+        """Hold the job back, or let a paused one go on."""
         from core import jobs
 
         if job := self._job():
-            self._ask(partial(jobs.pause, job=job.id))
+            self.owner.ask(partial(jobs.toggle, job=job.id), serve=job.state == "paused")
 
     def action_requeue(self) -> None:
         """Let the job go on."""
         from core import jobs
 
         if job := self._job():
-            self._ask(partial(jobs.requeue, job=job.id))
+            self.owner.ask(partial(jobs.requeue, job=job.id), serve=True)
 
     def action_move(self, step: int) -> None:
         """Swap the job with its neighbour."""
         from core import jobs
 
         if job := self._job():
-            self._ask(partial(jobs.move, job=job.id, step=step))
+            self.owner.ask(partial(jobs.move, job=job.id, step=step))
 
     def action_open(self) -> None:
         """Go where the job can be seen: its error, its streams or its responses."""

@@ -1,119 +1,157 @@
-"""One whole response: question, thinking, answer, verdict and where it came from."""
+"""One response as a whole: verdict, prompt, thinking, answer part, and where it came from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
 from core.errors import LrmError
+from core.store import browse, search
 from core.store import snapshot as views
-from core.store.shown import gold
+from core.store.browse import Place
+from core.store.filters import Wanted
+from core.store.reviews import reviews
+from core.store.shown import verdict
 from tui import keys
 from tui.access import opened
-from tui.shown import UNKNOWN, lines, number
-from tui.widgets.stream import StreamView
+from tui.screens.acting import Acting
+from tui.screens.parts import parts
+from tui.shown import safe
+from tui.widgets.finder import Finder
+from tui.widgets.reader import Reader
 
-LOW_MARK, HIGH_MARK = 40_000, 50_000
 
-
-class ResponseScreen(ModalScreen[int]):
-    """Shows one of `ids`; dismissed with the id that was shown last."""
+class ResponseScreen(ModalScreen[int], Acting):
+    """Shows one response of a filtered list; dismissed with the number of the one that was shown last."""
 
     BINDINGS = keys.bindings("response")
 
-    def __init__(self, store: Path, ids: Sequence[int], at: int) -> None:
+    def __init__(self, store: Path, wanted: Wanted, at: Place) -> None:
         super().__init__()
-        self._store, self._ids, self._at = store, ids, at
+        self._store, self._wanted, self._at = store, wanted, at
+        self._row: Mapping[str, Any] | None = None
+        self._reviews: list[sqlite3.Row] = []
+        self._folded = True
 
     def compose(self) -> ComposeResult:
-        """Title, text, keys."""
+        """Title, text, search, keys."""
         yield Static(id="response-title")
-        yield StreamView(low=LOW_MARK, high=HIGH_MARK, id="response")
+        yield Reader(id="response")
+        yield Finder(id="response-search")
         yield Footer(compact=True, show_command_palette=False)
 
+    @property
+    def reader(self) -> Reader:
+        """The text."""
+        return self.query_one(Reader)
+
+    @property
+    def response(self) -> int:
+        """The number of the response that is shown."""
+        return self._at.id
+
     def on_mount(self) -> None:
-        """Read the first one."""
-        self.query_one(StreamView).focus()
-        self._read(self._ids[self._at])
+        """Read the first one; what the list was searched for is marked."""
+        self.reader.focus()
+        if self._wanted.search:
+            self.reader.find(search.pattern(self._wanted.search))
+        self._read(0)
 
     @work(thread=True, exclusive=True)
-    def _read(self, response_id: int) -> None:
+    def _read(self, step: int) -> None:
         try:
             with opened(self._store, "reader") as connection:
-                row = views.response(connection, response_id)
+                at = self._at
+                if step:
+                    found = browse.page(connection, self._wanted, 1, at, backwards=step < 0).rows
+                    if not found:
+                        self.app.call_from_thread(self._end, step)
+                        return
+                    at = browse.place(found[0])
+                row, judged = views.response(connection, at.id), reviews(connection, at.id)
         except (LrmError, FileNotFoundError) as error:
             self.app.call_from_thread(self._title, str(error))
             return
         if row is not None:
-            self.app.call_from_thread(self._show, row)
+            self.app.call_from_thread(self._show, at, row, list(judged), step)
+
+    def _end(self, step: int) -> None:
+        self.notify("This is the last one." if step > 0 else "This is the first one.", markup=False)
 
     def _title(self, text: str) -> None:
-        self.query_one("#response-title", Static).update(lines(text, "bold"))
+        self.query_one("#response-title", Static).update(safe(text, "bold"))
 
-    def _show(self, row: Mapping[str, Any]) -> None:
+    def _show(self, at: Place, row: Mapping[str, Any], judged: list[sqlite3.Row], step: int) -> None:
+        same = self._row is not None and at == self._at and not step
+        self._at, self._row, self._reviews = at, row, judged
+        if not same:
+            self._folded = True
+        self._draw(keep=same)
+
+    def _draw(self, keep: bool) -> None:
+        if self._row is None:
+            return
+        self.reader.show(parts(self._row, self._reviews, self._folded), keep)
+        self._head()
+
+    def _head(self) -> None:
+        row, (here, of) = self._row, self.reader.matches
+        if row is None:
+            return
+        found = f" · match {here} of {of}" if of else ""
         self._title(
-            f"Response {row['id']} · {row['model']} {row['compression']} · {row['benchmark']} {row['key']} · "
-            f"{self._at + 1} of {len(self._ids)}"
+            f"{row['id']} · {row['model']} {row['compression']} · {row['benchmark']} {row['key']} · {verdict(row)}{found}"
         )
-        view = self.query_one(StreamView)
-        view.follow = False
-        view.clear()
-        for head, body, thinking in parts(row):
-            view.write(head, "title")
-            view.write(body, "thinking" if thinking else "answer")
-            view.write(" ", "answer")
-        view.scroll_home(animate=False)
 
     def action_step(self, step: int) -> None:
         """The next or previous response of the list."""
-        if 0 <= self._at + step < len(self._ids):
-            self._at += step
-            self._read(self._ids[self._at])
+        self._read(step)
+
+    def action_part(self, name: str) -> None:
+        """Go to a part."""
+        if not self.reader.go(name):
+            self.notify("No loop was seen in this response." if name == "loop" else f"It has no {name}.", markup=False)
+
+    def action_fold(self) -> None:
+        """Every round of a loop, or its first one."""
+        self._folded = not self._folded
+        self._draw(keep=True)
+
+    def action_search(self) -> None:
+        """Type what to look for in this text."""
+        self.query_one(Finder).open()
+
+    @on(Finder.Sought)
+    def _sought(self, message: Finder.Sought) -> None:
+        self.reader.find(re.compile(re.escape(message.text), re.IGNORECASE) if message.text else None)
+        self._head()
+
+    @on(Finder.Left)
+    def _search_left(self) -> None:
+        self.reader.focus()
+
+    def action_match(self, step: int) -> None:
+        """The next or previous match."""
+        self.reader.step(step)
+        self._head()
+
+    def action_copy(self) -> None:
+        """Copy the model's text."""
+        if self._row is not None:
+            self.owner.copy(self._row["text"] or "", f"response-{self.response}")
+
+    def reviewed(self) -> None:
+        """Read it again with its new verdict."""
+        self._read(0)
 
     async def action_dismiss(self, result: int | None = None) -> None:
         """Back to the list, at the response that was read last."""
-        self.dismiss(self._ids[self._at])
-
-
-def parts(row: Mapping[str, Any]) -> list[tuple[str, str, bool]]:
-    """Heads and bodies in reading order; the flag says that a body is thinking."""
-    text = row["text"] or ""
-    at = len(text) if row["answer_start"] is None else int(row["answer_start"])
-    return [
-        ("Verdict", _verdict(row), False),
-        ("Prompt", row["prompt"] or UNKNOWN, False),
-        ("Thinking", text[:at].strip().removesuffix("</think>").strip() or UNKNOWN, True),
-        ("Answer", text[at:].strip() or UNKNOWN, False),
-        ("Where from", _origin(row), False),
-    ]
-
-
-def _verdict(row: Mapping[str, Any]) -> str:
-    if row["correct"] is not None:
-        grade = "correct" if row["correct"] else "wrong"
-    else:
-        grade = f"EM {number(row['em'], 0)}, F1 {number(row['f1'], 2)}"
-    parsed = "nothing could be parsed" if row["parsed"] is None else f"parsed {row['parsed']} by rule {row['rule']}"
-    counted = f"{row['thinking_words']} words thinking, {row['answer_words']} words answer"
-    loop = "\nLOOP" if row["collapsed"] else ""
-    if row["collapsed"] and row["loop_onset"] is not None:
-        period = f"{row['loop_period']} {row['loop_unit']}"
-        rule = f" ({row['loop_rule']})" if row["loop_rule"] else ""
-        loop = f"\nLOOP{rule} from character {row['loop_onset']}, period {period}, {row['loop_count']} times"
-        loop += ", let run on for the audit" if row["audited"] else ""
-    return f"{grade} · {parsed} · gold {gold(row['gold'])}\nfinished by {row['finish_reason']} · {counted}{loop}"
-
-
-def _origin(row: Mapping[str, Any]) -> str:
-    resumed = f" · resumed at token {row['resumed_at']}" if row["resumed_at"] is not None else ""
-    return (
-        f"{row['engine']} {row['engine_version'] or ''} · sampling {row['sampling']} · seed {row['seed']} · "
-        f"attempt {row['attempt']}{resumed}\n"
-        f"prompt {row['prompt_version'] or UNKNOWN} · weights sha256 {row['sha256'] or UNKNOWN} · job {row['job_id']}"
-    )
+        self.dismiss(self.response)

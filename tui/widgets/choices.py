@@ -1,22 +1,36 @@
-"""A list to choose several from, whose marks can be read without colours."""
+"""A list to choose several from, whose marks can be read without colours, with heads between groups."""
 
 from __future__ import annotations
 
 from rich.segment import Segment
 from textual.strip import Strip
 from textual.widgets import SelectionList
+from textual.widgets.selection_list import Selection
+
+from tui.shown import safe
+
+
+def head(text: str) -> Selection[str]:
+    """A line that names the group below it and cannot be chosen."""
+    return Selection(safe(text, "bold"), f"#{text}", disabled=True)
 
 
 class Choices(SelectionList[str]):
     """Textual draws the same X for chosen and not chosen, in two colours; here only what is chosen has one."""
 
     def render_line(self, y: int) -> Strip:
-        """A line with its box."""
+        """A line with its box, or a head without one."""
         strip = super().render_line(y)
         index = self.scroll_offset.y + y
-        if index >= self.option_count or self.get_option_at_index(index).value in self.selected:
+        if index >= self.option_count:
             return strip
-        box = next(n for n, segment in enumerate(strip) if segment.text == "X")
+        option = self.get_option_at_index(index)
+        if option.value in self.selected:
+            return strip
         segments = list(strip)
+        box = next(n for n, segment in enumerate(segments) if segment.text == "X")
+        if option.disabled:
+            segments[box - 1 : box + 2] = [Segment(" " * 0)]
+            return Strip(segments).adjust_cell_length(strip.cell_length, segments[-1].style)
         segments[box] = Segment(" ", segments[box].style)
         return Strip(segments, strip.cell_length)

@@ -6,8 +6,8 @@ from os.path import commonprefix
 
 from core.store.snapshot import Loop
 
-KEPT = 20_000
-"""Characters of text that are kept to compare with: the longest period that can be folded."""
+KEPT = 100_000
+"""Characters of text that are kept to compare with and to show again: far more than the longest period there is."""
 
 
 class Fold:
@@ -17,22 +17,33 @@ class Fold:
         self.length = 0
         self._tail = ""
         self._loop: Loop | None = None
-        self._hidden = 0
+        self._end = 0
 
     def read(self, text: str) -> None:
         """Text that is shown."""
         self.length += len(text)
         self._tail = (self._tail + text)[-KEPT:]
 
-    def enter(self, loop: Loop) -> None:
-        """This loop was seen at its position, which the text has reached; what comes next may be more rounds of it."""
-        self._loop, self._hidden = loop, self.length - loop.position
+    def since(self, at: int) -> str | None:
+        """The text from character `at` to the present; None where it is kept no longer."""
+        back = self.length - at
+        return self._tail[len(self._tail) - back :] if 0 <= back <= len(self._tail) else None
+
+    def enter(self, loop: Loop) -> str:
+        """This loop was seen at its position, which the text has reached. Returns what of the text came after the loop."""
+        self._loop, self._end = loop, self.length
+        back = self.since(loop.position - loop.period)
+        if back is None or loop.rule != "verbatim":
+            return ""
+        more = back[loop.period :]
+        self._end = loop.position + len(commonprefix([more, back]))  # noqa: RUF071 - by characters, as we want
+        return more[self._end - loop.position :]
 
     @property
     def rounds(self) -> int:
         """Full rounds of the loop so far."""
         assert self._loop is not None
-        return (self._loop.position - self._loop.onset + self._hidden) // self._loop.period
+        return (self._end - self._loop.onset) // self._loop.period
 
     def rest(self, text: str) -> str:
         """What of `text` is not one more piece of the loop; empty while it goes on."""
@@ -41,6 +52,6 @@ class Fold:
             return text
         round_ = self._tail[-loop.period :]
         more = commonprefix([text, round_ * (len(text) // loop.period + 1)])  # noqa: RUF071 - by characters, as we want
-        self._hidden += len(more)
+        self._end += len(more)
         self.read(more)
         return text[len(more) :]

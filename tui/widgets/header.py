@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from textual.widgets import Static
 
 from core.store.snapshot import Snapshot
 from tui import keys
-from tui.shown import safe
+from tui.shown import duration, safe
 
 SHOWN_STATES = ("running", "queued", "paused", "failed", "done")
 
@@ -52,13 +53,31 @@ class Header(Static):
         if self._snapshot is None:
             return top.append("no store yet", "yellow")
         runner = self._snapshot.runner
-        top.append(
-            f"runner: serving ({runner.pid})" if runner.alive else "runner: stopped",
-            "green" if runner.alive else "yellow",
-        )
+        state = f"serving ({runner.pid})" if runner.alive else "lost" if runner.lost else "stopped"
+        top.append(f"runner: {state}", "green" if runner.alive else "bold red" if runner.lost else "yellow")
         states = Counter(job.state for job in self._snapshot.jobs)
         totals = ", ".join(f"{states[state]} {state}" for state in SHOWN_STATES if states[state])
         return top.append(f" · {totals or 'no jobs'} · {self._snapshot.finished_responses} responses")
+
+
+class Offer(Static):
+    """A line that stands only where jobs wait and no runner serves them."""
+
+    def __init__(self) -> None:
+        super().__init__(id="offer")
+        self.display = False
+
+    def show(self, snapshot: Snapshot | None, readonly: bool) -> None:
+        """Say what happened, and that a key mends it."""
+        runner = snapshot.runner if snapshot else None
+        waiting = sum(job.state in ("queued", "running") for job in snapshot.jobs) if snapshot else 0
+        self.display = bool(waiting and runner and not runner.alive)
+        if self.display and runner:
+            ago = f" {duration(time.time() - runner.beat)} ago" if runner.lost and runner.beat else ""
+            what = f"The runner was lost{ago}" if runner.lost else "No runner serves this store"
+            mend = "This screen is read-only." if readonly else "Press s to start it."
+            waits = f"{waiting} job{'s wait' if waiting > 1 else ' waits'}"
+            self.update(safe(f"{what}; {waits}. {mend}"))
 
 
 def tabs(shown: str) -> Text:

@@ -1,18 +1,20 @@
-"""A view of growing text: made safe once, wrapped once, appended in batches, a window of the last lines kept.
+"""A view of growing text that sanitises and wraps each piece once and keeps a window of lines.
 
-A growing visual line is wrapped again from its own start only: lines above it are never touched, so text without any
-newline costs the same. Rows remember whether they were broken by wrapping, so that a resize can wrap them anew.
+The last, still growing visual line is wrapped again from its own start only: lines above it are never touched, so text
+without any newline costs the same. Rows remember whether they were broken by wrapping, so that a resize can wrap them anew,
+and where in the text they begin. A bar at the left tells thinking from answers without colours.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
-from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual.events import Resize
+from textual.events import MouseScrollDown, MouseScrollUp, Resize
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -20,6 +22,7 @@ from textual.strip import Strip
 from core.store.snapshot import Loop
 from core.text import printable
 from tui.widgets.folding import Fold
+from tui.widgets.wrapping import wrap
 
 Kind = Literal["thinking", "answer", "title", "loop", "unit", "rounds"]
 LOW_MARK, HIGH_MARK = 2_000, 3_000
@@ -32,14 +35,17 @@ STYLES: dict[Kind, Style] = {
     "unit": Style(color="red"),
     "rounds": Style(bold=True, color="red"),
 }
+BARS: dict[Kind, str] = {"thinking": "┊ ", "loop": "▌ ", "unit": "▌ ", "rounds": "▌ "}
+MATCH, HERE = Style(reverse=True), Style(reverse=True, bold=True, color="yellow")
 
 
 @dataclass(slots=True)
 class Row:
-    """One visual line; `soft` says that the next row continues it."""
+    """One visual line; `soft` says that the next row continues it, `at` where in the text it begins (-1: nowhere)."""
 
     text: str
     kind: Kind
+    at: int = -1
     soft: bool = False
 
 
@@ -58,6 +64,7 @@ class StreamView(ScrollView, can_focus=True):
         self._fold = Fold()
         self._loop: Loop | None = None  # the one that is known of this text
         self._marked = self._folding = False
+        self._sought, self._here = "", -1
 
     @property
     def rows(self) -> list[str]:
@@ -70,11 +77,12 @@ class StreamView(ScrollView, can_focus=True):
         self._fold, self._loop = Fold(), None
         self._marked = self._folding = False
         self._splits = True
-        self._rows = [Row("", "thinking")]
+        self._rows = [Row("", "thinking", 0)]
 
     def clear(self) -> None:
         """Empty the view for texts that are written kind by kind."""
         self._rows, self._held, self._splits, self.dropped = [Row("", "answer")], "", False, 0
+        self._here = -1
         self._grown()
 
     def append(self, text: str) -> None:
@@ -90,8 +98,7 @@ class StreamView(ScrollView, can_focus=True):
             self._count(self._fold.rounds)
             if not text:
                 return
-            self._folding = False
-            self._put_line("── the loop has ended ──", "loop")
+            self._unfold()
         self._show(text)
 
     def loop(self, loop: Loop) -> None:
@@ -103,20 +110,53 @@ class StreamView(ScrollView, can_focus=True):
             self._count(loop.count)
 
     def _mark(self, loop: Loop) -> None:
+        """Show the first round in place of all that there are; rounds that differ stay, with a mark where they are seen."""
         self._marked, self._folding = True, loop.rule == "verbatim"
-        self._fold.enter(loop)
+        after = self._fold.enter(loop)
+        first = (self._fold.since(loop.onset) or "")[: loop.period] if self._folding else ""
+        if first and self._cut(loop.onset):
+            self._put(first, "unit", loop.onset)
         self._put_line(f"── LOOP ({loop.rule}) from character {loop.onset:,}: {loop.period:,} characters ──", "loop")
-        self._put_line(loop.unit.strip("\n"), "unit")
-        self._put_line(_rounds(self._fold.rounds), "rounds")
+        if not first:
+            self._put_line(loop.unit.strip("\n"), "unit")
+        self._put_line(f"× {self._fold.rounds if self._folding else loop.count:,} rounds", "rounds")
+        if after:
+            self._unfold()
+            self._put(after, self._kind, self._fold.length - len(after))
         self._grown()
+
+    def _cut(self, at: int) -> bool:
+        """Take what stands from character `at` on out of the view; False where the view begins after it."""
+        number = self._row_of(at)
+        if number is None:
+            return False
+        row = self._rows[number]
+        del self._rows[number + 1 :]
+        row.text, row.soft, self._held = row.text[: at - row.at], False, ""
+        if row.text:
+            self._rows.append(Row("", row.kind, at))
+        return True
+
+    def _row_of(self, at: int) -> int | None:
+        """The line that holds character `at`; None where the view begins after it."""
+        return next((n for n in range(len(self._rows) - 1, -1, -1) if 0 <= self._rows[n].at <= at), None)
+
+    def _unfold(self) -> None:
+        self._folding = False
+        self._put_line("── the loop has ended ──", "loop")
 
     def _count(self, rounds: int) -> None:
         row = next((row for row in reversed(self._rows) if row.kind == "rounds" and row.text), None)
         if row is not None:
-            row.text = _rounds(rounds)
+            row.text = f"× {rounds:,} rounds"
             self.refresh()
 
+    @property
+    def _kind(self) -> Kind:
+        return "thinking" if self._splits else "answer"
+
     def _show(self, text: str) -> None:
+        at = self._fold.length - len(self._held)
         self._fold.read(text)
         text = self._held + text
         self._held = ""
@@ -124,20 +164,21 @@ class StreamView(ScrollView, can_focus=True):
             before, found, after = text.partition(THINK_END)
             if found:
                 self._splits = False
-                self._put(before, "thinking")
+                self._put(before, "thinking", at)
                 self._put_line("── answer ──", "title")
-                self._put(after.lstrip("\n"), "answer")
+                answer = after.lstrip("\n")
+                self._put(answer, "answer", at + len(text) - len(answer))
                 self._grown()
                 return
         keep = _to_hold(text, self._splits)
         self._held = text[len(text) - keep :]
-        self._put(text[: len(text) - keep], "thinking" if self._splits else "answer")
+        self._put(text[: len(text) - keep], self._kind, at)
         self._grown()
 
     def finish(self) -> None:
         """The output is complete: nothing is held back any more."""
         held, self._held = self._held, ""
-        self._put(held, "thinking" if self._splits else "answer")
+        self._put(held, self._kind, self._fold.length - len(held))
         self._grown()
 
     def write(self, text: str, kind: Kind) -> None:
@@ -153,23 +194,28 @@ class StreamView(ScrollView, can_focus=True):
         self._put(text, kind)
         self._rows.append(Row("", back))
 
-    def _put(self, text: str, kind: Kind) -> None:
+    def _put(self, text: str, kind: Kind, at: int = -1) -> None:
+        """Add text that begins at character `at`; where some are replaced by others, rows within a line are about there."""
         if not text:
             return
         width = self._width
-        for number, line in enumerate(printable(text, keep_newlines=True).split("\n")):
+        for number, line in enumerate(text.replace("\r\n", "\n").split("\n")):
             if number:
-                self._rows.append(Row("", kind))
+                self._rows.append(Row("", kind, at))
             last = self._rows[-1]
-            last.kind = kind
-            pieces = _wrap(last.text + line, width)
+            last.kind, last.at = kind, at if last.at < 0 or not last.text else last.at
+            pieces = wrap(last.text + printable(line), width)
             last.text, last.soft = pieces[0], len(pieces) > 1
-            self._rows.extend(Row(piece, kind, True) for piece in pieces[1:])
+            begins = last.at
+            for upper, piece in pairwise(pieces):
+                begins = begins + len(upper) if begins >= 0 else -1
+                self._rows.append(Row(piece, kind, begins, True))
             self._rows[-1].soft = False
+            at = at + len(line) + 1 if at >= 0 else -1
 
     @property
     def _width(self) -> int:
-        return max(1, self.scrollable_content_region.width or 80)
+        return max(1, (self.scrollable_content_region.width or 80) - 2)
 
     def _grown(self) -> None:
         held_at = self.scroll_offset.y
@@ -177,6 +223,7 @@ class StreamView(ScrollView, can_focus=True):
             gone = len(self._rows) - self._low
             del self._rows[:gone]
             self.dropped += gone
+            self._here = max(-1, self._here - gone)
             if not self.follow:
                 self.scroll_to(y=max(0, held_at - gone), animate=False)
         self.virtual_size = Size(self._width, len(self._rows))
@@ -186,26 +233,96 @@ class StreamView(ScrollView, can_focus=True):
 
     def on_resize(self, event: Resize) -> None:
         """Wrap the window anew when its width changes."""
-        width = self._width
-        if width == self._wrapped_at:
+        if self._width == self._wrapped_at:
             return
-        self._wrapped_at = width
-        rows: list[Row] = []
-        text = ""
-        for row in self._rows:
+        self._wrapped_at = self._width
+        rows, self._rows, self._here = self._rows, [], -1
+        text, begins = "", -1
+        for row in rows:
+            begins = row.at if not text else begins
             text += row.text
             if not row.soft:
-                pieces = _wrap(text, width)
-                rows.extend(Row(piece, row.kind, True) for piece in pieces)
-                rows[-1].soft = False
+                self._rows.append(Row("", row.kind, begins))
+                self._put(text, row.kind, begins)
                 text = ""
-        self._rows = rows
         self._grown()
 
     def page(self, step: int) -> None:
         """Scroll by a page, up (-1) or down (1); the end is followed no longer."""
         self.follow = False
         self.scroll_relative(y=step * max(1, self.size.height - 1), animate=False)
+
+    def to_loop(self) -> bool:
+        """Go to where the loop starts; False where there is none, or not in the window."""
+        found = self._row_of(self._loop.onset) if self._loop is not None and self._marked else None
+        if found is not None:
+            self._go(found)
+        return found is not None
+
+    def search(self, what: str) -> tuple[int, int]:
+        """Look for text, without regard to case, and go to its next match from here. Returns as `match` does."""
+        self._sought, self._here = what.lower(), self.scroll_offset.y - 1
+        return self.match(1)
+
+    def match(self, step: int) -> tuple[int, int]:
+        """Go to the next (1) or previous (-1) line with a match, round the ends. Returns its number, and how many there are."""
+        found = [n for n in range(len(self._rows)) if any(start >= 0 for start, _ in self._matches(n))]
+        if not found:
+            self.refresh()
+            return 0, 0
+        at = bisect_right(found, self._here) + (0 if step > 0 else -1 - (self._here in found))
+        self._go(found[at % len(found)])
+        return at % len(found) + 1, len(found)
+
+    def _go(self, row: int) -> None:
+        self._here, self.follow = row, False
+        self.scroll_to(y=max(0, row - self.size.height // 3), animate=False)
+        self.refresh()
+
+    def _matches(self, number: int) -> list[tuple[int, int]]:
+        """Where in a row the sought text stands; a start below 0 belongs to the row above, which it continues."""
+        if not self._sought:
+            return []
+        above = self._rows[number - 1].text if number and self._rows[number - 1].soft else ""
+        row = self._rows[number]
+        below = self._rows[number + 1].text if row.soft and number + 1 < len(self._rows) else ""
+        text, size = (above + row.text + below).lower(), len(self._sought)
+        if len(text) != len(above) + len(row.text) + len(below):  # letters that lose their length in lower case
+            return []
+        spans, at = [], text.find(self._sought)
+        while at >= 0:
+            start, end = at - len(above), at - len(above) + size
+            if end > 0 and start < len(row.text):
+                spans.append((start, end))
+            at = text.find(self._sought, at + size)
+        return spans
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """Who scrolls back wants to read."""
+        self.follow = False
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """Who has scrolled to the end follows it again."""
+        self.follow = self.is_vertical_scroll_end
+
+    def action_scroll_up(self) -> None:
+        """A line up."""
+        self.follow = False
+        super().action_scroll_up()
+
+    def action_page_up(self) -> None:
+        """A page up."""
+        self.page(-1)
+
+    def action_scroll_home(self) -> None:
+        """To the first line."""
+        self.follow = False
+        super().action_scroll_home()
+
+    def action_scroll_end(self) -> None:
+        """To the last line, and follow it."""
+        self.follow = True
+        super().action_scroll_end()
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
@@ -214,12 +331,16 @@ class StreamView(ScrollView, can_focus=True):
         if at >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         row = self._rows[at]
-        strip = Strip([Segment(row.text, STYLES[row.kind])])
-        return strip.adjust_cell_length(width).apply_style(self.rich_style)
-
-
-def _rounds(count: int) -> str:
-    return f"× {count:,} rounds"
+        style = STYLES[row.kind]
+        segments = [Segment(BARS.get(row.kind, "  "), style)]
+        done = 0
+        for start, end in self._matches(at):
+            start, end = max(0, start), min(end, len(row.text))
+            mark = HERE if at == self._here else MATCH
+            segments += [Segment(row.text[done:start], style), Segment(row.text[start:end], style + mark)]
+            done = end
+        segments.append(Segment(row.text[done:], style))
+        return Strip(segments).adjust_cell_length(width).apply_style(self.rich_style)
 
 
 def _to_hold(text: str, splits: bool) -> int:
@@ -229,34 +350,3 @@ def _to_hold(text: str, splits: bool) -> int:
             if THINK_END.startswith(text[-size:]):
                 return size
     return 1 if text.endswith("\r") else 0
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    """Break a line at its spaces, or inside words that are too long; the space at a break stays with the upper line."""
-    if len(text) <= width and (text.isascii() or cell_len(text) <= width):
-        return [text]
-    rows: list[str] = []
-    start = 0
-    while start < len(text):
-        end = _fitting(text, start, width)
-        if end < len(text):
-            space = text.rfind(" ", start, end + 1)
-            if space > start:
-                end = space + 1
-        rows.append(text[start:end])
-        start = end
-    return rows
-
-
-def _fitting(text: str, start: int, width: int) -> int:
-    """The end of the longest piece from `start` that fits `width` cells; at least one character."""
-    piece = text[start : start + width]
-    if piece.isascii():
-        return start + len(piece)
-    cells, end = 0, start
-    while end < len(text):
-        cells += get_character_cell_size(text[end])
-        if cells > width and end > start:
-            break
-        end += 1
-    return end

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.compress.recipes import (
+    DYNAMIC,
     GGUF_TYPES,
     PERCENT,
     Calibration,
@@ -17,6 +18,7 @@ from core.compress.recipes import (
     Recipe,
     canonical,
     check,
+    expand,
     parse,
 )
 from core.errors import UsageError
@@ -117,3 +119,17 @@ def test_folders_stay_folders_unless_quantized(name: str) -> None:
 def test_impossible_ways_are_refused(name: str, source: str, wanted: str) -> None:
     with pytest.raises(UsageError, match=name):
         check(parse(name), source, wanted)  # type: ignore[arg-type]
+
+
+def test_words_for_several_are_spelt_out_and_each_name_stands_once() -> None:
+    assert expand(["dynamic", "Dynamic", "q4_0"]) == [*DYNAMIC, "q4_0"]
+    sweep = expand(["sweep"])
+    assert sweep == ["none", *(f"sparsegpt-{p}" for p in (10, 30, 40, 50, 60, 70, 80)), *DYNAMIC]
+    assert [canonical(name) for name in sweep] == sweep
+
+
+def test_what_needs_text_is_calibrated_where_it_names_none() -> None:
+    assert expand(["none", "dynamic@traces-4x64"])[:3] == ["none", "dynamic-2.51", "dynamic-2.22@traces-4x64"]
+    assert expand(["wanda-50", "wanda-50@c4", "q4_0"], "traces") == ["wanda-50@traces", "wanda-50@c4", "q4_0"]
+    with pytest.raises(UsageError):
+        expand(["q9_9"], "traces")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import tiny
 
-from core.engines.chat import TemplateFailure, render
+from core.engines.chat import render
+from core.engines.template import TemplateFailure, Templates
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>"}
 
@@ -47,3 +48,34 @@ def test_what_a_template_may_not_do_is_a_failure(template: str) -> None:
 
 def test_the_prompt_is_data_and_no_template() -> None:
     assert "{{ 7 * 7 }}" in render(tiny.CHAT_TEMPLATE, "{{ 7 * 7 }}", SPECIAL)
+
+
+@pytest.fixture(scope="module")
+def templates() -> Templates:
+    return Templates()
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "it takes too long"),
+        ("{{ 'x' * 10 ** 10 }}", "it needs more than 512 MiB"),
+        ("{{ ('x' * 10 ** 8) | list | length }}", "it needs more than 512 MiB"),
+        ("{% for i in range(99999) %}{{ 'x' * 10000 }}{% endfor %}", "it yields more than 8,388,608 characters"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "RecursionError"),
+        ("{{ ''.__class__ }}", "SecurityError"),
+    ],
+)
+def test_a_template_takes_no_more_than_its_share(templates: Templates, template: str, says: str) -> None:
+    with pytest.raises(TemplateFailure, match=says):
+        templates.render(template, "hi", SPECIAL)
+    assert templates.render(tiny.CHAT_TEMPLATE, "hi", SPECIAL) == "<s><|user|>hi<|assistant|><think>\n"
+
+
+def test_the_renderer_knows_no_secret(templates: Templates, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    fresh = Templates()
+    fresh.render("x", "", SPECIAL)
+    assert fresh._child is not None
+    with open(f"/proc/{fresh._child.pid}/environ", encoding="utf-8") as file:
+        assert "sk-secret" not in file.read()

@@ -154,21 +154,32 @@ def test_chat_uses_the_template_as_transformers_does(host: Host) -> None:
     assert host.ask("hello", id="raw").started == Started("raw", "hello", answer.started.prompt_tokens - 5, 40)
 
 
-def test_a_template_that_fails_is_an_error_of_its_request(engine: str, hf_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{{ cycler.__init__.__globals__.os.system('touch /tmp/evil') }}", "SecurityError"),
+        ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "it takes too long"),
+        ("{{ 'x' * 10 ** 10 }}", "it needs more than 512 MiB"),
+    ],
+    ids=["code", "loop", "memory"],
+)
+def test_a_template_that_does_harm_ends_the_host_with_one_error(
+    engine: str, hf_model: Path, tmp_path: Path, template: str, says: str
+) -> None:
     model = tmp_path / "evil"
     shutil.copytree(hf_model, model)
-    (model / "chat_template.jinja").write_text("{{ cycler.__init__.__globals__.os.system('touch /tmp/evil') }}")
+    (model / "chat_template.jinja").write_text(template)
     if engine == "llama.cpp":
         export_folder(HfFolder.open(model), tmp_path / "evil.gguf", lambda *step: None)
         model = tmp_path / "evil.gguf"
     with running(engine) as child:
-        child.load(model, slots=1)
+        child.load(model, slots=1, threads=1)
+        assert child.ask("raw prompts need no template").ids
         child.send(generate("chat", "hi", chat=True))
-        (answer,) = child.wait("chat")
-        assert answer.finished is not None
-        assert answer.finished.reason == "error"
-        assert "SecurityError" in str(answer.finished.error)
-        assert child.ask("hi").ids
+        event = child.next_event()
+        assert isinstance(event, Failed)
+        assert event.kind == "model" and says in event.message and "raw prompts" in event.remedy
+    assert not Path("/tmp/evil").exists()
 
 
 def test_options_that_do_not_exist_or_make_no_sense(engine: str, model: Path) -> None:

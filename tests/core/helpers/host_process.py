@@ -45,9 +45,9 @@ class Answer:
 class Host:
     """A running host, the events that came from it, and the answers put together from them."""
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: str, python: str = sys.executable, script: Path = HOST) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-P", str(HOST), engine], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/"
+            [python, "-P", str(script), engine], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/"
         )
         self.events: list[Event] = []
         self.answers: dict[str, Answer] = {}
@@ -68,7 +68,7 @@ class Host:
             self.process.stdin.write(encode(message).encode())
         self.process.stdin.flush()
 
-    def next_event(self, timeout: float = 60.0) -> Event | None:
+    def next_event(self, timeout: float = 180.0) -> Event | None:
         """The next event, or None when the host has closed its stdout."""
         event = self._inbox.get(timeout=timeout)
         if event is None:
@@ -134,9 +134,9 @@ def generate(
 
 
 @contextmanager
-def running(engine: str) -> Iterator[Host]:
+def running(engine: str, python: str = sys.executable, script: Path = HOST) -> Iterator[Host]:
     """A host that is surely gone afterwards."""
-    host = Host(engine)
+    host = Host(engine, python, script)
     try:
         yield host
     finally:

@@ -14,7 +14,8 @@ from sqlite_utils import Database
 from core.errors import LeaseLost, StoreError, StoreFull, StoreNewer
 from core.store import connection as store
 from core.store.migrations import VERSION_OF_STEPS, steps
-from core.store.snapshot import read, runner
+from core.store.snapshot import runner
+from core.store.watch import read
 from core.store.writes import RunnerStore
 
 
@@ -80,7 +81,7 @@ def test_folders_that_cannot_hold_a_store(tmp_path: Path) -> None:
 
 
 def test_network_file_systems_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_file_system", lambda _folder: "nfs4")
+    monkeypatch.setattr(store, "file_system", lambda _path: "nfs4")
     with pytest.raises(StoreError, match="network file system"):
         store.connect(tmp_path / "runs.db", "user")
 

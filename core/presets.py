@@ -1,0 +1,57 @@
+"""Grids that are asked for again and again, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.compress.recipes import FAMILIES, NONE
+from core.demo import BENCHMARKS as POCKET_BENCHMARKS
+from core.demo import COMPRESSIONS as POCKET_COMPRESSIONS
+from core.demo import MODEL as POCKET
+from core.spec import Policy
+
+PAPER_BENCHMARKS = ("aime", "folio", "temporal", "musique")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What to choose. `models` is empty where they are the user's own; `hint` says which are meant.
+
+    `max_tokens` None: each model's own limit.
+    """
+
+    title: str
+    hint: str
+    compressions: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    policy: Policy = "observe"
+    max_tokens: int | None = 32_768
+    limit: int | None = None
+
+
+PRESETS = {
+    "table-2": Preset(
+        "Paper, Table 2: quantized",
+        "Choose DeepSeek-R1 as a Hugging Face folder. The paper's distilled models run with compression `none`.",
+        (NONE, "dynamic-2.51", "dynamic-1.73", "dynamic-1.58"),
+        PAPER_BENCHMARKS,
+    ),
+    "table-3": Preset(
+        "Paper, Table 3: pruned",
+        "Choose R1-Distill-Llama-70B or R1-Distill-Qwen-32B as a Hugging Face folder.",
+        (NONE, *FAMILIES["pruned"]),
+        PAPER_BENCHMARKS,
+    ),
+    "pocket": Preset(
+        "Embedded family",
+        "The embedded model and its variants over the mini-suite, which a laptop does in minutes.",
+        POCKET_COMPRESSIONS,
+        POCKET_BENCHMARKS,
+        (POCKET,),
+        "audit",
+        None,
+        40,
+    ),
+}
+"""By the name that `lrm-tui add --preset` takes. Those that repeat the paper observe, and stop nothing."""

@@ -1,0 +1,73 @@
+"""A copy of a live store: one moment of it, whole and checked, or nothing at all."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+from core.errors import StoreDamaged, UsageError
+from core.store.connection import connect, translated
+from core.store.integrity import quick_check
+
+PAGES = 2000
+Progress = Callable[[int, int], None]
+
+
+def backup(store: Path, destination: Path, progress: Progress = lambda done, total: None) -> Path:
+    """Copy a store while others read and write it. Returns where the copy lies.
+
+    In a folder the copy is named after the store and the time. Raises UsageError where something is there already,
+    StoreDamaged where the store is not sound (no copy is kept then), FileNotFoundError where there is none.
+    """
+    if destination.is_dir():
+        destination = destination / f"{store.stem}-{time.strftime('%Y%m%d-%H%M%S')}.db"
+    if destination.exists():
+        raise UsageError(f"{destination} is there already.", "Name another file, or a folder.")
+    half = destination.with_name(f".{destination.name}.{os.getpid()}.half")
+    with translated(destination):
+        os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        _copy(store, half, progress)
+        _check(store, half)
+        with translated(destination):
+            _publish(half, destination)
+    finally:
+        for leftover in (half, Path(f"{half}-journal"), Path(f"{half}-wal"), Path(f"{half}-shm")):
+            leftover.unlink(missing_ok=True)
+    return destination
+
+
+def _copy(store: Path, half: Path, progress: Progress) -> None:
+    """Within one transaction of the reader, so that what is written meanwhile does not make the copy begin again."""
+    with closing(connect(store, "reader")) as source, translated(half):
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        with closing(sqlite3.connect(half, isolation_level=None)) as target:
+            target.execute("PRAGMA journal_mode = OFF")
+            source.backup(target, pages=PAGES, progress=lambda _, left, total: progress(total - left, total))
+        source.execute("ROLLBACK")
+
+
+def _check(store: Path, half: Path) -> None:
+    if said := quick_check(half, whole=True):
+        raise StoreDamaged(f"{store} is not sound ({said}), so that no copy was kept.", "Run `lrm-tui doctor`.")
+
+
+def _publish(half: Path, destination: Path) -> None:
+    """Give the finished copy its name, never in place of another file, and see that a power cut cannot take it back."""
+    descriptor = os.open(half, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.link(half, destination)
+    with suppress(OSError):  # some file systems know no fsync of folders
+        folder = os.open(destination.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

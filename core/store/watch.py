@@ -1,0 +1,187 @@
+"""Pictures of the store, one after the other: each costs what has changed since the last one, not what the store holds.
+
+Finished jobs are counted once, and of the streams under way only new chunks are read, so that hundreds of them, and a
+million responses, can be watched several times a second.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from core.novelty import Novelty
+from core.spec import FINAL_STATES
+from core.store.snapshot import JobRow, Loop, Notice, Snapshot, StreamRow, runner
+
+SPEED_S = 4.0
+"""Over how many seconds a stream's speed is taken."""
+_THINK_END = "</think>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Of the responses of one job."""
+
+    responses: int = 0
+    done: int = 0
+    active: int = 0
+    loops: int = 0
+    saved: int = 0
+
+
+@dataclass(slots=True)
+class _Stream:
+    """What has been read of an active response."""
+
+    attempt: int
+    chunks: int = 0
+    length: int = 0
+    tokens: int = 0
+    thinking: bool = True
+    end: str = ""
+    novelty: Novelty = field(default_factory=Novelty)
+    marks: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def read(self, connection: sqlite3.Connection, response: int, now: float) -> None:
+        """Take in the chunks since last time."""
+        sql = "SELECT seq, text, length(token_ids) / 4 FROM chunks WHERE response_id = ? AND seq >= ? ORDER BY seq"
+        first = not self.marks
+        for seq, text, tokens in connection.execute(sql, (response, self.chunks)):
+            self.chunks = seq + 1
+            self.length += len(text)
+            self.tokens += tokens
+            self.novelty.feed(text)
+            if self.thinking:
+                self.end = self.end[-len(_THINK_END) :] + text
+                self.thinking = _THINK_END not in self.end
+        if first or now - self.marks[-1][0] >= 0.2:
+            self.marks.append((now, self.tokens))
+        while len(self.marks) > 2 and now - self.marks[1][0] >= SPEED_S:
+            self.marks.popleft()
+
+    @property
+    def speed(self) -> float | None:
+        """Tokens a second of late; None before there are two looks at it."""
+        (began, before), (now, tokens) = self.marks[0], self.marks[-1]
+        return (tokens - before) / (now - began) if now > began else None
+
+
+class Watch:
+    """Reads `Snapshot`s over one connection, which is its own while it reads."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Callable[[], float] = time.monotonic) -> None:
+        self._connection, self._clock = connection, clock
+        self._settled: dict[tuple[int, float | None], _Counts] = {}
+        self._streams: dict[int, _Stream] = {}
+
+    def read(self) -> Snapshot:
+        """The present state of the store, read in one transaction."""
+        self._connection.execute("BEGIN")
+        try:
+            jobs = self._jobs()
+            return Snapshot(
+                jobs,
+                self._active(),
+                runner(self._connection),
+                tuple(Notice(*row) for row in self._connection.execute(_NOTICES)),
+                self._finished,
+                int(self._connection.execute("SELECT coalesce(max(id), 0) FROM reviews").fetchone()[0]),
+            )
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    def _jobs(self) -> tuple[JobRow, ...]:
+        rows = self._connection.execute(_JOBS).fetchall()
+        settled = {row["id"]: (row["id"], row["finished"]) for row in rows if row["state"] in FINAL_STATES}
+        open_ = [row["id"] for row in rows if settled.get(row["id"]) not in self._settled]
+        fresh = self._count(open_, everything=len(open_) == len(rows))
+        counts = {job: self._settled.get(key) or fresh[job] for job, key in settled.items()}
+        self._settled = {key: counts[job] for job, key in settled.items()}
+        counts |= {job: fresh[job] for job in open_}
+        self._finished = sum(count.done for count in counts.values())
+        return tuple(_job(row, counts[row["id"]]) for row in rows)
+
+    def _count(self, jobs: list[int], everything: bool) -> dict[int, _Counts]:
+        """Counts of these jobs; without responses all are zero."""
+        found = dict.fromkeys(jobs, _Counts())
+        if everything:
+            rows = self._connection.execute(_COUNTS.format("")).fetchall()
+        else:
+            rows = [r for job in jobs for r in self._connection.execute(_COUNTS.format("WHERE job_id = ?"), (job,))]
+        found |= {row["job_id"]: _Counts(*row[1:]) for row in rows}
+        return found
+
+    def _active(self) -> tuple[StreamRow, ...]:
+        rows = self._connection.execute(_STREAMS).fetchall()
+        now = self._clock()
+        before, self._streams = self._streams, {}
+        for row in rows:
+            stream = before.get(row["id"])
+            if stream is None or stream.attempt != row["attempt"]:
+                stream = _Stream(row["attempt"])
+            stream.read(self._connection, row["id"], now)
+            self._streams[row["id"]] = stream
+        return tuple(_stream(row, self._streams[row["id"]]) for row in rows)
+
+
+def read(connection: sqlite3.Connection) -> Snapshot:
+    """The present state of the store, looked at once: speeds of streams are unknown."""
+    return Watch(connection).read()
+
+
+_NOTICES = "SELECT id, at, level, job_id, message, remedy FROM notices ORDER BY id DESC LIMIT 50"
+
+_JOBS = """
+SELECT j.id, j.kind, j.state, j.wanted, m.name AS model, v.compression, j.benchmark, j.engine, j.item_limit,
+       j.progress_done, j.progress_total, j.tokens_per_second, j.started, j.finished, j.message, j.error, j.remedy,
+       CASE j.state WHEN 'running'  -- the engine that it started, else the one that it took over from a run before it
+           THEN coalesce((SELECT max(pid) FROM hosts WHERE job_id = j.id), (SELECT max(pid) FROM hosts)) END AS pid
+FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
+ORDER BY j.state IN ('done', 'failed', 'cancelled'), j.position
+"""
+
+_COUNTS = """
+SELECT job_id, count(*), sum(state = 'done'), sum(state = 'active'), coalesce(sum(collapsed = 1), 0),
+       coalesce(sum(CASE finish_reason WHEN 'repetition'
+           THEN max(0, token_limit - thinking_tokens - answer_tokens) END), 0)
+FROM responses {} GROUP BY job_id
+"""
+
+_STREAMS = """
+SELECT r.id, r.job_id, m.name || ' ' || v.compression AS variant, j.benchmark, i.key AS item, r.token_limit, r.started,
+       r.attempt, r.suspicious, r.collapsed, r.loop_rule, r.loop_onset, r.loop_position, r.loop_period, r.loop_unit,
+       r.loop_count, r.audited, r.resumed_at
+FROM jobs j JOIN responses r ON r.job_id = j.id AND r.state = 'active' JOIN variants v ON v.id = j.variant_id
+JOIN models m ON m.id = v.model_id JOIN items i ON i.id = r.item_id
+WHERE j.state = 'running'
+ORDER BY r.id LIMIT 500
+"""
+
+
+def _job(row: sqlite3.Row, counts: _Counts) -> JobRow:
+    run = row["kind"] == "run"
+    total = (counts.responses or row["item_limit"]) if run else row["progress_total"]
+    done = counts.done if run else row["progress_done"]
+    return JobRow(
+        row["id"], row["kind"], row["state"], row["wanted"], row["model"], row["compression"], row["benchmark"],
+        row["engine"], row["item_limit"], done, total, counts.active, counts.loops, counts.saved, row["tokens_per_second"],
+        row["started"], row["finished"], row["message"], row["error"], row["remedy"], row["pid"],
+    )  # fmt: skip
+
+
+def _stream(row: sqlite3.Row, stream: _Stream) -> StreamRow:
+    return StreamRow(
+        row["id"], row["job_id"], row["variant"], row["benchmark"], row["item"], stream.length, stream.tokens,
+        row["token_limit"], row["started"], row["attempt"], stream.thinking, bool(row["suspicious"]), _loop(row),
+        row["resumed_at"], stream.speed, stream.novelty.levels,
+    )  # fmt: skip
+
+
+def _loop(row: sqlite3.Row) -> Loop | None:
+    if not row["collapsed"] or row["loop_position"] is None:
+        return None
+    numbers = (row["loop_onset"], row["loop_position"], row["loop_period"], row["loop_unit"], row["loop_count"])
+    return Loop(row["loop_rule"], *numbers, bool(row["audited"]))

@@ -1,0 +1,120 @@
+"""Write the pages that are made from the code: `python docs/generate.py` (--check: say which are stale, and write none)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.cli.help import commands_of, example, headings, summaries
+from core.cli.parser import build
+from core.settings import Settings, settings_file
+from core.settings_file import default, divided
+from tui import keys as registry
+
+NOTE = "<!-- Made by `make docs` from {source}; changes belong there. -->"
+ENVIRONMENT = {
+    "LRM_SETTINGS": "The settings file.",
+    "LRM_DB": "The store, where `--db` names none; else runs.db in the current folder.",
+    "LRM_DATA": "The folder of real benchmark files, where `--data` names none; else the Hugging Face hub.",
+}
+
+
+def commands() -> Iterator[str]:
+    """docs/commands.md: every command and option."""
+    parser = build()
+    subs, said = commands_of(parser), summaries(parser)
+    yield from ("# Commands", "", NOTE.format(source="core/cli/parser.py"), "", parser.description or "", "")
+    yield from ("Without a command, `lrm-tui` opens the workbench. With any command:", "", *_options(parser), "")
+    for heading, names in headings(said).items():
+        yield from (f"## {heading}", "")
+        for name in names:
+            yield from (f"### lrm-tui {name}", "", subs[name].description or "", "")
+            yield from ("```", example(name) or f"lrm-tui {name}", "```", "")
+            yield from (*_options(subs[name], common=parser), "")
+
+
+def _options(parser: argparse.ArgumentParser, common: argparse.ArgumentParser | None = None) -> list[str]:
+    """A table of arguments and options, without those that `common` has already."""
+    known = {flag for action in common._actions for flag in action.option_strings} if common else {"-h"}
+    rows = [
+        f"| {_cell(_named(action))} | {_cell(action.help or '')} |"
+        for action in parser._actions
+        if not isinstance(action, argparse._SubParsersAction) and not known & set(action.option_strings)
+    ]
+    return ["| argument | meaning |", "| --- | --- |", *rows] if rows else ["It takes no options of its own."]
+
+
+def _named(action: argparse.Action) -> str:
+    """An argument as one writes it."""
+    choices = ", ".join(map(str, action.choices or ()))
+    value = action.metavar or ("" if choices else action.dest.upper())
+    if not action.option_strings:
+        return f"`{value or action.dest}`{f' ({choices})' if choices else ''}"
+    flag = action.option_strings[-1]
+    if action.nargs == 0:
+        return f"`{flag}`"
+    return f"`{flag} {value or action.dest.upper()}`{f' ({choices})' if choices else ''}"
+
+
+def settings() -> Iterator[str]:
+    """docs/settings.md: every setting, and the variables that are no settings."""
+    place = settings_file({"HOME": "~", "XDG_CONFIG_HOME": "~/.config"})
+    yield from ("# Settings", "", NOTE.format(source="core/settings.py and core/engines/options.py"), "")
+    yield (
+        f"`lrm-tui settings --init` writes {place} with every setting at its default; `lrm-tui settings` shows what holds, "
+        "and where it is set. A variable of the environment goes before the file. Secrets are no settings: a server's key "
+        "stands in the variable that `key_variable` names."
+    )
+    group = None
+    for setting in Settings({}, {}, Path()).listed():
+        head, name = divided(setting.name)
+        if head != group:
+            yield from ("", f"## {head or 'The runner'}", "", "| setting | default | variable | meaning |")
+            yield "| --- | --- | --- | --- |"
+            group = head
+        usual = "lrm-tui's own" if head == "python" else "unset" if setting.value is None else f"`{default(setting)}`"
+        yield f"| `{name}` | {usual} | {setting.variable} | {_cell(setting.help)} |"
+    yield from ("", "## Only in the environment", "", "| variable | meaning |", "| --- | --- |")
+    yield from (f"| {name} | {meaning} |" for name, meaning in ENVIRONMENT.items())
+
+
+def keys() -> Iterator[str]:
+    """docs/keys.md: every key of every screen."""
+    yield from ("# Keys", "", NOTE.format(source="tui/keys.py"), "")
+    yield (
+        "The screens, their footers, `?` and the command palette (ctrl+p) are made from one registry. Keys marked ✎ change "
+        "the store or start something: with `--readonly` they are not offered."
+    )
+    for screen, title in registry.TITLES.items():
+        yield from ("", f"## {title}", "", "| key | what it does |", "| --- | --- |")
+        yield from (f"| `{_cell(key.shown)}` | {_cell(key.description)}{' ✎' * key.writes} |" for key in registry.of(screen))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("%%", "%")
+
+
+PAGES = {"commands.md": commands, "settings.md": settings, "keys.md": keys}
+
+
+def main() -> int:
+    """Write or check every page. Returns 1 where a page is stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a page is stale")
+    check = parser.parse_args().check
+    stale = []
+    for name, lines in PAGES.items():
+        page, text = Path(__file__).with_name(name), "\n".join(lines()).rstrip() + "\n"
+        if not page.is_file() or page.read_text(encoding="utf-8") != text:
+            stale.append(page.name)
+            if not check:
+                page.write_text(text, encoding="utf-8")
+    if stale:
+        print(f"{'stale, run `make docs`' if check else 'written'}: {', '.join(stale)}")
+    return int(bool(stale) and check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""What can be done with a response wherever it is shown: judge it by hand, see it beside other variants', get help."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, cast
+
+from textual.widget import Widget
+
+from core.store.reviews import review
+
+if TYPE_CHECKING:
+    from tui.app import LrmApp
+    from tui.screens.review import Judged
+
+
+class Acting(Widget):
+    """A second base of a screen that shows `response`; `reviewed` is called when a verdict by hand has been stored."""
+
+    @property
+    def owner(self) -> LrmApp:
+        """The app, with its store and its ways to ask."""
+        return cast("LrmApp", self.app)
+
+    @property
+    def response(self) -> int | None:
+        """The number of the response that is meant."""
+        raise NotImplementedError
+
+    def reviewed(self) -> None:
+        """The response has a new verdict."""
+
+    def action_review(self) -> None:
+        """Ask for a verdict by hand."""
+        from tui.screens.review import ReviewScreen
+
+        if self.response is not None:
+            self.app.push_screen(ReviewScreen(self.owner.store, self.response), self._judged)
+
+    def _judged(self, judged: Judged | None) -> None:
+        if judged is None:
+            return
+
+        def store(connection: sqlite3.Connection) -> None:
+            review(connection, judged.response, judged.verdict, judged.flagged, judged.note)
+            self.owner.call_from_thread(self.reviewed)
+
+        self.owner.ask(store)
+
+    def action_variants(self) -> None:
+        """The same question across variants."""
+        from tui.screens.variants import VariantsScreen
+
+        if self.response is not None:
+            self.app.push_screen(VariantsScreen(self.owner.store, self.response))
+
+    def action_help(self) -> None:
+        """Help for this screen."""
+        from tui.screens.help import help_screen
+
+        self.app.push_screen(help_screen("response", self.app.focused))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing that writes is offered on a read-only screen."""
+        return not (self.owner.readonly and action == "review")

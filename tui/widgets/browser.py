@@ -1,0 +1,55 @@
+"""A table over rows without end: it holds a window of them and asks for more when the cursor goes beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.message import Message
+
+from tui.widgets.lazy_table import LazyTable, Record
+
+
+class Browser(LazyTable[Record]):
+    """A `LazyTable` that says `Beyond` where the cursor would leave its rows."""
+
+    class Beyond(Message):
+        """The cursor went over an end: `step` is -1 or 1, `far` says that the very first or last row is wanted."""
+
+        def __init__(self, step: int, far: bool) -> None:
+            super().__init__()
+            self.step, self.far = step, far
+
+    @property
+    def cursor(self) -> int:
+        """The place of the cursor in the window."""
+        return self._cursor
+
+    @property
+    def page(self) -> int:
+        """How many rows are seen at once."""
+        return max(1, self.size.height - 1)
+
+    def replace(self, rows: Sequence[tuple[str, Record]], at: int | None = None) -> None:
+        """Show another window; the cursor's row stays where it is on the screen, else the cursor goes to row `at`."""
+        offset, selected = self._cursor - self.scroll_offset.y, self.selected
+        self.sync(rows)
+        if at is not None or self.selected != selected:
+            self._go(min(at or 0, len(rows) - 1), selected)
+        elif self.selected is not None:
+            self.scroll_to(y=max(0, self._cursor - offset), animate=False)
+
+    def _step(self, rows: int) -> None:
+        before = self._cursor
+        super()._step(rows)
+        if rows and before + rows not in range(self.row_count):
+            self.post_message(self.Beyond(-1 if rows < 0 else 1, False))
+
+    def action_scroll_top(self) -> None:
+        """To the very first row."""
+        super()._step(-self.row_count)
+        self.post_message(self.Beyond(-1, True))
+
+    def action_scroll_bottom(self) -> None:
+        """To the very last row."""
+        super()._step(self.row_count)
+        self.post_message(self.Beyond(1, True))
