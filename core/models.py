@@ -17,7 +17,7 @@ from core.spec import Format, Model
 
 INSTALLED = ("pocket", "smollm2")
 """Models that need no path."""
-_LATER_PART = re.compile(r"-0*(?!1-)\d+-of-\d+\.gguf$")
+_LATER_PART = re.compile(r"-(?!0*1-of)\d+-of-\d+\.gguf$")
 """A file that is not the first of those that a model is split into."""
 POCKET_LIMIT = 1024  # the embedded model was trained on answers of a few hundred tokens
 

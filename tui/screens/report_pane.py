@@ -21,7 +21,7 @@ from core.errors import LrmError
 from tui.access import opened
 from tui.screens.pane import Pane
 from tui.shown import safe
-from tui.views.view import Choices, Record, View
+from tui.views.view import Choices, Plot, Record, View
 from tui.widgets.empty import Empty
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.finder import Finder
@@ -127,7 +127,7 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         records = self._sorted([record for record in self.records if self._passes(record)])
         self._shown = {view.key(record): record for record in records}
         table = self.table
-        table.sync([(key, view.cells(record, width)) for key, record in self._shown.items()], self._columns(width))
+        table.sync([(key, view.cells(record, width)) for key, record in self._shown.items()], self._columns(records, width))
         self._heads()
         waiting = self._wanted.get(view.name) != self._computed.get(view.name)
         finished = bool(self.snapshot and self.snapshot.finished_responses)
@@ -139,13 +139,13 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         self.query_one(Empty).instead_of(table, None if records else none)
         self._about()
 
-    def _columns(self, width: int) -> Sequence[Column]:
+    def _columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """The view's, with an arrow at the one that it is sorted by."""
         column, falling = self.sorts.get(self.view.name, ("", False))
         arrow = "▼" if falling else "▲"
         return [
             replace(c, label=f"{arrow}{c.label}"[: c.width] if c.key == column else c.label)
-            for c in self.view.columns(self.records, width)
+            for c in self.view.columns(records, width)
         ]
 
     def _heads(self) -> None:
@@ -200,9 +200,9 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         if found is None or area.size.height < 5:
             area.update(Text())
             return
-        ascii = self.owner.look.ascii
-        drawn = terminal_plot(found.series, area.size.width, area.size.height, found.x_label, found.y_most, ascii)
-        area.update(Text.from_ansi(drawn, no_wrap=True))
+        ascii, legend = self.owner.look.ascii, _legend(found)
+        drawn = terminal_plot(found.series, area.size.width, area.size.height - 1, found.x_label, found.y_most, ascii)
+        area.update(Text("\n").join([legend, Text.from_ansi(drawn, no_wrap=True)]))
 
     def action_view(self, step: int) -> None:
         """Another view."""
@@ -255,7 +255,7 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
 
     def action_copy(self) -> None:
         """Copy the table as tab-separated text."""
-        columns = self._columns(self.size.width)
+        columns = self._columns(list(self._shown.values()), self.size.width)
         rows = ["\t".join(column.label for column in columns)]
         for record in self._shown.values():
             cells = self.view.cells(record, self.size.width)
@@ -284,6 +284,17 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         if isinstance(choices := kept.get("choices"), dict):
             fit: dict[str, Any] = {n: v for n, v in choices.items() if type(v) is type(getattr(self.choices, n, None))}
             self.choices = replace(self.choices, **fit)
+
+
+def _legend(plot: Plot) -> Text:
+    """The names of the lines with their signs."""
+    from core.analysis.terminal_plot import COLOURS, MARKERS
+
+    legend = Text(no_wrap=True, overflow="ellipsis")
+    for number, one in enumerate(plot.series):
+        colour = {"orange": "dark_orange"}.get(COLOURS[number % len(COLOURS)], COLOURS[number % len(COLOURS)])
+        legend.append(f" {MARKERS[number % len(MARKERS)]} ", f"bold {colour}").append_text(safe(f"{one.name}  "))
+    return legend
 
 
 def _place(value: float | str | None) -> tuple[float, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from core.errors import UsageError
@@ -37,9 +38,10 @@ class ScoresPane(ReportPane):
         super().turn(at)
         self.refresh_bindings()
 
-    def _labels(self) -> list[str]:
-        """One's own variants, in the table's order."""
-        return [record["label"] for record in self._records.get("Table", ()) if record["origin"] != "published"]
+    def _partners(self, label: str) -> list[str]:
+        """Other variants of one's own that share a benchmark with this one, in the table's order."""
+        own = {r["label"]: set(r["benchmarks"]) for r in self._records.get("Table", ()) if r["origin"] != "published"}
+        return [other for other, names in own.items() if other != label and names & own.get(label, set())]
 
     def _own(self) -> str | None:
         record = self.record
@@ -49,21 +51,22 @@ class ScoresPane(ReportPane):
         """The variant under the cursor is A, to compare others with."""
         label = self._own()
         if label is not None:
-            self.choices = self.choices.__class__(label, "", self.choices.memory, self.choices.knowledge, self.choices.share)
+            self.choices = replace(self.choices, one=label, other="")
             self.notify(f"A is {label}. c compares the variant under the cursor with it.", markup=False)
 
     def action_compare(self) -> None:
         """Compare A, or the first variant, with the one under the cursor."""
-        label, labels = self._own(), self._labels()
+        label = self._own()
         if label is None:
             return
-        one = self.choices.one if self.choices.one in labels else next((other for other in labels if other != label), "")
+        partners = self._partners(label)
+        one = self.choices.one if self.choices.one in partners else next(iter(partners), "")
         self.choose(one=one, other=label)
         self.turn(COMPARE)
 
     def action_other(self, step: int) -> None:
         """The next or previous variant as B."""
-        labels = [label for label in self._labels() if label != self.choices.one]
+        labels = self._partners(self.choices.one)
         if labels:
             at = labels.index(self.choices.other) if self.choices.other in labels else -step
             self.choose(other=labels[(at + step) % len(labels)])

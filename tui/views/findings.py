@@ -108,8 +108,8 @@ class RecommendView(View):
 
     def title(self, records: Sequence[Record], choices: Choices) -> str:
         """The question."""
-        knows = "and what it knows matters (w)" if choices.knowledge else "whatever it knows (w)"
-        return f"Best average in {choices.memory} of memory (b changes), {knows}. * on the front of score over size."
+        knows = "what it knows matters (w changes)" if choices.knowledge else "whatever it knows (w changes)"
+        return f"Best average in {choices.memory} (b changes), {knows}."
 
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """Sizes and scores."""
@@ -171,7 +171,7 @@ class CurvesView(View):
 
     def title(self, records: Sequence[Record], choices: Choices) -> str:
         """What a collapse point is."""
-        return "Collapse points: the first step of sparsity that leaves less than half of the dense score, above chance."
+        return "Collapse points: where less than half of the dense score, above chance, is left."
 
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """State and interval."""
