@@ -66,10 +66,18 @@ def ours(model: str, threads: int) -> tuple[Round, int]:
 
 
 def high_level(model: str, threads: int) -> Round:
-    """llama-cpp-python's own loop."""
-    from llama_cpp import Llama
+    """llama-cpp-python's own loop, with weights laid out as ours are: the layout for AMX ends in SIGSEGV with GCC 12."""
+    import llama_cpp.llama as library
 
-    llama = Llama(model, n_ctx=CONTEXT, n_threads=threads, n_threads_batch=threads, verbose=False)
+    defaults = library.llama_cpp.llama_model_default_params
+
+    def plain() -> Any:
+        parameters = defaults()
+        parameters.use_extra_bufts = False
+        return parameters
+
+    library.llama_cpp.llama_model_default_params = plain
+    llama = library.Llama(model, n_ctx=CONTEXT, n_threads=threads, n_threads_batch=threads, verbose=False)
 
     def answer(tokens: int) -> int:
         return sum(
@@ -124,7 +132,9 @@ def peer(name: str, model: str, threads: int) -> tuple[Round, int] | None:
     def answer(tokens: int) -> int:
         sent.write(f"{tokens}\n")
         sent.flush()
-        return int(came.readline())
+        if not (line := came.readline()):
+            raise SystemExit(f"{name} ended with {child.wait()}")
+        return int(line)
 
     return answer, child.pid
 
