@@ -59,7 +59,7 @@ def seen(pid: int) -> str | None:
         entries = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
     except OSError:
         return None
-    return dict(entry.partition("=")[::2] for entry in entries).get("CUDA_VISIBLE_DEVICES")
+    return dict(entry.partition("=")[::2] for entry in entries).get("CUDA_VISIBLE_DEVICES", "all")
 
 
 def side_by_side(store: sqlite3.Connection, count: int) -> Callable[[], dict[int, str | None] | None]:
