@@ -28,7 +28,6 @@ from typing import Any, get_args, get_origin, get_type_hints
 from core.engines.options import OPTIONS, BadOption, chosen
 from core.errors import UsageError
 
-
 _ROOT = Path(__file__).resolve().parents[1]  # where `make vllm` builds an environment
 
 
@@ -88,7 +87,7 @@ class Settings:
         return dict(self._engines[engine])
 
     def python(self, engine: str) -> str:
-        """The interpreter of an engine's host: LRM_PYTHON_<ENGINE>, else the file's [python], else what make built, else ours."""
+        """The interpreter of an engine's host: LRM_PYTHON_<ENGINE>, else [python] in the file, else what make built, else ours."""
         return self._interpreter(engine)[0]
 
     def listed(self) -> Iterator[Setting]:
