@@ -87,7 +87,7 @@ class Settings:
         return dict(self._engines[engine])
 
     def python(self, engine: str) -> str:
-        """The interpreter of an engine's host: LRM_PYTHON_<ENGINE>, else [python] in the file, else what make built, else ours."""
+        """The interpreter of an engine's host: LRM_PYTHON_<ENGINE>, the file's [python], what make has built, or ours."""
         return self._interpreter(engine)[0]
 
     def listed(self) -> Iterator[Setting]:
