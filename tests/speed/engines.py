@@ -174,12 +174,13 @@ def main() -> None:
     for name in sides.keys() - there.keys():
         print(f"{name}: not installed, left out")
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in there}
-    for number in range(given.rounds + 1):  # the first warms the caches and is thrown away
+    for answer, _ in there.values():
+        answer(2)  # warms the caches
+    for number in range(1, given.rounds + 1):
         for name, (answer, pid) in there.items():
             found = measured(answer, pid, given.tokens)
-            if number:
-                rounds[name].append(found)
-                print(f"round {number} {name}: {found['wall']:.1f} tokens/s, {found['cpu']:.1f} a second of CPU", flush=True)
+            rounds[name].append(found)
+            print(f"round {number} {name}: {found['wall']:.1f} tokens/s, {found['cpu']:.1f} a second of CPU", flush=True)
     for process in psutil.Process().children():
         process.kill()
     for kind in ("wall", "cpu"):
