@@ -12,10 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from core.processes import VARIABLE, end_marked, end_session, exit_code, process_start
+from core.files import private_folder
+from core.logs import Keeper, last_words
+from core.processes import VARIABLE, end_marked, end_session, exit_code, process_start, wait_until_gone
 
 Message = TypeVar("Message")
 CLOSE_S = 5.0
+DRAIN_S = 1.0
 LOG_TAIL = 400
 TRIES = 3  # how often a child that dies is started before its job fails
 
@@ -34,39 +37,46 @@ class Child(Generic[Message]):
     def __init__(
         self, command: Sequence[str], parse: Callable[[str], Message], log: Path, environment: Mapping[str, str], run_id: str
     ) -> None:
-        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(log.parent)
+        keeper = Keeper(log)
         self.log = log
         self._parse = parse
         self._run_id = run_id
-        with log.open("wb") as stderr:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env={**os.environ, **environment, VARIABLE: run_id, "SPT_NOENV": "1"},  # no title written over the run id
-                start_new_session=True,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                bufsize=1,
-            )
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environment, VARIABLE: run_id, "SPT_NOENV": "1"},  # no title written over the run id
+            start_new_session=True,
+        )
         self.started = process_start(self.process.pid) or 0.0
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
+        assert self.process.stderr is not None
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._keeper = threading.Thread(target=keeper.keep, args=(self.process.stderr,), daemon=True)
+        for thread in (self._reader, self._keeper, threading.Thread(target=self._watch, daemon=True)):
+            thread.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             with contextlib.suppress(ValueError):  # a line that is no message is a library's chatter
-                self._messages.put(self._parse(line))
+                self._messages.put(self._parse(line.decode("utf-8", "replace")))
         self._messages.put(None)
+
+    def _watch(self) -> None:
+        """Notice the end of the child even where something that it started holds its stdout open."""
+        wait_until_gone(self.process.pid)
+        self._reader.join(DRAIN_S)
+        if self._reader.is_alive():
+            self._messages.put(None)
 
     def send(self, line: str) -> None:
         """Write one line; a child that has died is noticed by `receive`."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError, ValueError):
-            self.process.stdin.write(line)
+            self.process.stdin.write(line.encode("utf-8", "replace"))
             self.process.stdin.flush()
 
     def receive(self, timeout: float) -> list[Message | None]:
@@ -102,10 +112,8 @@ class Child(Generic[Message]):
 
     def last_words(self) -> str:
         """The end of its log."""
-        try:
-            return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL:].strip()
-        except OSError:
-            return ""
+        self._keeper.join(DRAIN_S)
+        return last_words(self.log, LOG_TAIL)
 
 
 def _signal_name(number: int) -> str:

@@ -72,6 +72,10 @@ class StoreFull(StoreError):
     """The disk or quota is full; what was acknowledged is safe."""
 
 
+PASSING = (StoreBusy, StoreFull, StoreReadOnly)
+"""What keeps a store from being written for a while: the runner waits and goes on."""
+
+
 class LeaseLost(StoreError):
     """A newer runner owns the store; this one must stop without writing."""
 

@@ -21,10 +21,11 @@ from core.engines.options import OPTIONS
 from core.errors import EngineError, EngineOutOfMemory
 from core.grading import columns, loop_columns, server_columns
 from core.hosts import Host, Hosts, Interrupted
+from core.secrets import mask
 from core.settings import load
 from core.spec import PROMPT_ROOM
 from core.store.writes import Chunk, Outcome, Pending, RunnerStore
-from core.watchdog import Watchdog
+from core.watchdog import FLAG_S, Watchdog
 
 TICK_S = 0.25
 AHEAD = 2  # requests that wait inside the host, so that no slot stands empty
@@ -105,7 +106,7 @@ class Evaluation:
                     self._let_go()
                     raise EngineError(
                         f"The engine died {TRIES} times and finished no response between ({death}).",
-                        "See the log beside the store, then requeue the run.",
+                        f"See {self.hosts.log}, then requeue the run.",
                     ) from death
                 # The kernel kills without a word where memory runs out, so that a second death is met with fewer slots.
                 slots = self._options().get("slots", 1) if host is None else host.ready.slots
@@ -162,8 +163,7 @@ class Evaluation:
             for event in host.events(max(0.0, due - time.monotonic())):
                 watchdog.note(event)
                 self._handle(host, event)
-            if (limit := watchdog.overdue()) is not None:
-                raise ChildDied(f"no token for {limit:g} s")
+            self._mind(watchdog, host)
             if time.monotonic() >= due:
                 self._flush()
                 due = time.monotonic() + TICK_S
@@ -172,6 +172,14 @@ class Evaluation:
                     return self._leave(host, wanted)
         self._flush()
         return "done"
+
+    def _mind(self, watchdog: Watchdog, host: Host) -> None:
+        """Tell users of a silence, and end an engine whose silence is too long."""
+        if (limit := watchdog.newly_quiet()) is not None:
+            message = f"The engine of run {self.id} has given no token for {FLAG_S:g} s; after {limit:g} s it is started again."
+            self.store.notice("warning", message, f"See {host.child.log}.", job=self.id)
+        if (limit := watchdog.overdue()) is not None:
+            raise ChildDied(f"no token for {limit:g} s; its last words: {host.child.last_words()}")
 
     def _leave(self, host: Host, wanted: str | None) -> str:
         for key in self.streams:
@@ -197,20 +205,20 @@ class Evaluation:
 
     def _handle(self, host: Host, event: wire.Event) -> None:
         match event:
-            case wire.Started(key, prompt, tokens, limit) if key in self.streams:
+            case wire.Started(key, prompt, tokens, limit, empty) if key in self.streams:
                 stream = self.streams[key]
                 if stream.entered:
                     self._restart(stream)
                 stream.entered = True
                 stream.watch(limit)
-                self.store.begin(stream.pending, prompt, tokens, limit)
+                self.store.begin(stream.pending, prompt, tokens, limit, stream.pending.empty_replies + empty)
             case wire.Deltas(items):
                 for delta in items:
                     if delta.id in self.streams:
                         self._append(host, self.streams[delta.id], delta)
             case wire.Finished(key, reason, error) if key in self.streams:
                 stream = self.streams.pop(key)
-                stream.usage, stream.empty_replies = event.usage, event.empty_replies
+                stream.usage, stream.empty_replies = event.usage, stream.pending.empty_replies + event.empty_replies
                 self._finish(stream, reason, error, host.ready.think_end_id)
 
     def _append(self, host: Host, stream: Stream, delta: wire.Delta) -> None:
@@ -231,7 +239,7 @@ class Evaluation:
         pending = stream.pending
         row = columns(self.benchmark, Item(pending.key, pending.fields, pending.gold), text, ids, reason, think_end_id)
         row |= {
-            "error": error,
+            "error": None if error is None else mask(error),
             **loop_columns(verdict, stream.audited),
             "seconds": time.monotonic() - stream.began,
             **server_columns(stream.usage, stream.empty_replies, row),

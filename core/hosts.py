@@ -1,4 +1,4 @@
-"""The one engine host of a runner: kept for consecutive runs of the same variant, ended on change."""
+"""The one engine host of a lane: kept for consecutive runs of the same variant, ended on change."""
 
 from __future__ import annotations
 
@@ -50,11 +50,16 @@ class Host:
 class Hosts:
     """Starts a host for (engine, path, options), or gives back the one that serves them already."""
 
-    def __init__(self, store: RunnerStore, logs: Path) -> None:
+    def __init__(self, store: RunnerStore, logs: Path, devices: Mapping[str, str]) -> None:
         self._store = store
-        self._logs = logs
+        self._logs = self.log = logs  # `log` is the one of the host that was started last
+        self._environment = {**ENGINE_ENVIRONMENT, **devices}
         self._key: tuple[str, str, str] | None = None
         self._host: Host | None = None
+
+    def serves(self, job: Mapping[str, Any]) -> bool:
+        """Whether the variant of a run is loaded, with its engine."""
+        return self._key is not None and self._key[:2] == (job["engine"], job["path"])
 
     def get(self, job: int, engine: str, path: str, options: Mapping[str, Any]) -> Host:
         """The host for a variant. Raises ModelError or EngineError with the engine's own words, ChildDied or Interrupted."""
@@ -62,12 +67,12 @@ class Hosts:
         if self._host is not None and self._key == key:
             return self._host
         self.close()
-        log = self._logs / f"host-{job}.log"
+        self.log = self._logs / f"host-{job}.log"
         child: Child[wire.Request | wire.Event] = Child(
-            command(engine), wire.decode, log, ENGINE_ENVIRONMENT, self._store.run_id(job)
+            command(engine), wire.decode, self.log, self._environment, self._store.run_id(job)
         )
-        self._store.host_started(child.process.pid, child.started, job)
         try:
+            self._store.host_started(child.process.pid, child.started, job)
             child.send(wire.encode(wire.Load(path, options)))
             self._host, self._key = Host(child, self._ready(child, job)), key
         except BaseException:

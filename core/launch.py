@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import os
 import select
@@ -13,6 +14,8 @@ import time
 from pathlib import Path
 
 from core.errors import LrmError, RunnerError
+from core.files import open_private, private_folder
+from core.logs import limit, log_cleanly
 from core.store.connection import connect, runner_lock, translated, work_folder
 from core.store.locks import held
 from core.store.snapshot import RunnerRow, runner
@@ -58,11 +61,10 @@ def ensure_runner(path: Path) -> int:
 
 
 def _start(path: Path) -> int:
-    folder = work_folder(path)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(work_folder(path))
+    limit(_log_file(path))
     reading, writing = os.pipe()
-    log = os.open(_log_file(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(log, "ab") as output, os.fdopen(reading, "r", encoding="utf-8") as answers:
+    with open_private(_log_file(path), append=True) as output, os.fdopen(reading, "r", encoding="utf-8") as answers:
         child = subprocess.Popen(
             command(path, "--handshake", str(writing)),
             stdin=subprocess.DEVNULL,
@@ -140,11 +142,16 @@ def main() -> int:
     parser.add_argument("--supervisor", type=int, help="the process that looks after this runner")
     parser.add_argument("--adopt", type=int, help="a runner to look after that serves already")
     given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    log_cleanly()
+    faulthandler.enable()
     os.umask(0o077)
-    if given.worker:
-        return _serve(given.store, given.handshake, given.supervisor)
-    return Supervisor(given.store).run(given.handshake, given.adopt)
+    try:
+        if given.worker:
+            return _serve(given.store, given.handshake, given.supervisor)
+        return Supervisor(given.store).run(given.handshake, given.adopt)
+    except Exception:
+        logging.getLogger("lrm.launch").exception("a defect")
+        return 1
 
 
 if __name__ == "__main__":

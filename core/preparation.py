@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from core.errors import CompressionError, ModelError
 from core.store.writes import RunnerStore
 
 
-def prepare(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path) -> str:
-    """Run the worker to its end. Returns the state the job ends in; raises ModelError or CompressionError."""
+def prepare(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path, devices: Mapping[str, str]) -> str:
+    """Run the worker to its end, with `devices` in its environment. Returns the state the job ends in.
+
+    Raises ModelError or CompressionError.
+    """
     for _ in range(TRIES):
         try:
-            return _once(store, job, out, logs)
+            return _once(store, job, out, logs, devices)
         except ChildDied as death:
             last = death
             store.notice("warning", f"The worker of job {job['id']} died and is started again.", job=job["id"])
@@ -26,15 +30,17 @@ def prepare(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path) -> s
     )
 
 
-def _once(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path) -> str:
+def _once(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path, devices: Mapping[str, str]) -> str:
     command = [
         *(sys.executable, "-P", "-m", "core.compress.worker", "--model", job["source"]),
         *("--format", job["format"], "--compression", job["compression"], "--out-dir", str(out)),
         *("--store", str(store.path)),
     ]
-    child: Child[dict[str, Any]] = Child(command, json.loads, logs / f"prepare-{job['id']}.log", {}, store.run_id(job["id"]))
-    store.host_started(child.process.pid, child.started, job["id"])
+    child: Child[dict[str, Any]] = Child(
+        command, json.loads, logs / f"prepare-{job['id']}.log", devices, store.run_id(job["id"])
+    )
     try:
+        store.host_started(child.process.pid, child.started, job["id"])
         return _follow(store, job, child)
     finally:
         child.close()

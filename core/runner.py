@@ -1,4 +1,4 @@
-"""The runner: claims jobs in their order and drives each to its end. One a store, in a session of its own."""
+"""The runner: claims jobs in their order and has each driven to its end. One a store, in a session of its own."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ import logging
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from core.errors import NO_ROOM, LeaseLost, LrmError, RunnerRunning, StoreBusy, StoreError, StoreFull
-from core.evaluation import Evaluation
-from core.hosts import Hosts
-from core.preparation import prepare
+from core.errors import PASSING, LeaseLost, RunnerRunning, StoreError
+from core.lanes import Lane, Lanes
 from core.processes import end_marked, end_process, owner, process_start
 from core.store.connection import runner_lock, work_folder
 from core.store.locks import patient_lock
 from core.store.writes import RunnerStore
 
 IDLE_S = 0.3
+BUSY_S = 1.0  # how long a new job may wait for a lane that stands free while others work
 HOST_IDLE_S = 20.0
 RETIRE_S = 300.0
 RETRY_S = 2.0
@@ -40,7 +37,7 @@ class Runner:
             raise RunnerRunning(f"A runner serves {path} already.", "`lrm-tui runner status` shows it.")
         self._lock = lock
         self.store = RunnerStore(path)
-        self.hosts = Hosts(self.store, self.folder / "logs")
+        self.lanes = Lanes(self.store, self.folder)
         self._stopping = False
 
     def serve(self) -> None:
@@ -65,8 +62,9 @@ class Runner:
 
     def _end(self) -> None:
         """Leave no engine behind, and a word in the store if it takes one: it may be full, or another runner's by now."""
+        self.store.stop_asked = True
         try:
-            self.hosts.close()
+            self.lanes.close()
             self.store.retire()
         except StoreError as error:
             log.warning("%s", error)
@@ -74,27 +72,29 @@ class Runner:
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
         self.store.stop_asked = True
+        self.lanes.changed.set()
 
     def _loop(self) -> None:
         idle_since = time.monotonic()
         while not (self._stopping or self.store.wishes(None)[0]):
+            ended = self.lanes.changed.is_set()
+            self.lanes.changed.clear()
             try:
-                job = self.store.claim()
-                if job is not None:
-                    self._work(job)
+                for lane in self.lanes.faults():
+                    self._put_back(lane)
+                self.store.beat()
+                self.lanes.fill()
+                self.lanes.retire(HOST_IDLE_S)
+                if ended:
                     self._digest()
-                    idle_since = time.monotonic()
-                    continue
-            except (StoreBusy, StoreFull) as error:
+            except PASSING as error:
                 self._pause(error)
-                self._patiently(self._put_back, after=error.message)
                 continue
-            idle = time.monotonic() - idle_since
-            if idle > HOST_IDLE_S:
-                self.hosts.close()
-            if idle > RETIRE_S:
+            if ended or self.lanes.busy:
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since > RETIRE_S:
                 return
-            time.sleep(IDLE_S)
+            self.lanes.changed.wait(BUSY_S if self.lanes.busy else IDLE_S)
 
     def _digest(self) -> None:
         """Pack what the tables need of the runs that have ended."""
@@ -110,7 +110,7 @@ class Runner:
                 if after:
                     self.store.notice("warning", f"Went on after: {after}")
                 return
-            except (StoreBusy, StoreFull) as error:
+            except PASSING as error:
                 self._pause(error)
                 after = error.message
 
@@ -118,32 +118,17 @@ class Runner:
         log.warning("%s", error)
         time.sleep(RETRY_S)
 
-    def _put_back(self) -> None:
-        """Nothing acknowledged is lost: the job goes back into the queue with its tokens."""
-        self.hosts.close()
-        self.store.put_back()
+    def _put_back(self, lane: Lane) -> None:
+        """Nothing acknowledged is lost: the job goes back into the queue with its tokens, once the store takes that."""
+        job, fault = lane.job, lane.fault
+        assert job is not None and fault is not None
+        if not isinstance(fault, PASSING):
+            raise fault
 
-    def _work(self, job: dict[str, Any]) -> None:
-        number = int(job["id"])
-        log.info("job %d: %s %s %s", number, job["kind"], job["compression"], job["benchmark"] or "")
-        try:
-            if job["kind"] == "prepare":
-                state = prepare(self.store, job, self.folder / "variants", self.folder / "logs")
-                if state == "done":
-                    return
-            else:
-                state = Evaluation(self.store, self.hosts, job).run()
-            self.store.end_job(number, state)
-        except (LeaseLost, StoreBusy, StoreFull):
-            raise
-        except LrmError as error:
-            log.error("job %d failed: %s", number, error)
-            self.hosts.close()
-            self.store.end_job(number, "failed", error.message, error.remedy)
-        except Exception as error:  # noqa: BLE001 - the queue goes on whatever one job does
-            log.error("job %d failed:\n%s", number, traceback.format_exc())
-            self.hosts.close()
-            reason = f"{type(error).__name__}: {error}"
-            no_room = isinstance(error, OSError) and error.errno in NO_ROOM
-            defect = f"This is a defect: report it with {self.folder / 'runner.log'}."
-            self.store.end_job(number, "failed", reason, "Free some space, then requeue." if no_room else defect)
+        def write() -> None:
+            lane.hosts.close()
+            self.store.put_back(int(job["id"]))
+
+        self._pause(fault)
+        self._patiently(write, after=fault.message)
+        lane.job = lane.fault = None

@@ -5,6 +5,7 @@ environment, and `slots` of the engine llama.cpp is LRM_LLAMA_CPP_SLOTS. Secrets
 
     silence_s = 600
     trusted_models = ["/models/odd-one"]
+    gpus = [0, 1]
 
     [python]
     transformers = "/opt/torch/bin/python"
@@ -44,6 +45,9 @@ class General:
     trusted_models: tuple[str, ...] = _say(
         (), "Folders whose own Python code may run (trust_remote_code); with colons in LRM_TRUSTED_MODELS."
     )
+    gpus: tuple[str, ...] = _say(
+        (), "GPUs that runs may use, named as in CUDA_VISIBLE_DEVICES; unset: all that the driver shows."
+    )
     model_folders: tuple[str, ...] = _say(
         (), "Folders in which the form for new runs looks for models; with colons in LRM_MODEL_FOLDERS."
     )
@@ -71,9 +75,7 @@ class Settings:
         if strange := sorted(set(table) - known):
             raise UsageError(f"{file} sets {', '.join(strange)}, which does not exist.", f"Known: {', '.join(sorted(known))}.")
         general = {name: value for name, value in table.items() if name in get_type_hints(General)}
-        for name in ("trusted_models", "model_folders"):
-            if isinstance(folders := general.get(name), list):
-                general[name] = tuple(folders)
+        general |= {name: tuple(map(str, value)) for name, value in general.items() if isinstance(value, list)}
         self.general: General = self._chosen(General, general, "")
         self._engines = {engine: self._given(cls, table.get(engine, {}), engine) for engine, cls in OPTIONS.items()}
         self._python = self._interpreters(table.get("python", {}), file)

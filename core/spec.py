@@ -39,7 +39,8 @@ class RunSpec:
     """One evaluation as it is asked for: variant (model and compression) x benchmark x engine x sampling.
 
     `limit` is the number of questions (None: all), drawn from the front of the benchmark's order. `audit_share` is the
-    share (0 to 1) of the collapsed responses that run on under policy `audit`.
+    share (0 to 1) of the collapsed responses that run on under policy `audit`. `gpus` is how many it takes (None: one where
+    there are any, unless the engine's settings say otherwise).
     """
 
     model: str
@@ -53,3 +54,4 @@ class RunSpec:
     audit_share: float = AUDIT_SHARE
     data: Path | None = None
     prompts: Path | None = None
+    gpus: int | None = None

@@ -18,10 +18,10 @@ from pathlib import Path
 from types import FrameType
 
 from core.errors import LrmError
+from core.logs import last_words
 from core.processes import wait_until_gone
 from core.store.connection import connect, translated, work_folder
 from core.store.locks import held, patient_lock
-from core.text import printable
 
 SOON_S = 0.5
 LATEST_S = 300.0
@@ -29,7 +29,7 @@ FREE_DEATHS = 5
 LIVED_S = 60.0
 POLL_S = 0.2
 REFUSED = 3
-_LAST_LINES = 400
+_LAST_BYTES = 400
 
 log = logging.getLogger("lrm.supervisor")
 
@@ -174,11 +174,8 @@ class Supervisor:
             log.warning("%s", error)
 
     def _last_words(self) -> str:
-        try:
-            lines = (work_folder(self._path) / "runner.log").read_text(encoding="utf-8", errors="replace")[-_LAST_LINES:]
-        except OSError:
-            return ""
-        return printable(lines.strip().splitlines()[-1] if lines.strip() else "")
+        words = last_words(work_folder(self._path) / "runner.log", _LAST_BYTES)
+        return words.splitlines()[-1] if words else ""
 
     def _wait(self, pause: float) -> bool:
         """Wait before the next try. Returns False where nobody wants it any more."""

@@ -6,6 +6,9 @@ import time
 
 from core.engines import wire
 
+FLAG_S = 45.0
+"""Users hear of a silence long before it is taken for a hang."""
+
 
 class Watchdog:
     """Knows when the whole engine last gave a token, and how long it may take until the next.
@@ -19,10 +22,11 @@ class Watchdog:
         self._prefill_s = silence_s if ready.prefills else max(silence_s, prefill_s)
         self._reading: set[str] = set()
         self._heard = time.monotonic()
+        self._flagged = False
 
     def note(self, event: wire.Event) -> None:
         """Take in what the engine says; every such event is progress."""
-        self._heard = time.monotonic()
+        self._heard, self._flagged = time.monotonic(), False
         match event:
             case wire.Started(key):
                 self._reading.add(key)
@@ -31,7 +35,17 @@ class Watchdog:
             case wire.Finished(key):
                 self._reading.discard(key)
 
+    def newly_quiet(self) -> float | None:
+        """The limit that will end the engine, told once a silence when `FLAG_S` have passed without progress; else None."""
+        if self._flagged or time.monotonic() - self._heard < FLAG_S:
+            return None
+        self._flagged = True
+        return self._limit
+
     def overdue(self) -> float | None:
         """The limit in seconds that has passed without progress, or None."""
-        limit = self._prefill_s if self._reading else self._silence_s
-        return limit if time.monotonic() - self._heard > limit else None
+        return self._limit if time.monotonic() - self._heard > self._limit else None
+
+    @property
+    def _limit(self) -> float:
+        return self._prefill_s if self._reading else self._silence_s

@@ -1,4 +1,7 @@
-"""Draw the README's pictures from a store: `python docs/pictures.py runs.db docs`. For Live and the queue let something run."""
+"""Draw the README's pictures from a store: `python docs/pictures.py runs.db docs`.
+
+Live is drawn where a run is under way, so call it while one is (`lrm-tui demo --headless &`).
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,27 @@ import asyncio
 import sys
 from pathlib import Path
 
+from tui import keys
 from tui.app import LrmApp
-from tui.screens.new_run import NewRun
+from tui.widgets.stream import StreamView
 
 SIZE = (120, 30)
-PANES = {"1": "queue", "2": "live", "3": "scores", "4": "lengths", "5": "responses"}
+SETTLED_S = 4.0
 
 
 async def draw(store: Path, out: Path) -> None:
-    """Save one SVG a pane, and one of the form."""
+    """Save one SVG a pane, and one of the form for new runs."""
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.pause(2)
-        for key, name in PANES.items():
-            await pilot.press(key)
-            await pilot.pause(4)
-            app.save_screenshot(f"{name}.svg", path=str(out))
+        await pilot.pause(SETTLED_S)
+        for number, name in enumerate(keys.PANES, 1):
+            await pilot.press(str(number))
+            await pilot.pause(SETTLED_S)
+            if name != "live" or any(view.rows for view in app.query(StreamView)):
+                print(app.save_screenshot(f"{name}.svg", path=str(out)))
         await pilot.press("1", "n")
-        assert isinstance(app.screen, NewRun)
-        await pilot.pause(3)
-        app.save_screenshot("new-run.svg", path=str(out))
+        await pilot.pause(SETTLED_S)
+        print(app.save_screenshot("new-run.svg", path=str(out)))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.analysis.digest import FINISHED, SCORED
+from core.analysis.digest import CREDIT, FINISHED, SCORE
 from core.analysis.intervals import bootstrap_mean
 from core.analysis.runs import Run, one_picture, shown_runs
 from core.errors import UsageError
@@ -27,8 +27,7 @@ MAX_SENTENCES = 3_000
 """Of each response; a loop of tens of thousands of words tells nothing more, and diffing it takes minutes."""
 
 _ANSWERS = f"""
-SELECT r.item_id, i.key, count(*) AS n, avg({SCORED} * coalesce(r.f1, r.correct, 0.0)) AS score,
-       avg({SCORED} * coalesce(r.correct, r.em, 0.0)) AS credit
+SELECT r.item_id, i.key, count(*) AS n, avg({SCORE}) AS score, avg({CREDIT}) AS credit
 FROM responses r JOIN items i ON i.id = r.item_id
 WHERE r.job_id = ? AND {FINISHED} GROUP BY r.item_id ORDER BY min(r.position)
 """

@@ -2,7 +2,8 @@
 
 A digest is computed from the responses alone, so that it can be kept for a run that has ended and thrown away whenever one
 of the run's responses changes (`core.analysis.digests`). A response is finished when it ended by itself, at its limit or by
-being stopped for repetition. One that was stopped for repetition counts as wrong, whatever stood in it.
+being stopped for repetition. One that was stopped for repetition counts as wrong, whatever stood in it. A verdict by hand
+stands in place of the grader's: all (accuracy, EM and F1) or nothing; the strict scores stay the grader's.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from benchmarks.registry import get
 from core.analysis.intervals import Interval, bootstrap_mean, bootstrap_questions, pass_at_k
 from core.analysis.loop_words import Looped
 
-VERSION = 1
+VERSION = 2
 """Of the numbers in a digest; one of another version is computed anew."""
 
 FINISHED = "coalesce(r.finish_reason IN ('stop', 'length', 'repetition'), 0)"
-SCORED = "coalesce(r.finish_reason IN ('stop', 'length'), 0)"
+_SCORED = "coalesce(r.finish_reason IN ('stop', 'length'), 0)"
+CREDIT = f"{_SCORED} * coalesce(r.hand, r.correct, r.em, 0.0)"
+SCORE = f"{_SCORED} * coalesce(r.hand, r.f1, r.correct, 0.0)"
 
 ROW = np.dtype([("words", "<i4"), ("censored", "?"), ("ahead", "<f8"), ("score", "<f8"), ("em", "<f8")])
 """A finished response: `words` so far, whether that length is censored, the words that a stopped one would have added,
@@ -36,7 +39,8 @@ ROW = np.dtype([("words", "<i4"), ("censored", "?"), ("ahead", "<f8"), ("score",
 class Digest:
     """One run. Sums are over its finished responses; shares and intervals run from 0 to 1.
 
-    `credit` is what a response earns at best: correct, or an exact match. `kept` is the credit of those that did not
+    `credit` is what a response earns: correct, or an exact match; `score` is that or F1, `squares` its square; `by_hand` were
+    judged by a person. `kept` is the credit of those that did not
     collapse, `audited` are the collapsed that were let run on, `lost` their credit. Where questions were asked several times
     there are `questions`, the fewest `samples` that one has, `pass_at_k` for that k, and `score_ci` and `em_ci` come from
     drawing questions; else only F1 has a `score_ci` here. `within` tells of questions with right and wrong samples: in which
@@ -47,6 +51,7 @@ class Digest:
     finished: int
     failed: int
     unparsed: int
+    by_hand: int
     credit: float
     score: float
     squares: float
@@ -88,10 +93,11 @@ FROM responses WHERE job_id = ?
 
 _RESPONSES = f"""
 SELECT r.id, r.item_id, r.finish_reason <> 'stop' AS censored, r.finish_reason = 'repetition' AS stopped,
-       r.parsed IS NULL AS unparsed, coalesce(r.collapsed, 0) AS collapsed, coalesce(r.audited, 0) AS audited,
+       r.parsed IS NULL AS unparsed, r.hand IS NOT NULL AS by_hand,
+       coalesce(r.collapsed, 0) AS collapsed, coalesce(r.audited, 0) AS audited,
        coalesce(r.thinking_words, 0) AS thinking, coalesce(r.answer_words, 0) AS answer,
-       {SCORED} * coalesce(r.correct, r.em, 0.0) AS credit, {SCORED} * coalesce(r.f1, r.correct, 0.0) AS score,
-       {SCORED} * coalesce(r.strict_em, 0.0) AS strict_em, {SCORED} * coalesce(r.strict_f1, 0.0) AS strict_f1
+       {CREDIT} AS credit, {SCORE} AS score,
+       {_SCORED} * coalesce(r.strict_em, 0.0) AS strict_em, {_SCORED} * coalesce(r.strict_f1, 0.0) AS strict_f1
 FROM responses r WHERE r.job_id = ? AND {FINISHED} ORDER BY r.position, r.sample
 """
 
@@ -141,7 +147,10 @@ def _columns(cursor: sqlite3.Cursor) -> Columns:
 def _sums(columns: Columns) -> dict[str, Any]:
     collapsed, score = columns["collapsed"] == 1, columns["score"]
     audited = collapsed & (columns["audited"] == 1)
-    counts = {name: int(columns[name].sum()) for name in ("unparsed", "thinking", "answer", "censored", "stopped", "collapsed")}
+    counts = {
+        name: int(columns[name].sum())
+        for name in ("unparsed", "by_hand", "thinking", "answer", "censored", "stopped", "collapsed")
+    }
     return counts | {
         **{name: float(columns[name].sum()) for name in ("credit", "score", "strict_em", "strict_f1")},
         "squares": float((score**2).sum()),

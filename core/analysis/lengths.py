@@ -92,12 +92,12 @@ def _end(run: Run, responses: np.ndarray, shares: np.ndarray, k: int) -> dict[st
 def deciles_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     """What `lrm-tui lengths --deciles --json` prints: one object for each variant (and engine) and benchmark.
 
-    {variant, label, engine, benchmark, n, deciles: [{words (mean), score (percent correct, or F1)}]}, shortest tenth first.
-    Censored lengths rank at the limit; responses that tie count in each tenth with their share.
+    {variant, label, engine, benchmark, run, n, deciles: [{words (mean), score (percent correct, or F1)}]}, shortest
+    tenth first. Censored lengths rank at the limit; responses that tie count in each tenth with their share.
     """
     return [
         {
-            **{name: getattr(run, name) for name in ("variant", "label", "engine", "benchmark")},
+            **{name: getattr(run, name) for name in ("variant", "label", "engine", "benchmark", "run")},
             **{"n": len(responses), "deciles": _tenths(responses)},
         }
         for run, responses in _finished(connection)

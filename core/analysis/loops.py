@@ -13,8 +13,8 @@ from core.analysis.runs import Run, one_picture, shown_runs
 def collapse_cells(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     """The `cells` of what `lrm-tui collapse --json` prints: one object for each variant, engine and benchmark.
 
-    {variant, label, engine, benchmark, n (finished), collapsed, share (percent), onset_words and period_words (medians over
-    the collapsed), words_saved (by stopping; estimated, a sum), tokens_saved (what their limits left to the stopped ones),
+    {variant, label, engine, benchmark, run, n (finished), collapsed, share (percent), onset_words and period_words (medians
+    over the collapsed), words_saved (by stopping; estimated, a sum), tokens_saved (what their limits left to the stopped ones),
     stopped}, and of `core.analysis.audit`, in percent, {audited, lost, lost_share, corrected}; each share has `_low` and
     `_high`.
     """
@@ -26,7 +26,7 @@ def collapse_cells(connection: sqlite3.Connection) -> list[dict[str, Any]]:
 def _cell(run: Run) -> dict[str, Any]:
     found = run.digest
     return {
-        **{name: getattr(run, name) for name in ("variant", "label", "engine", "benchmark")},
+        **{name: getattr(run, name) for name in ("variant", "label", "engine", "benchmark", "run")},
         **{"n": found.finished, "collapsed": found.collapsed},
         **_percent("share", found.collapsed / found.finished, wilson(found.collapsed, found.finished)),
         **{name: getattr(found, name) for name in ("onset_words", "period_words", "words_saved", "tokens_saved")},

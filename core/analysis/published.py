@@ -89,10 +89,14 @@ def _compared(row: Row, name: str, cell: Row) -> dict[str, Any]:
 def reference(model: str, compression: str, benchmark: str) -> tuple[int, Row] | None:
     """(table, printed cell) for a variant on a benchmark, as the lowest table that has it; None where none has."""
     for row in sorted(published_rows(), key=lambda row: row["table"]):
-        same = _plain(row["model"]) == _plain(model) and _plain(row["compression"]) == _plain(compression)
-        if same and benchmark in row["benchmarks"]:
+        if same_variant(row, {"model": model, "compression": compression}) and benchmark in row["benchmarks"]:
             return row["table"], row["benchmarks"][benchmark]
     return None
+
+
+def same_variant(one: Row, other: Row) -> bool:
+    """Whether two rows speak of the same model under the same compression, however they spell it."""
+    return all(_plain(one[name]) == _plain(other[name]) for name in ("model", "compression"))
 
 
 def _plain(name: str) -> str:

@@ -21,6 +21,7 @@ from core.analysis.sheets import Sheet, collapse_sheet, deciles_sheet, lengths_s
 from core.analysis.sheets_findings import findings_sheets, points_sheet
 from core.analysis.writers import csv_text, html_page, html_table, latex
 from core.errors import StoreError, UsageError
+from core.text import json_text
 
 MARK = "provenance.json"
 QS = (30.0, 20.0)
@@ -75,7 +76,7 @@ def _files(connection: sqlite3.Connection, published: bool) -> dict[str, str]:
     files |= plots
     files |= {f"{name}.csv": csv_text(rows) for name, (rows, _) in tables.items()}
     files |= {f"{sheet.name}.tex": latex(sheet) for sheet in sheets}
-    return files | {MARK: json.dumps(origin | {"files": [*files, MARK]}, ensure_ascii=False, indent=2) + "\n"}
+    return files | {MARK: json_text(origin | {"files": [*files, MARK]}, indent=2) + "\n"}
 
 
 def _tables(connection: sqlite3.Connection, published: bool) -> dict[str, tuple[Sequence[Mapping[str, Any]], list[Sheet]]]:

@@ -45,7 +45,7 @@ def scores_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     as it stands). `average_of` names the three benchmarks behind `average`, both None until all three have finished
     responses. Where questions were asked several times there are `samples` (the fewest that one has) and `pass_at_k`. Where
     responses were stopped for repetition, which count as wrong, a cell says how many (`stopped`) and the score `corrected`
-    by the audit, with `corrected_ci` (see `core.analysis.audit`).
+    by the audit, with `corrected_ci` (see `core.analysis.audit`); where a person judged, how many (`by_hand`).
     """
     with one_picture(connection):
         runs = shown_runs(connection)
@@ -81,6 +81,8 @@ def _cell(run: Run) -> dict[str, Any]:
         cell |= _percent("em", found.credit, found.finished, found.em_ci or wilson(found.credit, found.finished))
         cell |= _percent("f1", found.score, found.finished, found.score_ci)
         cell |= {name: _share(getattr(found, name), found.finished) for name in ("strict_em", "strict_f1")}
+    if found.by_hand:
+        cell["by_hand"] = found.by_hand
     if found.samples is not None and found.pass_at_k is not None:
         cell |= {"samples": found.samples, "pass_at_k": 100 * found.pass_at_k}
     if found.stopped:

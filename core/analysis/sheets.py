@@ -137,6 +137,8 @@ def counts(cell: Row) -> tuple[str, ...]:
     if cell.get("stopped"):
         ends = "".join(f" ({part})" for part in interval(cell["corrected_ci"]))
         notes += [f"{cell['stopped']} stopped", f"corrected {number(cell['corrected'])}{ends}"]
+    if "by_hand" in cell:
+        notes += [f"{cell['by_hand']} judged by hand"]
     if "samples" in cell:
         notes += [f"pass@{cell['samples']} {number(cell['pass_at_k'])}"]
     return (*notes, *_published(cell.get("published") or {}))

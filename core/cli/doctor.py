@@ -9,17 +9,16 @@ import sqlite3
 import subprocess
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from core.cli.common import data_folder, print_json, store
 from core.cli.fix import fix
+from core.cli.health import Finding, states
 from core.engines import catalog
 from core.errors import LrmError
-from core.launch import status
 from core.models import resolve
-from core.store.connection import connect
 from core.text import printable
 
 PACKAGES = (
@@ -28,17 +27,6 @@ PACKAGES = (
 OPTIONAL = {"vllm": "Optional; it lives in an environment of its own."}
 LOW_DISK = 5 * 2**30
 PROBE_S = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at; `needed` says whether lrm-tui cannot do without it."""
-
-    check: str
-    ok: bool
-    detail: str
-    remedy: str = ""
-    needed: bool = True
 
 
 def doctor(given: Namespace) -> int:
@@ -65,7 +53,7 @@ def findings(given: Namespace) -> Iterator[Finding]:
         yield _engine(engine)
     yield _gpu()
     yield _disk(store(given).parent)
-    yield _store(store(given))
+    yield from states(store(given))
     yield _data(data_folder(given))
     for model in ("pocket", "smollm2"):
         yield _model(model)
@@ -105,17 +93,6 @@ def _disk(folder: Path) -> Finding:
         return Finding("disk", False, f"{folder} does not exist", "Name another store with --db.")
     free = shutil.disk_usage(folder).free
     return Finding("disk", free > LOW_DISK, f"{free / 2**30:.0f} GiB free at {folder}", "Free some space.", needed=False)
-
-
-def _store(path: Path) -> Finding:
-    try:
-        connect(path, "reader").close()
-    except FileNotFoundError:
-        return Finding("store", True, f"{path} will be made at the first run")
-    except LrmError as error:
-        return Finding("store", False, error.message, error.remedy)
-    row = status(path)
-    return Finding("store", True, f"{path}; " + (f"runner {row.pid} serves" if row.alive else "no runner"))
 
 
 def _data(folder: Path | None) -> Finding:

@@ -200,6 +200,12 @@ def _run(parser: argparse.ArgumentParser) -> None:
         default=Sampling().top_p,
         help=f"probability mass that is drawn from (default {Sampling().top_p:g})",
     )
+    parser.add_argument("--top-k", type=int, default=Sampling().top_k, help="draw from the K likeliest tokens (0: from all)")
+    parser.add_argument(
+        "--min-p", type=float, default=Sampling().min_p, help="drop what is less likely than P times the likeliest"
+    )
+    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end a response at this text (repeatable)")
+    parser.add_argument("--gpus", type=int, metavar="N", help="GPUs that the run takes (default: 1 where there are any)")
     parser.add_argument("--seed", type=int, default=0, help="start of the random numbers (default 0)")
     parser.add_argument(
         "--policy",

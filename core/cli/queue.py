@@ -28,7 +28,7 @@ def add(given: Namespace) -> int:
     specs = []
     for model in given.model:
         limit = given.max_tokens or resolve(model).default_limit
-        sampling = Sampling(given.temperature, given.top_p, max_tokens=limit)
+        sampling = Sampling(given.temperature, given.top_p, given.top_k, given.min_p, limit, tuple(given.stop))
         template = RunSpec(
             model,
             "none",
@@ -41,6 +41,7 @@ def add(given: Namespace) -> int:
             given.audit_share,
             data_folder(given),
             given.prompts,
+            given.gpus,
         )
         compressions = expand(given.compression or [NONE], given.calibration)
         specs += jobs.grid([model], compressions, given.benchmark, template)

@@ -16,3 +16,12 @@ def check_folder(folder: Path) -> None:
             message = f"{folder} holds pickle checkpoints, which can run code when loaded."
             raise EngineFailure("model", message, "Get the safetensors version.")
         raise EngineFailure("model", f"{folder} holds no safetensors.", GET_AGAIN)
+
+
+def not_loaded(folder: Path, words: str) -> EngineFailure:
+    """The failure to load a folder, from a library's words on it; those on code of the model's own ask for trust."""
+    if "trust_remote_code" in words:
+        message = f"{folder} cannot be loaded without running Python code that came with it."
+        remedy = "Read that code; if you trust it, name the folder in the setting `trusted_models`."
+        return EngineFailure("model", message, remedy)
+    return EngineFailure("model", f"{folder} cannot be loaded: {words}", GET_AGAIN)

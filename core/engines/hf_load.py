@@ -9,6 +9,7 @@ import torch
 import transformers
 from safetensors import SafetensorError
 
+from .checkpoint import not_loaded
 from .engine import GET_AGAIN, EngineFailure
 from .hf_vocabulary import HfVocabulary, load_tokenizer
 
@@ -44,7 +45,7 @@ def load(folder: Path, dtype: str, device: str | None, threads: int | None, trus
         )
         tokenizer = load_tokenizer(folder)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise EngineFailure("model", f"{folder} cannot be loaded: {error}", GET_AGAIN) from error
+        raise not_loaded(folder, str(error)) from error
     except ImportError as error:
         raise EngineFailure("engine", f"{folder} needs a library that is not installed: {error}", "Install it.") from error
     # transformers would fill what is missing or of another shape with random numbers and go on.

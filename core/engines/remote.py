@@ -89,7 +89,7 @@ class Remote(Tasks):
         cap = time.monotonic() + self._options.seconds
         faults = empty = 0
         while True:
-            yield Started(request.id, request.prompt, None, request.sampling.max_tokens)
+            yield Started(request.id, request.prompt, None, request.sampling.max_tokens, empty)
             attempt, any_text = Try(self._options, cap), False
             try:
                 async for text in attempt.texts(self._client, self._model, request):

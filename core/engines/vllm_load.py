@@ -13,6 +13,7 @@ from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 from vllm.v1.engine.async_llm import AsyncLLM
 
+from .checkpoint import not_loaded
 from .engine import GET_AGAIN, EngineFailure
 from .fit import GIB, MEMORY_SHARE, Need, folder_shape, free_gpu_memory, free_memory, slots_that_fit, torch_need
 from .hf_vocabulary import HfVocabulary, load_tokenizer
@@ -57,8 +58,7 @@ def load(folder: Path, given: VllmOptions) -> Loaded:
     try:
         llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
     except _CONFIG_FAULTS as error:
-        message = f"vLLM cannot load {folder}: {_sentence(error)}"
-        raise EngineFailure("model", message, "Use an architecture and a quantization that vLLM supports.") from error
+        raise not_loaded(folder, _sentence(error)) from error
     except RuntimeError as error:  # the engine's process has said why on stderr
         raise words.failure(f"vLLM cannot load {folder}", error) from error
     size = int(llm.model_config.get_vocab_size())

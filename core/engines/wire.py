@@ -87,13 +87,14 @@ class Started:
 
     `limit` is the smaller of `max_tokens` and what the context leaves after the prompt; it includes the prefix. A second
     `Started` of one request says that it begins anew: what was sent of it is void. `prompt_tokens` is None where only
-    the server knows.
+    the server knows. `empty_replies` is how many the host has had for this request so far.
     """
 
     id: str
     prompt: str
     prompt_tokens: int | None
     limit: int
+    empty_replies: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,3 +172,13 @@ def glance(connection: sqlite3.Connection, wanted: Wanted, response: int) -> tup
     if wanted.search:
         return asked, excerpt(connection, wanted, response)
     return asked, str((row["answer"] if row["long"] is not None and row["long"] <= GLANCE else row["ended"]) or "")
+
+
+def answers(connection: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str]) -> dict[tuple[int, str], sqlite3.Row]:
+    """The first sample of each of these runs to each of these questions, by run and key of the question."""
+    found = connection.execute(
+        f"{_LIST} WHERE r.state = 'done' AND r.job_id IN (SELECT value FROM json_each(?)) "
+        "AND i.key IN (SELECT value FROM json_each(?)) ORDER BY r.sample DESC",
+        (json.dumps(list(runs)), json.dumps(list(keys))),
+    )
+    return {(row["job_id"], row["key"]): row for row in found}

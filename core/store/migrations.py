@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 7
+VERSION_OF_STEPS = 8
 
 steps = Migrations("lrm-tui")
 
@@ -88,6 +88,12 @@ def starts(db: Database) -> None:
         "CREATE TABLE starts (job_id INTEGER NOT NULL REFERENCES jobs (id), attempt INTEGER NOT NULL, "
         "token INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (job_id, attempt)) STRICT, WITHOUT ROWID"
     )
+
+
+@steps(name="0008_gpus_of_a_run")
+def gpus_of_a_run(db: Database) -> None:
+    """How many GPUs a run needs; unset, as many as its engine's settings say."""
+    db.execute("ALTER TABLE jobs ADD COLUMN gpus INTEGER CHECK (gpus >= 0)")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import sqlite3
+import threading
 import time
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from typing import Any
 from benchmarks.base import Item
 from core.errors import LeaseLost
 from core.processes import run_id
+from core.secrets import mask
 from core.store.connection import connect, runner_lock, transaction, translated
 from core.store.wal import Checkpoints, users
 
@@ -42,6 +44,7 @@ class Pending:
     text: str
     ids: tuple[int, ...]
     chunks: int
+    empty_replies: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,12 @@ class Outcome:
 
 
 class RunnerStore:
-    """The store in the hands of the one runner."""
+    """The store in the hands of the one runner, whose threads share it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.connection = connect(path, "runner")
+        self._mutex = threading.RLock()  # one transaction at a time on the one connection that may checkpoint
         self._checkpoints = Checkpoints(path, self.connection)
         self._told_of_log = -math.inf
         self.token = 0
@@ -78,7 +82,7 @@ class RunnerStore:
     @contextmanager
     def fenced(self) -> Iterator[sqlite3.Connection]:
         """A transaction that renews the heartbeat and fails with LeaseLost if another runner took over."""
-        with translated(self.path), transaction(self.connection):
+        with self._mutex, translated(self.path), transaction(self.connection):
             renewed = self.connection.execute(
                 "UPDATE runner SET beat = ? WHERE id = 1 AND token = ?", (time.time(), self.token)
             )
@@ -109,8 +113,9 @@ class RunnerStore:
 
     def wishes(self, job: int | None) -> tuple[bool, str | None]:
         """Whether the runner should stop, and what users want of the job it is at."""
-        stop = self.stop_asked or self.connection.execute("SELECT wanted FROM runner").fetchone()[0] == "stop"
-        row = self.connection.execute("SELECT wanted FROM jobs WHERE id = ?", (job,)).fetchone() if job else None
+        with self._mutex:
+            stop = self.stop_asked or self.connection.execute("SELECT wanted FROM runner").fetchone()[0] == "stop"
+            row = self.connection.execute("SELECT wanted FROM jobs WHERE id = ?", (job,)).fetchone() if job else None
         return stop, row["wanted"] if row else None
 
     def beat(self) -> None:
@@ -125,11 +130,18 @@ class RunnerStore:
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
 
-    def claim(self) -> dict[str, Any] | None:
-        """The next job in the queue that can start, leased to this runner."""
+    def startable(self) -> list[dict[str, Any]]:
+        """The jobs in the queue that can start, in their order; runs whose variant could not be made fail instead."""
+        with self._mutex:
+            if self.connection.execute(_ORPHANS).fetchone() is not None:
+                with self.fenced() as connection:
+                    self._fail_orphans(connection)
+            return [dict(row) for row in self.connection.execute(_STARTABLE)]
+
+    def claim(self, job: int) -> dict[str, Any] | None:
+        """Lease a job to this runner; None where it cannot start any more."""
         with self.fenced() as connection:
-            self._fail_orphans(connection)
-            row = connection.execute(_NEXT).fetchone()
+            row = connection.execute(_CLAIMED, (job,)).fetchone()
             if row is None:
                 return None
             now = time.time()
@@ -152,6 +164,7 @@ class RunnerStore:
 
     def end_job(self, job: int, state: str, error: str | None = None, remedy: str | None = None) -> None:
         """Close a job (or put it back with state `queued` or `paused`); what was active waits with its tokens."""
+        error = None if error is None else mask(error)
         with self.fenced() as connection:
             connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
             connection.execute(
@@ -165,18 +178,27 @@ class RunnerStore:
                     (time.time(), job, error, remedy or ""),
                 )
 
-    def put_back(self) -> None:
-        """Return this runner's jobs to the queue after the store refused a write; their stored tokens stay."""
+    def put_back(self, job: int) -> None:
+        """Return a job of this runner's to the queue after the store refused a write; its stored tokens stay."""
         with self.fenced() as connection:
-            connection.execute("UPDATE jobs SET state = 'queued' WHERE state = 'running' AND lease_token = ?", (self.token,))
-            connection.execute("UPDATE responses SET state = 'pending' WHERE state = 'active'")
+            sql = "UPDATE jobs SET state = 'queued' WHERE state = 'running' AND lease_token = ? AND id = ?"
+            connection.execute(sql, (self.token, job))
+            connection.execute("UPDATE responses SET state = 'pending' WHERE state = 'active' AND job_id = ?", (job,))
+
+    def say(self, job: int, message: str) -> None:
+        """What a job waits for, written where it is something else."""
+        with self._mutex:
+            said = self.connection.execute("SELECT message FROM jobs WHERE id = ?", (job,)).fetchone()
+            if said is not None and said[0] != message:
+                with self.fenced() as connection:
+                    connection.execute("UPDATE jobs SET message = ? WHERE id = ?", (message, job))
 
     def notice(self, level: str, message: str, remedy: str = "", job: int | None = None) -> None:
         """Tell users something."""
         with self.fenced() as connection:
             connection.execute(
                 "INSERT INTO notices (at, level, job_id, message, remedy) VALUES (?, ?, ?, ?, ?)",
-                (time.time(), level, job, message, remedy),
+                (time.time(), level, job, mask(message), remedy),
             )
 
     def progress(self, job: int, done: int, total: int | None, message: str) -> None:
@@ -227,8 +249,9 @@ class RunnerStore:
 
     def pending(self, job: int) -> list[Pending]:
         """The responses that are still to be had, those begun before first, with their stored tokens."""
-        rows = self.connection.execute(_PENDING, (job,)).fetchall()
-        return [self._with_tokens(row) for row in rows]
+        with self._mutex:
+            rows = self.connection.execute(_PENDING, (job,)).fetchall()
+            return [self._with_tokens(row) for row in rows]
 
     def _with_tokens(self, row: sqlite3.Row) -> Pending:
         chunks = self.connection.execute(
@@ -240,17 +263,16 @@ class RunnerStore:
         text = "".join(chunk["text"] for chunk in chunks)
         fields, gold = json.loads(row["fields"]), json.loads(row["gold"])
         after = chunks[-1]["seq"] + 1 if chunks else 0
-        return Pending(
-            row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"], text, tuple(ids), after
-        )
+        known = (row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"])
+        return Pending(*known, text, tuple(ids), after, row["empty_replies"])
 
-    def begin(self, response: Pending, prompt: str, prompt_tokens: int | None, limit: int) -> None:
+    def begin(self, response: Pending, prompt: str, prompt_tokens: int | None, limit: int, empty_replies: int) -> None:
         """A response entered the batch; one that was begun before is marked as resumed at token n."""
         with self.fenced() as connection:
             connection.execute(
                 "UPDATE responses SET state = 'active', attempt = attempt + 1, prompt_tokens = ?, token_limit = ?, "
-                "started = coalesce(started, ?), resumed_at = coalesce(?, resumed_at) WHERE id = ?",
-                (prompt_tokens, limit, time.time(), len(response.ids) or None, response.id),
+                "started = coalesce(started, ?), resumed_at = coalesce(?, resumed_at), empty_replies = ? WHERE id = ?",
+                (prompt_tokens, limit, time.time(), len(response.ids) or None, empty_replies, response.id),
             )
             connection.execute(
                 "INSERT INTO response_texts (response_id, prompt) VALUES (?, ?) "
@@ -287,7 +309,7 @@ class RunnerStore:
                 "UPDATE jobs SET tokens_per_second = ? WHERE id = ?",
                 (speed, job),
             )
-        with translated(self.path):
+        with self._mutex, translated(self.path):
             self._checkpoints.after_commit()
         self._tell_of_long_log()
 
@@ -327,19 +349,21 @@ def item_id(connection: sqlite3.Connection, benchmark: str, item: Item) -> int:
     return int(connection.execute(sql, key).fetchone()[0])
 
 
-_NEXT = """
+_WAITING = """
 SELECT j.*, m.name AS model, m.source, m.format AS source_format, v.compression, v.format, v.path
 FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
 WHERE j.state = 'queued' AND (j.kind = 'prepare' OR v.ready_at IS NOT NULL)
-ORDER BY j.position LIMIT 1
 """
+_STARTABLE = f"{_WAITING} ORDER BY j.position LIMIT 100"
+_CLAIMED = f"{_WAITING} AND j.id = ?"
 _ORPHANS = """
 SELECT j.id, p.error, p.remedy, p.state FROM jobs j JOIN variants v ON v.id = j.variant_id
 JOIN jobs p ON p.id = (SELECT max(id) FROM jobs WHERE kind = 'prepare' AND variant_id = v.id)
 WHERE j.kind = 'run' AND j.state = 'queued' AND v.ready_at IS NULL AND p.state IN ('failed', 'cancelled')
 """
 _PENDING = """
-SELECT r.id, r.position, r.seed, r.attempt, i.fields, i.gold, i.key FROM responses r JOIN items i ON i.id = r.item_id
+SELECT r.id, r.position, r.seed, r.attempt, r.empty_replies, i.fields, i.gold, i.key
+FROM responses r JOIN items i ON i.id = r.item_id
 WHERE r.job_id = ? AND r.state = 'pending'
 ORDER BY EXISTS (SELECT 1 FROM chunks c WHERE c.response_id = r.id) DESC, r.position
 """

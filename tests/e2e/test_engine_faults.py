@@ -52,7 +52,7 @@ def queued(folder: Path, *specs: RunSpec) -> Iterator[tuple[sqlite3.Connection, 
         stop_runner(path)
 
 
-def until(condition: Callable[[], Any], seconds: float = 90) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 300) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "it never happened"
@@ -171,7 +171,7 @@ def test_a_server_behind_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert {text for text, _ in finished(store).values()} == {"I think.</think>The answer is (A)."}
         assert {(r["prompt_tokens"], r["thinking_tokens"], r["answer_tokens"]) for r in rows} == {(70, 20, 10)}
         assert json.loads(rows[0]["usage"])["completion_tokens"] == 30
-        assert sum(row["empty_replies"] for row in rows) >= 1
+        assert sum(row["empty_replies"] for row in rows) == 2  # one of them came before the kill
         assert {key for key in server.keys} == {f"Bearer {KEY}"}
     for file in tmp_path.rglob("*"):
         assert not file.is_file() or KEY.encode() not in file.read_bytes(), file

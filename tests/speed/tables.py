@@ -33,8 +33,14 @@ TABLES = {
     "compare 1 5": ("from core.analysis.compare import compare", "compare(c, '1', '5')"),
     "recommend --memory 24GB": ("from core.analysis.recommend import recommend", "recommend(c, 24e9)"),
 }
-PAGES = {f"page, {only}": f"responses(c, None, '{only}', 0)" for only in ("all", "correct", "wrong", "unparsed", "looped")}
-PAGES |= {"page 1,001 of all": "responses(c, None, 'all', 1000)", "page of one run": "responses(c, 3, 'wrong', 0)"}
+PAGES = {f"page, {verdict}": f"page(c, Wanted(verdict='{verdict}'), 100)" for verdict in ("all", "correct", "wrong", "looped")}
+PAGES |= {
+    "page, unparsed": "page(c, Wanted(verdict='unparsed'), 100)",
+    "page, oldest": "page(c, Wanted(order='newest'), 100, None, True)",
+    "page, longest": "page(c, Wanted(order='longest'), 100)",
+    "page, wrong of one run": "page(c, Wanted(verdict='wrong', job=3), 100)",
+    "page, wrong of a variant": "page(c, Wanted(verdict='wrong', variant='R1-Distill-0 none'), 100)",
+}
 ONE = """
 import sys, time
 from pathlib import Path
@@ -95,7 +101,7 @@ def measure(path: Path) -> None:
         line(table, *costs, min(command(path, table) for _ in range(2)))
     for name, call in PAGES.items():
         drop(path)
-        imports = "from core.store.snapshot import responses"
+        imports = "from core.store.browse import page; from core.store.filters import Wanted"
         line(name, timed(path, imports, call), min(timed(path, imports, call) for _ in range(3)))
 
 

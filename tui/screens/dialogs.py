@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer, Input, Static
 
 from tui import keys
 from tui.shown import lines
@@ -49,3 +50,24 @@ class Confirm(ModalScreen[bool]):
     def action_answer(self, yes: bool) -> None:
         """Give the answer."""
         self.dismiss(yes)
+
+
+class Ask(ModalScreen[str]):
+    """A question that is answered in a line. Dismissed with the answer, or with None."""
+
+    BINDINGS = keys.bindings("ask")
+
+    def __init__(self, question: str, hint: str, answer: str = "") -> None:
+        super().__init__()
+        self._question, self._hint, self._answer = question, hint, answer
+
+    def compose(self) -> ComposeResult:
+        """Question, line, hint."""
+        with Vertical(classes="dialog"):
+            yield Static(lines(self._question, "bold"), classes="title")
+            yield Input(self._answer, compact=True)
+            yield Static(lines(f"{self._hint} · enter answers, esc goes back", "dim"))
+
+    @on(Input.Submitted)
+    def _answered(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)

@@ -11,6 +11,7 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
@@ -26,8 +27,9 @@ from tui.screens.acting import Acting
 from tui.screens.pane import Pane
 from tui.screens.response import ResponseScreen
 from tui.screens.rows import mark
-from tui.shown import UNKNOWN, lines, number, right, safe
+from tui.shown import UNKNOWN, number, right, safe
 from tui.widgets.browser import Browser
+from tui.widgets.empty import Empty
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.finder import Finder
 from tui.widgets.table import Cells, Column
@@ -94,7 +96,7 @@ class ResponsesPane(Pane, Acting):
         """What is shown, the table, a glance at the response under the cursor, and the line to type a filter."""
         yield Static(id="responses-title")
         yield Browser(COLUMNS, cells, id="responses-table")
-        yield Static(lines(EMPTY, "dim"), id="no-responses")
+        yield Empty(id="no-responses")
         yield Static(id="glance")
         yield FilterLine(id="responses-filter")
 
@@ -104,9 +106,19 @@ class ResponsesPane(Pane, Acting):
         return self.query_one(Browser)
 
     @property
+    def front(self) -> Widget:
+        """The table, or what stands in its place."""
+        return self.table if self.table.display else self.query_one(Empty)
+
+    @property
     def response(self) -> int | None:
         """The response under the cursor."""
         return int(self.table.selected) if self.table.selected else None
+
+    def show(self) -> None:
+        """Come to the front."""
+        self.draw()
+        self.front.focus()
 
     def draw(self) -> None:
         """Read the window again where it may have changed: new responses at its top, reviews anywhere."""
@@ -205,12 +217,10 @@ class ResponsesPane(Pane, Acting):
         if self._trouble:
             title = safe(self._trouble, "bold yellow")
         self.query_one("#responses-title", Static).update(title)
-        empty = not self._rows
-        nothing = self.query_one("#no-responses", Static)
         finished = self.snapshot.finished_responses if self.snapshot else 0
-        nothing.update(lines("Reading …" if self._loading else NONE_SUCH if finished else EMPTY, "dim"))
-        nothing.display, self.table.display = empty, not empty
-        self.query_one("#glance").display = not empty
+        reason = "Reading …" if self._loading else NONE_SUCH if finished else EMPTY
+        self.query_one(Empty).instead_of(self.table, None if self._rows else reason)
+        self.query_one("#glance").display = bool(self._rows)
 
     @on(Browser.Beyond)
     def _beyond(self, message: Browser.Beyond) -> None:
@@ -310,7 +320,7 @@ class ResponsesPane(Pane, Acting):
 
     @on(Finder.Left)
     def _filter_left(self) -> None:
-        self.table.focus()
+        self.front.focus()
 
     def action_page(self, step: int) -> None:
         """A page on or back."""

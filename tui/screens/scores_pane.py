@@ -1,118 +1,107 @@
-"""Pane 3: scores of every variant on every benchmark."""
+"""Pane 3: scores of every variant, beside the published ones, compared, recommended, over sparsity."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
 
-from rich.text import Text
-
+from core.errors import UsageError
 from tui import keys
-from tui.screens.report_pane import Record, ReportPane
-from tui.shown import interval, lines, number, right, safe
-from tui.widgets.table import Cells, Column
+from tui.screens.report_pane import ReportPane
+from tui.views.findings import CompareView, CurvesView, RecommendView
+from tui.views.scores import PublishedView, ScoresView
+from tui.views.view import View
 
-SHORT = {
-    "aime": "AIME",
-    "folio": "FOLIO",
-    "temporal": "Tempor",
-    "musique": "MuSiQue",
-    "pocket-temporal": "p-temp",
-    "pocket-logic": "p-logic",
-    "pocket-arithmetic": "p-arith",
-    "pocket-facts": "p-facts",
-}
-"""Heads that fit a column at 80 cells; other benchmarks show their own names."""
-WIDE = 120
+TABLE, PUBLISHED, COMPARE, RECOMMEND, CURVES = range(5)
 
 
 class ScoresPane(ReportPane):
-    """Percent correct, or EM/F1; a star marks a run that is incomplete."""
+    """Five views over the scores."""
 
     BINDINGS = keys.bindings("scores")
+    views: ClassVar[tuple[View, ...]] = (ScoresView(), PublishedView(), CompareView(), RecommendView(), CurvesView())
 
-    def records(self, connection: sqlite3.Connection) -> Sequence[Record]:
-        """The rows of `lrm-tui scores`."""
-        from core.analysis.scores import scores_rows
-
-        return scores_rows(connection)
-
-    def title(self, records: Sequence[Record]) -> str:
-        """What the numbers are."""
-        averaged = {name for record in records for name in record["average_of"] or ()}
-        average = f" Average: {', '.join(SHORT[name] for name in SHORT if name in averaged)}." if averaged else ""
-        two = " (EM/F1 where two numbers stand)" if any(map(_has_f1, records)) else ""
-        starred = " * incomplete." if any(map(_incomplete, records)) else ""
-        return f"Percent correct{two}.{starred}{average}"
-
-    def columns(self, records: Sequence[Record]) -> Sequence[Column]:
-        """A column for each benchmark that has numbers."""
-        names = list(dict.fromkeys(name for record in records for name in record["benchmarks"]))
-        ordered = [name for name in SHORT if name in names] + [name for name in names if name not in SHORT]
-        wide = self.size.width >= WIDE
-        scores = [Column(name, SHORT.get(name, safe(name).plain), 16 if wide else 7, number=True) for name in ordered]
-        return (
-            Column("variant", "Variant", 20, grow=True),
-            Column("bits", "Bits", 4, drop=1, number=True),
-            *scores,
-            Column("average", "Average", 14 if wide else 7, number=True),
-            Column("sparsity", "Sparse", 6, drop=2, number=True),
-            Column("origin", "Origin", 9, drop=3),
-        )
-
-    def key(self, record: Record) -> str:
-        """Variant, engine and origin."""
-        return "\0".join(str(record.get(part)) for part in ("variant", "engine", "origin"))
-
-    def cells(self, record: Record) -> Cells:
-        """One variant."""
-        wide = self.size.width >= WIDE
-        shown = {name: right(score(cell, wide)) for name, cell in record["benchmarks"].items()}
-        average = number(record["average"])
-        if wide and record["average_ci"]:
-            average += f" ({interval(record['average_ci'])})"
-        sparsity = record["sparsity"]
-        return {
-            **shown,
-            "variant": safe(record["label"]),
-            "bits": right(number(record["bits_per_weight"])),
-            "sparsity": right("" if not sparsity else number(sparsity, 2)),
-            "average": right(average, "bold"),
-            "origin": safe(record["origin"]),
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Each key where it means something."""
+        places = {
+            "first": (TABLE, PUBLISHED),
+            "compare": (TABLE, PUBLISHED),
+            "other": (COMPARE,),
+            "swap": (COMPARE,),
+            "budget": (RECOMMEND,),
+            "knowledge": (RECOMMEND,),
         }
+        return self.at in places.get(action, (self.at,)) and super().check_action(action, parameters)
 
-    def about(self, record: Record) -> Text:
-        """Counts and intervals of one variant."""
-        parts = [f"{name}: {score(cell, True)}, {counts(cell)}" for name, cell in record["benchmarks"].items()]
-        return lines(f"{record['label']} · " + " · ".join(parts))
+    def turn(self, at: int) -> None:
+        """Other keys are offered with another view."""
+        super().turn(at)
+        self.refresh_bindings()
 
+    def _partners(self, label: str) -> list[str]:
+        """Other variants of one's own that share a benchmark with this one, in the table's order."""
+        own = {r["label"]: set(r["benchmarks"]) for r in self._records.get("Table", ()) if r["origin"] != "published"}
+        return [other for other, names in own.items() if other != label and names & own.get(label, set())]
 
-def score(cell: Record, with_interval: bool) -> str:
-    """A score as it stands in a cell, with a star where the run is incomplete."""
-    star = "*" if (cell.get("finished") or 0) < (cell.get("n") or 0) else ""
-    if "accuracy" not in cell:
-        return f"{number(cell.get('em'), 0)}/{number(cell.get('f1'), 0)}{star}"
-    bounds = interval(cell.get("accuracy_ci")) if with_interval else ""
-    return number(cell["accuracy"]) + star + (f" ({bounds})" if bounds else "")
+    def _own(self) -> str | None:
+        record = self.record
+        return record["label"] if record is not None and record.get("origin") not in (None, "published") else None
 
+    def action_first(self) -> None:
+        """The variant under the cursor is A, to compare others with."""
+        label = self._own()
+        if label is not None:
+            self.choices = replace(self.choices, one=label, other="")
+            self.notify(f"A is {label}. c compares the variant under the cursor with it.", markup=False)
 
-def counts(cell: Record) -> str:
-    """How many responses stand behind a score."""
-    unparsed = f", {cell['unparsed']} unparsed" if cell.get("unparsed") else ""
-    return f"{cell.get('finished')} of {cell.get('n')}{unparsed}{_stopped(cell)}"
+    def action_compare(self) -> None:
+        """Compare A, or the first variant, with the one under the cursor."""
+        label = self._own()
+        if label is None:
+            return
+        partners = self._partners(label)
+        one = self.choices.one if self.choices.one in partners else next(iter(partners), "")
+        self.choose(one=one, other=label)
+        self.turn(COMPARE)
 
+    def action_other(self, step: int) -> None:
+        """The next or previous variant as B."""
+        labels = self._partners(self.choices.one)
+        if labels:
+            at = labels.index(self.choices.other) if self.choices.other in labels else -step
+            self.choose(other=labels[(at + step) % len(labels)])
 
-def _stopped(cell: Record) -> str:
-    if not cell.get("stopped"):
-        return ""
-    bounds = interval(cell["corrected_ci"])
-    corrected = f"{number(cell['corrected'])} ({bounds})" if bounds else "unknown, none was audited"
-    return f", {cell['stopped']} stopped and wrong (corrected by the audit: {corrected})"
+    def action_swap(self) -> None:
+        """A becomes B and B becomes A."""
+        self.choose(one=self.choices.other, other=self.choices.one)
 
+    def action_follow(self) -> None:
+        """The flips of a comparison; elsewhere the responses behind a cell."""
+        if self.at != COMPARE:
+            super().action_follow()
+        elif self.record is not None:
+            from tui.screens.flips import FlipsScreen
 
-def _has_f1(record: Record) -> bool:
-    return any("f1" in cell for cell in record["benchmarks"].values())
+            self.app.push_screen(FlipsScreen(self.owner.store, self.record))
 
+    def action_budget(self) -> None:
+        """Type how much memory there is."""
+        from tui.screens.dialogs import Ask
 
-def _incomplete(record: Record) -> bool:
-    return any("*" in score(cell, False) for cell in record["benchmarks"].values())
+        self.app.push_screen(Ask("How much memory is there?", "such as 24GB or 80GiB", self.choices.memory), self._budgeted)
+
+    def _budgeted(self, memory: str | None) -> None:
+        from core.analysis.recommend import memory_of
+
+        if memory is None:
+            return
+        try:
+            memory_of(memory)
+        except UsageError as error:
+            self.owner.tell(error)
+            return
+        self.choose(memory=memory.strip())
+
+    def action_knowledge(self) -> None:
+        """Whether what a model knows matters."""
+        self.choose(knowledge=not self.choices.knowledge)

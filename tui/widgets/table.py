@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.text import Text
 from textual.events import Resize
 from textual.widgets import DataTable
+from textual.widgets.data_table import CursorType
 
 from tui import keys
 
@@ -54,8 +55,8 @@ class RowTable(DataTable[Text], inherit_bindings=False):
 
     BINDINGS = keys.bindings("table")
 
-    def __init__(self, columns: Sequence[Column], *, fixed: int = 0, id: str | None = None) -> None:
-        super().__init__(cursor_type="row", cell_padding=0, fixed_columns=fixed, id=id)
+    def __init__(self, columns: Sequence[Column], *, fixed: int = 0, cursor: CursorType = "row", id: str | None = None) -> None:
+        super().__init__(cursor_type=cursor, cell_padding=0, fixed_columns=fixed, id=id)
         self._wanted = tuple(columns)
         self._fitted: list[tuple[Column, int]] = []
         self._latest: dict[str, Cells] = {}
@@ -69,6 +70,12 @@ class RowTable(DataTable[Text], inherit_bindings=False):
         if not 0 <= self.cursor_row < self.row_count:
             return None
         return self.ordered_rows[self.cursor_row].key.value
+
+    @property
+    def selected_column(self) -> str | None:
+        """The key of the column under the cursor."""
+        at = self.cursor_column
+        return self._fitted[at][0].key if 0 <= at < len(self._fitted) else None
 
     def sync(self, rows: Sequence[tuple[str, Cells]], columns: Sequence[Column] | None = None) -> None:
         """Show these rows, at most `MAX_ROWS`, changing only what differs; `columns` replaces the columns.
@@ -130,7 +137,7 @@ class RowTable(DataTable[Text], inherit_bindings=False):
                 self.update_cell(key, column.key, new)
 
     def _rebuild(self, fitted: list[tuple[Column, int]]) -> None:
-        selected, scrolled = self.selected, self.scroll_offset
+        selected, under, scrolled = self.selected, self.selected_column, self.scroll_offset
         with self.app.batch_update():
             self.clear(columns=fitted != self._fitted)
             if fitted != self._fitted:
@@ -140,7 +147,8 @@ class RowTable(DataTable[Text], inherit_bindings=False):
             for key, cells in self._latest.items():
                 self.add_row(*self._in_order(cells), key=key)
             if selected is not None and selected in self.rows:
-                self.move_cursor(row=self.get_row_index(selected), animate=False, scroll=False)
+                at = next((n for n, (kept, _) in enumerate(fitted) if kept.key == under), 0)
+                self.move_cursor(row=self.get_row_index(selected), column=at, animate=False, scroll=False)
                 self.scroll_to(scrolled.x, scrolled.y, animate=False, force=True)
 
     def _in_order(self, cells: Cells) -> list[Text]:

@@ -8,6 +8,8 @@ import pytest
 
 from core.analysis import frames
 from core.analysis.scores import scores_rows
+from core.analysis.sheets import counts
+from core.store import reviews
 from tests.core.analysis.book import Book, graded
 
 
@@ -122,3 +124,16 @@ def test_the_rows_are_json_and_the_frame_is_tidy(book: Book) -> None:
     frame = frames.scores(book.reader)
     assert frame[["benchmark", "accuracy"]].values.tolist() == [["aime", 100.0], ["folio", 0.0]]
     assert not book.reader.in_transaction
+
+
+def test_a_verdict_by_hand_stands_for_the_graders_and_is_counted(book: Book) -> None:
+    run = book.run(book.variant(), "folio", graded(1, 1) + graded(0, 3), state="done")
+    book.run(book.variant("q4_0"), "musique", [{"finish_reason": "stop", "em": 0.0, "f1": 0.4}] * 2)
+    for response in (2, 5):
+        reviews.review(book.writer, response, True, False, "")
+    first, second = (row["benchmarks"] for row in scores_rows(book.reader))
+    assert (first["folio"]["accuracy"], first["folio"]["by_hand"], first["folio"]["run"]) == (50.0, 1, run)
+    assert (second["musique"]["em"], second["musique"]["f1"]) == (50.0, pytest.approx(70.0))
+    assert "1 judged by hand" in counts(first["folio"])
+    reviews.review(book.writer, 2, None, False, "")
+    assert scores_rows(book.reader)[0]["benchmarks"]["folio"]["accuracy"] == 25.0

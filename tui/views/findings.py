@@ -1,0 +1,231 @@
+"""Views that answer questions: two variants compared, which one to take, where pruned families collapse."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from core.analysis.plots import Point, Series
+from core.store.filters import Wanted
+from tui.shown import UNKNOWN, interval, lines, number, right, safe
+from tui.views.view import Choices, Plot, Record, View
+from tui.widgets.table import Cells, Column
+
+
+class CompareView(View):
+    """Two variants on the same questions; enter lists the questions that flipped."""
+
+    name = "Compare"
+    uses = ("one", "other")
+
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+        """The rows of `lrm-tui compare`."""
+        from core.analysis.compare import compare
+
+        if not choices.one or not choices.other or choices.one == choices.other:
+            return []
+        return compare(connection, choices.one, choices.other)
+
+    def title(self, records: Sequence[Record], choices: Choices) -> str:
+        """Who is compared."""
+        if choices.one and choices.other and choices.one != choices.other:
+            return f"A {choices.one}  |  B {choices.other}  ·  ] next B, x swaps, enter lists the flips"
+        return f"A {choices.one or UNKNOWN}  |  B {UNKNOWN}  ·  choose with a and c in the table"
+
+    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+        """Scores, difference, flips."""
+        return (
+            Column("benchmark", "Benchmark", 12, grow=True),
+            Column("n", "n", 4, drop=2, number=True),
+            Column("a_score", "A", 6, number=True),
+            Column("b_score", "B", 6, number=True),
+            Column("difference", "B - A", 6, number=True),
+            Column("difference_ci", "95 %", 11, number=True),
+            Column("p", "p", 6, drop=1, number=True),
+            Column("lost", "Lost", 5, number=True),
+            Column("gained", "Gained", 6, number=True),
+            Column("both", "Both", 5, drop=3, number=True),
+            Column("neither", "Neither", 7, drop=4, number=True),
+        )
+
+    def key(self, record: Record) -> str:
+        """The benchmark."""
+        return str(record["benchmark"])
+
+    def words(self, record: Record) -> str:
+        """The benchmark."""
+        return str(record["benchmark"])
+
+    def cells(self, record: Record, width: int) -> Cells:
+        """One benchmark; a difference beyond noise is coloured."""
+        ends = record["difference_ci"]
+        sure = ends is not None and (ends[0] > 0 or ends[1] < 0)
+        style = ("bold green" if (record["difference"] or 0) > 0 else "bold red") if sure else ""
+        return {
+            "benchmark": safe(record["benchmark"]),
+            **{name: right(record[name]) for name in ("n", "both", "neither")},
+            **{name: right(number(record[name])) for name in ("a_score", "b_score")},
+            "difference": right("–" if record["difference"] is None else f"{record['difference']:+.1f}", style),
+            "difference_ci": right(f"{ends[0]:+.1f} {ends[1]:+.1f}" if ends else UNKNOWN, style),
+            "p": right(UNKNOWN if record["p"] is None else f"{record['p']:.3f}"),
+            "lost": right(len(record["lost"]), "red" if record["lost"] else ""),
+            "gained": right(len(record["gained"]), "green" if record["gained"] else ""),
+        }
+
+    def value(self, record: Record, column: str) -> float | str | None:
+        """Flips by their number."""
+        found = record.get(column)
+        if isinstance(found, list):
+            return len(found) if column in ("lost", "gained") else float(found[0])
+        return found if isinstance(found, int | float | str) else None
+
+    def about(self, record: Record) -> Text:
+        """What stands behind the line."""
+        unpaired = f" · {record['unpaired']} answered by one side only" if record["unpaired"] else ""
+        metric = "percent correct" if record["metric"] == "accuracy" else "F1"
+        chance = "" if record["p"] is None else f" · McNemar's exact p {record['p']:.3f}"
+        return lines(
+            f"{record['benchmark']}: {metric} over {record['n']} questions · B lost {len(record['lost'])} that A had right, "
+            f"gained {len(record['gained'])}{chance}{unpaired}"
+        )
+
+
+class RecommendView(View):
+    """Which variant for a memory budget; the choice is marked and its reasons stand below."""
+
+    name = "Recommend"
+    uses = ("memory", "knowledge")
+
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+        """The candidates of `lrm-tui recommend`, each with what was found."""
+        from core.analysis.recommend import memory_of, recommend
+
+        found = recommend(connection, memory_of(choices.memory), choices.knowledge)
+        about = {"choice": found["choice"], "reasons": found["reasons"]}
+        return [{**candidate, **about} for candidate in found["front"]] or [{"label": UNKNOWN, **about}]
+
+    def title(self, records: Sequence[Record], choices: Choices) -> str:
+        """The question."""
+        knows = "what it knows matters (w changes)" if choices.knowledge else "whatever it knows (w changes)"
+        return f"Best average in {choices.memory} (b changes), {knows}."
+
+    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+        """Sizes and scores."""
+        return (
+            Column("label", "Variant", 22, grow=True),
+            Column("needs", "Needs", 9, number=True),
+            Column("fits", "Fits", 5),
+            Column("score", "Average", 7, number=True),
+            Column("score_ci", "95 %", 7, number=True),
+            Column("knowledge", "F1", 6, drop=2, number=True),
+            Column("on_front", "Front", 5, drop=3),
+            Column("bytes", "Size", 9, drop=1, number=True),
+        )
+
+    def cells(self, record: Record, width: int) -> Cells:
+        """One candidate."""
+        from core.analysis.recommend import gigabytes
+
+        if "score" not in record:
+            return {"label": safe(record["label"])}
+        chosen = record["label"] == record["choice"]
+        style = "bold green" if chosen else "" if record["fits"] else "dim"
+        return {
+            "label": safe(f"{'> ' if chosen else ''}{record['label']}", style),
+            "needs": right(gigabytes(record["needs"]), style),
+            "bytes": right(gigabytes(record["bytes"]) + ("~" if record["estimated"] else ""), style),
+            "fits": safe("yes" if record["fits"] else "no", style),
+            "score": right(number(record["score"]), style),
+            "score_ci": right(interval(record["score_ci"]), style),
+            "knowledge": right(number(record["knowledge"]), style),
+            "on_front": safe("*" if record["on_front"] else "", style),
+        }
+
+    def value(self, record: Record, column: str) -> float | str | None:
+        """Intervals by their lower end."""
+        found = record.get(column)
+        return found[0] if isinstance(found, list) and found else found if isinstance(found, int | float | str) else None
+
+    def about(self, record: Record) -> Text:
+        """The reasons for the choice, whichever row the cursor is on."""
+        return lines(" ".join(record["reasons"]))
+
+    def follow(self, record: Record, column: str) -> Wanted | None:
+        """Every response of the variant."""
+        return Wanted(variant=record["variant"]) if "variant" in record else None
+
+
+class CurvesView(View):
+    """Where pruned families lose a benchmark, with the curve of the family under the cursor."""
+
+    name = "Curves"
+    plotted = True
+
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+        """The points of `lrm-tui collapse`."""
+        from core.analysis.collapse_points import points
+
+        return points(connection)
+
+    def title(self, records: Sequence[Record], choices: Choices) -> str:
+        """What a collapse point is."""
+        return "Collapse points: where less than half of the dense score, above chance, is left."
+
+    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+        """State and interval."""
+        return (
+            Column("family", "Family", 22, grow=True),
+            Column("benchmark", "Benchmark", 17),
+            Column("state", "State", 17),
+            Column("low", "From %", 6, number=True),
+            Column("high", "To %", 6, number=True),
+            Column("agreeing", "Agree", 5, drop=1, number=True),
+            Column("origin", "Origin", 9, drop=2),
+        )
+
+    def key(self, record: Record) -> str:
+        """Family and benchmark."""
+        return "\0".join(str(record[part]) for part in ("family", "benchmark", "origin"))
+
+    def cells(self, record: Record, width: int) -> Cells:
+        """One family on one benchmark."""
+        style = {"collapsed": "bold red", "intact": "green"}.get(record["state"], "dim")
+        return {
+            "family": safe(record["family"]),
+            "benchmark": safe(record["benchmark"]),
+            "state": safe(record["state"], style),
+            "low": right(number(record["low"], 0)),
+            "high": right(number(record["high"], 0)),
+            "agreeing": right(number(record["agreeing"], 0)),
+            "origin": safe(record["origin"]),
+        }
+
+    def value(self, record: Record, column: str) -> float | str | None:
+        """As it stands."""
+        found: float | str | None = record.get(column)
+        return found
+
+    def about(self, record: Record) -> Text:
+        """The curve in numbers."""
+        steps = " · ".join(
+            f"{step['sparsity']:.0f} %: {step['score']:.1f} ({interval(step['score_ci'])})" for step in record["curve"]
+        )
+        return lines(f"{record['family']} on {record['benchmark']} · {steps}")
+
+    def follow(self, record: Record, column: str) -> Wanted | None:
+        """The run at the end of the interval, or the last one of the curve."""
+        runs = {step["sparsity"]: step["run"] for step in record["curve"] if step["run"] is not None}
+        wanted = runs.get(record["low" if column == "low" else "high"]) or next(reversed(runs.values()), None)
+        return Wanted(job=wanted) if wanted is not None else None
+
+    def plot(self, record: Record, records: Sequence[Record]) -> Plot | None:
+        """The family's curves on every benchmark, the one under the cursor first."""
+        family = [r for r in records if (r["family"], r["origin"]) == (record["family"], record["origin"])]
+        ordered = sorted(family, key=lambda r: r["benchmark"] != record["benchmark"])
+        return Plot([Series(r["benchmark"], _points(r)) for r in ordered], f"sparsity in percent, {record['family']}")
+
+
+def _points(record: Record) -> tuple[Point, ...]:
+    return tuple(Point(step["sparsity"], step["score"]) for step in record["curve"])

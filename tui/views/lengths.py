@@ -1,0 +1,209 @@
+"""Lengths: the shortest and the longest responses scored apart, scores by tenth of length, and repetition collapse."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from core.analysis.plots import Point, Series
+from core.store.filters import Wanted
+from tui.shown import lines, number, right, safe
+from tui.views.view import Choices, Plot, Record, View
+from tui.widgets.table import Cells, Column
+
+VARIANT = Column("label", "Variant", 19, grow=True)
+BENCHMARK = Column("benchmark", "Benchmark", 17)
+
+
+class LengthsView(View):
+    """Words (thinking plus answer) and score of the shortest and longest q %."""
+
+    name = "Table"
+    uses = ("share",)
+
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+        """The rows of `lrm-tui lengths`."""
+        from core.analysis.lengths import lengths_rows
+
+        return lengths_rows(connection, choices.share)
+
+    def title(self, records: Sequence[Record], choices: Choices) -> str:
+        """What the numbers are."""
+        return f"Shortest and longest {choices.share:g} % (t changes): mean words, and percent correct (EM/F1)."
+
+    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+        """Both ends."""
+        return (
+            VARIANT,
+            BENCHMARK,
+            Column("short_words", "Short w", 7, number=True),
+            Column("short_score", "score", 7, number=True),
+            Column("long_words", "Long w", 7, number=True),
+            Column("long_score", "score", 7, number=True),
+            Column("ratio", "Ratio", 6, number=True),
+            Column("k", "k", 4, drop=1, number=True),
+            Column("censored", "Cens.", 5, drop=2, number=True),
+            Column("thinking_words", "Thinking", 8, drop=3, number=True),
+            Column("answer_words", "Answer", 7, drop=4, number=True),
+        )
+
+    def cells(self, record: Record, width: int) -> Cells:
+        """One variant on one benchmark."""
+        short, long = record["short"], record["long"]
+        return {
+            "label": safe(record["label"]),
+            "benchmark": safe(record["benchmark"]),
+            "k": right(record["k"]),
+            "short_words": right(number(short["words"], 0)),
+            "short_score": right(_score(short)),
+            "long_words": right(number(long["words"], 0)),
+            "long_score": right(_score(long)),
+            "ratio": right(number(record["ratio"], 2), "bold"),
+            "censored": right(record["censored"] or ""),
+            "thinking_words": right(number(record["thinking_words"], 0)),
+            "answer_words": right(number(record["answer_words"], 0)),
+        }
+
+    def value(self, record: Record, column: str) -> float | str | None:
+        """Scores by accuracy or F1."""
+        end, _, part = column.partition("_")
+        if end in ("short", "long"):
+            found = record[end]
+            value: float | None = found["words"] if part == "words" else found.get("accuracy", found.get("f1"))
+            return value
+        plain: float | str | None = record.get(column)
+        return plain
+
+    def about(self, record: Record) -> Text:
+        """What stands behind one line."""
+        censored = f" · {record['censored']} cut off or stopped, ranked at the limit" if record["censored"] else ""
+        return lines(
+            f"{record['label']} on {record['benchmark']} · {record['k']} of {record['n']} responses at each end · "
+            f"ratio {number(record['ratio'], 2)}{censored}"
+        )
+
+    def follow(self, record: Record, column: str) -> Wanted | None:
+        """The run, from the end that the cursor is on."""
+        return Wanted(job=record["run"], order="longest" if column.startswith("long") else "shortest")
+
+
+class DecilesView(View):
+    """Score by tenth of length, with a plot of the row under the cursor."""
+
+    name = "Deciles"
+    plotted = True
+
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+        """The rows of `lrm-tui lengths --deciles`."""
+        from core.analysis.lengths import deciles_rows
+
+        return deciles_rows(connection)
+
+    def title(self, records: Sequence[Record], choices: Choices) -> str:
+        """What the numbers are."""
+        return "Score (percent correct, or F1) by tenth of length, from the shortest tenth to the longest."
+
+    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+        """Ten scores; the even ones go on narrow screens."""
+        tenths = [Column(str(n), str(n), 5, drop=11 - n if n % 2 == 0 and n < 10 else 0, number=True) for n in range(1, 11)]
+        return (VARIANT, BENCHMARK, *tenths)
+
+    def cells(self, record: Record, width: int) -> Cells:
+        """One variant on one benchmark."""
+        scores = {str(n): right(number(tenth["score"], 0)) for n, tenth in enumerate(record["deciles"], 1)}
+        return {"label": safe(record["label"]), "benchmark": safe(record["benchmark"]), **scores}
+
+    def value(self, record: Record, column: str) -> float | str | None:
+        """Scores as they stand."""
+        found: float | str | None = record["deciles"][int(column) - 1]["score"] if column.isdecimal() else record.get(column)
+        return found
+
+    def about(self, record: Record) -> Text:
+        """The mean words of each tenth."""
+        words = ", ".join(number(tenth["words"], 0) for tenth in record["deciles"])
+        return lines(f"{record['label']} on {record['benchmark']} · mean words: {words} · {record['n']} responses")
+
+    def follow(self, record: Record, column: str) -> Wanted | None:
+        """The run by length, from the nearer end."""
+        late = column.isdecimal() and int(column) > 5
+        return Wanted(job=record["run"], order="longest" if late else "shortest")
+
+    def plot(self, record: Record, records: Sequence[Record]) -> Plot | None:
+        """The row under the cursor, and the other variants on the same benchmark."""
+        same = [r for r in records if r["benchmark"] == record["benchmark"]]
+        ordered = sorted(same, key=lambda r: r is not record)[:6]
+        series = [Series(r["label"], tuple(Point(n, t["score"]) for n, t in enumerate(r["deciles"], 1))) for r in ordered]
+        return Plot(series, f"tenth of length on {record['benchmark']}")
+
+
+class CollapseView(View):
+    """Repetition collapse: how often, where, and what stopping saved and lost."""
+
+    name = "Collapse"
+
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+        """The cells of `lrm-tui collapse`."""
+        from core.analysis.loops import collapse_cells
+
+        return collapse_cells(connection)
+
+    def title(self, records: Sequence[Record], choices: Choices) -> str:
+        """What the numbers are."""
+        return "Collapse: medians in words, tokens saved by stopping, answers that it lost."
+
+    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+        """Counts, places, cost."""
+        return (
+            VARIANT,
+            BENCHMARK,
+            Column("collapsed", "Loops", 7, number=True),
+            Column("share", "%", 5, number=True),
+            Column("onset_words", "Onset", 6, drop=2, number=True),
+            Column("period_words", "Period", 6, drop=3, number=True),
+            Column("tokens_saved", "Saved", 9, number=True),
+            Column("lost", "Lost", 6, drop=1, number=True),
+            Column("corrected", "Corr.", 6, drop=4, number=True),
+        )
+
+    def cells(self, record: Record, width: int) -> Cells:
+        """One variant on one benchmark."""
+        return {
+            "label": safe(record["label"]),
+            "benchmark": safe(record["benchmark"]),
+            "collapsed": right(f"{record['collapsed']}/{record['n']}"),
+            "share": right(number(record["share"]), "bold red" if record["collapsed"] else ""),
+            "onset_words": right(number(record["onset_words"], 0)),
+            "period_words": right(number(record["period_words"], 0)),
+            "tokens_saved": right(f"{record['tokens_saved']:,}"),
+            "lost": right(f"{record['lost']:.0f}/{record['audited']}" if record["audited"] else ""),
+            "corrected": right(number(record["corrected"])),
+        }
+
+    def value(self, record: Record, column: str) -> float | str | None:
+        """As it stands."""
+        found: float | str | None = record.get(column)
+        return found
+
+    def about(self, record: Record) -> Text:
+        """What stands behind one line."""
+        name = f"{record['label']} on {record['benchmark']} · {record['collapsed']} of {record['n']} collapsed"
+        if not record["audited"]:
+            return lines(name + (f" · {record['stopped']} stopped, none audited" if record["stopped"] else ""))
+        ends = f"{number(record['lost_share_low'], 0)} to {number(record['lost_share_high'], 0)} %"
+        corrected = f"{number(record['corrected_low'])} to {number(record['corrected_high'])}"
+        return lines(
+            f"{name} · {record['stopped']} stopped · of {record['audited']} let run on {record['lost']:.0f} earned credit "
+            f"({ends}) · score corrected for that {number(record['corrected'])} ({corrected})"
+        )
+
+    def follow(self, record: Record, column: str) -> Wanted | None:
+        """The responses that looped."""
+        return Wanted("looped", job=record["run"])
+
+
+def _score(part: Record) -> str:
+    if "accuracy" in part:
+        return number(part["accuracy"])
+    return f"{number(part.get('em'), 0)}/{number(part.get('f1'), 0)}"

@@ -1,0 +1,196 @@
+"""Scores of every variant on every benchmark, alone or beside what was published."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from core.store.filters import Wanted
+from tui.shown import interval, lines, number, right, safe
+from tui.views.view import SHORT, Choices, Record, View
+from tui.widgets.table import Cells, Column
+
+WIDE = 120
+PAPER = ("aime", "folio", "temporal", "musique")
+
+
+class ScoresView(View):
+    """Percent correct, or EM/F1. A star marks a run that is incomplete, an h a score with verdicts by hand."""
+
+    name = "Table"
+
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+        """The rows of `lrm-tui scores`."""
+        from core.analysis.scores import scores_rows
+
+        return scores_rows(connection)
+
+    def title(self, records: Sequence[Record], choices: Choices) -> str:
+        """What the numbers are."""
+        averaged = {name for record in records for name in record["average_of"] or ()}
+        average = f" Average: {', '.join(SHORT[name] for name in SHORT if name in averaged)}." if averaged else ""
+        two = " (EM/F1 where two numbers stand)" if any(map(_has_f1, records)) else ""
+        starred = " * incomplete." if any(map(_incomplete, records)) else ""
+        by_hand = " h some by hand." if any(map(_by_hand, records)) else ""
+        return f"Percent correct{two}.{starred}{by_hand}{average}"
+
+    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+        """A column for each benchmark that has numbers."""
+        names = list(dict.fromkeys(name for record in records for name in record["benchmarks"]))
+        ordered = [name for name in SHORT if name in names] + [name for name in names if name not in SHORT]
+        room = self.cell_width(width, len(ordered))
+        scores = [Column(name, SHORT.get(name, safe(name).plain), room, number=True) for name in ordered]
+        return (
+            Column("label", "Variant", 20, grow=True),
+            Column("bits_per_weight", "Bits", 4, drop=1, number=True),
+            *scores,
+            Column("average", "Average", max(7, room), number=True),
+            Column("sparsity", "Sparse", 6, drop=2, number=True),
+            Column("origin", "Origin", 9, drop=3),
+        )
+
+    def cell_width(self, width: int, columns: int) -> int:
+        """Intervals are shown where there is room for them."""
+        return 15 if width >= WIDE and 16 * (columns + 1) + 42 <= width else 7
+
+    def cells(self, record: Record, width: int) -> Cells:
+        """One variant."""
+        wide = self.cell_width(width, len(record["benchmarks"])) > 7
+        shown = {name: right(score(cell, wide)) for name, cell in record["benchmarks"].items()}
+        average = number(record["average"])
+        if wide and record["average_ci"]:
+            average += f" ({interval(record['average_ci'])})"
+        sparsity = record["sparsity"]
+        return {
+            **shown,
+            "label": safe(record["label"]),
+            "bits_per_weight": right(number(record["bits_per_weight"])),
+            "sparsity": right("" if not sparsity else number(sparsity, 0)),
+            "average": right(average, "bold"),
+            "origin": safe(record["origin"]),
+        }
+
+    def value(self, record: Record, column: str) -> float | str | None:
+        """Scores by accuracy or F1."""
+        if column in record["benchmarks"]:
+            return main_score(record["benchmarks"][column])
+        found: float | str | None = record.get(column)
+        return found
+
+    def about(self, record: Record) -> Text:
+        """Counts and intervals of one variant."""
+        parts = [f"{name}: {score(cell, True)}, {counts(cell)}" for name, cell in record["benchmarks"].items()]
+        return lines(f"{record['label']} · " + " · ".join(parts))
+
+    def follow(self, record: Record, column: str) -> Wanted | None:
+        """The run behind a score, or every response of the variant."""
+        cell = record["benchmarks"].get(column)
+        if cell is not None:
+            return Wanted(job=cell["run"]) if cell.get("run") is not None else None
+        return Wanted(variant=record["variant"]) if record["origin"] != "published" else None
+
+
+class PublishedView(ScoresView):
+    """One's own scores with their distance from the printed ones, each above the rows that were printed of it."""
+
+    name = "Published"
+
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+        """The rows of `lrm-tui scores --published`."""
+        from core.analysis.published import published_rows, same_variant, with_differences
+        from core.analysis.scores import scores_rows
+
+        own = [row for row in with_differences(scores_rows(connection)) if set(PAPER) & set(row["benchmarks"])]
+        printed = list(published_rows())
+        ordered: list[Record] = []
+        for row in sorted(own, key=lambda row: not any(same_variant(row, other) for other in printed)):
+            ordered.append(row)
+            ordered += [other for other in printed if same_variant(row, other)]
+        return [*ordered, *(other for other in printed if other not in ordered)]
+
+    def title(self, records: Sequence[Record], choices: Choices) -> str:
+        """What the numbers are."""
+        return "Own scores, their distance from the printed ones (~ within noise); printed rows dim."
+
+    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+        """The paper's benchmarks alone."""
+        room = 14 if width >= WIDE else 12
+        return (
+            Column("label", "Variant", 22, grow=True),
+            *(Column(name, SHORT[name], room, number=True) for name in PAPER[:3]),
+            Column("musique", SHORT["musique"], room + 6, drop=2, number=True),
+            Column("average", "Average", 7, drop=1, number=True),
+            Column("origin", "Origin", 9, drop=3),
+        )
+
+    def cells(self, record: Record, width: int) -> Cells:
+        """One row, printed ones dim."""
+        printed = record["origin"] == "published"
+        style = "dim" if printed else ""
+        return {
+            **{name: right(_with_difference(cell), style) for name, cell in record["benchmarks"].items()},
+            "label": safe(f"  {record['label']}" if printed else record["label"], style),
+            "average": right(number(record["average"]), style or "bold"),
+            "origin": safe(record["origin"], style),
+        }
+
+    def about(self, record: Record) -> Text:
+        """Where a printed row stands, and what is odd about it."""
+        if record["origin"] != "published":
+            return super().about(record)
+        note = f" · {record['note']}" if record.get("note") else ""
+        return lines(f"{record['label']} · {record['source']}{note}")
+
+
+def _with_difference(cell: Record) -> str:
+    shown = score(cell, False)
+    found = cell.get("published") or {}
+    gaps = [found[metric] for metric in ("accuracy", "em", "f1") if metric in found]
+    said = "/".join(f"{gap['difference']:+.1f}{'~' if gap['within_noise'] else ''}" for gap in gaps)
+    return f"{shown} {said}" if said else shown
+
+
+def main_score(cell: Record) -> float | None:
+    """The score that decides: accuracy, else F1."""
+    value: float | None = cell["accuracy"] if "accuracy" in cell else cell.get("f1")
+    return value
+
+
+def score(cell: Record, with_interval: bool) -> str:
+    """A score as it stands in a cell, with a star where the run is incomplete and an h where verdicts are by hand."""
+    marks = "*" if cell.get("finished") is not None and cell["finished"] < (cell.get("n") or 0) else ""
+    marks += "h" if cell.get("hand") else ""
+    if "accuracy" not in cell:
+        return f"{number(cell.get('em'), 0)}/{number(cell.get('f1'), 0)}{marks}"
+    bounds = interval(cell.get("accuracy_ci")) if with_interval else ""
+    return number(cell["accuracy"]) + marks + (f" ({bounds})" if bounds else "")
+
+
+def counts(cell: Record) -> str:
+    """How many responses stand behind a score."""
+    return ", ".join(_counts(cell))
+
+
+def _counts(cell: Record) -> Iterator[str]:
+    yield f"{cell.get('finished')} of {cell.get('n')}" if cell.get("finished") is not None else f"{cell.get('n')} questions"
+    for name, said in (("unparsed", "unparsed"), ("failed", "failed"), ("hand", "by hand")):
+        if cell.get(name):
+            yield f"{cell[name]} {said}"
+    if cell.get("stopped"):
+        bounds = interval(cell["corrected_ci"])
+        corrected = f"{number(cell['corrected'])} ({bounds})" if bounds else "unknown, none was audited"
+        yield f"{cell['stopped']} stopped and wrong (corrected by the audit: {corrected})"
+
+
+def _has_f1(record: Record) -> bool:
+    return any("f1" in cell for cell in record["benchmarks"].values())
+
+
+def _incomplete(record: Record) -> bool:
+    return any("*" in score(cell, False) for cell in record["benchmarks"].values())
+
+
+def _by_hand(record: Record) -> bool:
+    return any(cell.get("hand") for cell in record["benchmarks"].values())

@@ -1,0 +1,97 @@
+"""What a view is, and the choices that its pane makes for it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.text import Text
+
+from core.analysis.plots import Series
+from core.store.filters import Wanted
+from tui.widgets.table import Cells, Column
+
+Record = Mapping[str, Any]
+
+SHORT = {
+    "aime": "AIME",
+    "folio": "FOLIO",
+    "temporal": "Tempor",
+    "musique": "MuSiQue",
+    "pocket-temporal": "p-temp",
+    "pocket-logic": "p-logic",
+    "pocket-arithmetic": "p-arith",
+    "pocket-facts": "p-facts",
+}
+"""Heads that fit a column at 80 cells; other benchmarks show their own names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the user chose in a pane, handed to every view: two variants, a budget, a share of the shortest and longest."""
+
+    one: str = ""
+    other: str = ""
+    memory: str = ""
+    knowledge: bool = False
+    share: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Lines beside a table. y begins at 0 and ends at `y_most`."""
+
+    series: Sequence[Series]
+    x_label: str
+    y_most: float = 100.0
+
+
+class View:
+    """Subclasses say the rest; what they hold is nothing, so that one object serves every pane."""
+
+    name = ""
+    plotted = False
+    uses: tuple[str, ...] = ()
+    """The choices with which the records change."""
+
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+        """The records, computed in a thread."""
+        raise NotImplementedError
+
+    def title(self, records: Sequence[Record], choices: Choices) -> str:
+        """What the numbers are."""
+        raise NotImplementedError
+
+    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+        """The columns for these records on a screen of this width."""
+        raise NotImplementedError
+
+    def key(self, record: Record) -> str:
+        """What identifies a record."""
+        return "\0".join(str(record.get(part)) for part in ("label", "engine", "benchmark", "origin"))
+
+    def words(self, record: Record) -> str:
+        """What a filter looks into."""
+        return " ".join(str(record.get(part) or "") for part in ("label", "benchmark", "family", "origin", "compression"))
+
+    def cells(self, record: Record, width: int) -> Cells:
+        """One line."""
+        raise NotImplementedError
+
+    def value(self, record: Record, column: str) -> float | str | None:
+        """What a column is sorted by; None comes last."""
+        raise NotImplementedError
+
+    def about(self, record: Record) -> Text:
+        """More about the record under the cursor."""
+        return Text()
+
+    def follow(self, record: Record, column: str) -> Wanted | None:
+        """The responses behind a cell."""
+        return None
+
+    def plot(self, record: Record, records: Sequence[Record]) -> Plot | None:
+        """A plot of the record under the cursor."""
+        return None
