@@ -106,5 +106,5 @@ def _smollm2() -> Path:
 def _family(folder: Path) -> str:
     try:
         return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type", folder.name))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError, AttributeError) as error:
         raise ModelError(f"{folder / 'config.json'} cannot be read: {error}.", "Mend or replace the file.") from error

@@ -33,13 +33,14 @@ def doctor(given: Namespace) -> int:
     """Look at everything, after mending what --fix can; exit 1 where something needed does not work."""
     if given.fix:
         fix(given)
-    found = list(findings(given))
+    found = []
+    for f in findings(given):
+        found.append(f)
+        if not given.json:  # each as it is found: an engine takes seconds to answer
+            mark = "ok  " if f.ok else ("FAIL" if f.needed else "-   ")
+            print(printable(f"{mark} {f.check}: {f.detail}{'' if f.ok or not f.remedy else '  -> ' + f.remedy}"), flush=True)
     if given.json:
         print_json([asdict(f) for f in found])
-    else:
-        for f in found:
-            mark = "ok  " if f.ok else ("FAIL" if f.needed else "-   ")
-            print(printable(f"{mark} {f.check}: {f.detail}{'' if f.ok or not f.remedy else '  -> ' + f.remedy}"))
     return 0 if all(f.ok or not f.needed for f in found) else 1
 
 

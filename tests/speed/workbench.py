@@ -186,8 +186,9 @@ def main() -> None:
             waits = latency(terminal, given.presses)
             found |= {"key_ms": {"median": p(waits, 0.5), "p99": p(waits, 0.99)}}
             before = tokens(store)
-            time.sleep(10)  # nobody reads: the terminal's buffer is full and the app is held up
-            found |= {"tokens_per_second_while_nobody_reads": (tokens(store) - before) / 10, "runner": status(store).alive}
+            time.sleep(60 * given.minutes)  # nobody reads: the terminal's buffer is full and the app is held up
+            unread = (tokens(store) - before) / (60 * given.minutes)
+            found |= {"tokens_per_second_while_nobody_reads": unread, "runner": status(store).alive}
         with Terminal([sys.executable, "-c", BARE], SIZE) as bare:
             bare.read(2.0)
             waits = latency(bare, given.presses)
