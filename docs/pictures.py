@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tui import keys
 from tui.app import LrmApp
+from tui.screens.new_run import NewRun
 from tui.widgets.stream import StreamView
 
 SIZE = (120, 30)
@@ -18,7 +19,7 @@ SETTLED_S = 4.0
 
 
 async def draw(store: Path, out: Path) -> None:
-    """Save one SVG a pane."""
+    """Save one SVG a pane, and one of the form."""
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause(SETTLED_S)
@@ -27,6 +28,10 @@ async def draw(store: Path, out: Path) -> None:
             await pilot.pause(SETTLED_S)
             if name != "live" or any(view.rows for view in app.query(StreamView)):
                 print(app.save_screenshot(f"{name}.svg", path=str(out)))
+        await pilot.press("1", "n")
+        assert isinstance(app.screen, NewRun)
+        await pilot.pause(SETTLED_S)
+        print(app.save_screenshot("new-run.svg", path=str(out)))
 
 
 if __name__ == "__main__":

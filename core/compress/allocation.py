@@ -22,10 +22,8 @@ from numpy.typing import NDArray
 ROWS = 16
 _LAYER = re.compile(r"blk\.(\d+)\.")
 _STEPS = 60
-_OUTER = 8.0
-"""How much more an error in embeddings or head counts than one in a layer, whose output is one of many that are summed up."""
 _ENDS = 2.0
-"""How much more one in the first layer or the last."""
+"""How much more an error in the first layer or the last counts than one between."""
 _WIDE = (
     Type.IQ1_S, Type.IQ1_M, Type.IQ2_XXS, Type.IQ2_XS, Type.IQ2_S, Type.Q2_K, Type.IQ3_XXS, Type.Q3_K, Type.IQ3_S,
     Type.IQ4_XS, Type.Q4_K, Type.Q5_K, Type.Q6_K,
@@ -49,12 +47,16 @@ class Offer:
 
 
 def plan(tensors: Sequence[gguf.ReaderTensor], importance: Importance | None, budget: int) -> dict[str, int]:
-    """The type of each matrix of a 16-bit GGUF file, for at most `budget` bytes in all."""
-    layers = [int(match[1]) for tensor in tensors if (match := _LAYER.match(tensor.name))]
+    """The type of each matrix of a 16-bit GGUF file, for at most `budget` bytes in all.
+
+    A layer's output is one of many that are summed up: an error in embeddings or head counts as much as one in every layer.
+    """
+    depth = 1 + max(int(match[1]) for tensor in tensors if (match := _LAYER.match(tensor.name)))
     offered = {}
     for tensor in tensors:
         match = _LAYER.match(tensor.name)
-        weight = _OUTER if match is None else _ENDS if int(match[1]) in (min(layers), max(layers)) else 1.0
+        number = int(match[1]) if match else None
+        weight = float(depth) if number is None else _ENDS if number in (0, depth - 1) else 1.0
         squares = None if importance is None else importance.get(tensor.name)
         kinds = candidates(int(tensor.shape[0]), weighted=squares is not None)
         offered[str(tensor.name)] = offers(tensor, kinds, squares, weight)

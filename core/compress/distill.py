@@ -24,7 +24,7 @@ from core.compress.calibration import load_tokenizer
 from core.compress.hf_folder import HfFolder, companions
 from core.compress.prune import RECORD
 from core.compress.recipes import Distillation
-from core.engines.hf_load import HfVocabulary
+from core.engines.hf_vocabulary import HfVocabulary
 from core.engines.prompt import Prompts
 from core.engines.wire import Generate, Sampling
 from core.errors import CompressionError, DataError
@@ -87,10 +87,10 @@ def _rows(answers: tuple[Answer, ...], tokenizer: PreTrainedTokenizerBase, conte
 
 def _opened(text: str, prompt: str) -> str:
     """A teacher's output with its thinking opened once, by the student's prompt or by the output itself."""
-    bare = text.lstrip().removeprefix(_THINK).lstrip("\n")
+    opened = text.lstrip().startswith(_THINK)
     if prompt.rstrip().endswith(_THINK):
-        return bare
-    return f"{_THINK}\n{bare}" if "</think>" in bare else text
+        return text.lstrip().removeprefix(_THINK).removeprefix("\n") if opened else text
+    return text if opened or "</think>" not in text else f"{_THINK}\n{text}"
 
 
 def _settings(wanted: Distillation, checkpoints: Path, rows: int, context: int) -> SFTConfig:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.base import Item
-from core.errors import LeaseLost
+from core.errors import LeaseLost, StoreDamaged
 from core.processes import run_id
 from core.secrets import mask
 from core.store.connection import connect, runner_lock, transaction, translated
@@ -76,19 +76,29 @@ class RunnerStore:
         self._mutex = threading.RLock()  # one transaction at a time on the one connection that may checkpoint
         self._checkpoints = Checkpoints(path, self.connection)
         self._told_of_log = -math.inf
+        self._damage: StoreDamaged | None = None
         self.token = 0
         self.stop_asked = False
 
     @contextmanager
     def fenced(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that renews the heartbeat and fails with LeaseLost if another runner took over."""
-        with self._mutex, translated(self.path), transaction(self.connection):
-            renewed = self.connection.execute(
-                "UPDATE runner SET beat = ? WHERE id = 1 AND token = ?", (time.time(), self.token)
-            )
-            if renewed.rowcount != 1:
-                raise LeaseLost(f"Another runner took over {self.path}.", "Nothing is lost; this one ends.")
-            yield self.connection
+        """A transaction that renews the heartbeat and fails with LeaseLost if another runner took over.
+
+        A store that was found damaged is not written to again: every later call fails with the same StoreDamaged.
+        """
+        if self._damage is not None:
+            raise self._damage
+        try:
+            with self._mutex, translated(self.path), transaction(self.connection):
+                renewed = self.connection.execute(
+                    "UPDATE runner SET beat = ? WHERE id = 1 AND token = ?", (time.time(), self.token)
+                )
+                if renewed.rowcount != 1:
+                    raise LeaseLost(f"Another runner took over {self.path}.", "Nothing is lost; this one ends.")
+                yield self.connection
+        except StoreDamaged as damage:
+            self._damage = damage
+            raise
 
     def take_over(self, pid_started: float) -> list[tuple[int, float]]:
         """Become the owner: new token, interrupted jobs back into the queue. Returns (pid, start) of left engines."""

@@ -102,6 +102,8 @@ def die_at(path: Path, point: str, hang: bool) -> set[int]:
 def stranger(path: Path) -> subprocess.Popen[bytes] | None:
     """A process that got the number of an engine of the store's table; None where none is free or the system forbids it."""
     for (pid,) in _rows(path, "SELECT pid FROM hosts"):
+        if Path(f"/proc/{pid}").exists():
+            continue
         for _ in range(50):
             try:
                 LAST_PID.write_text(str(pid - 1))
@@ -150,7 +152,7 @@ def torture(folder: Path, trials: int, seed: int, points: tuple[str, ...] = tupl
     for number in range(trials):
         point = points[number % len(points)]
         left = die_at(path, point, hang=rng.random() < 0.5)
-        other = None if left else stranger(path)
+        other = stranger(path)
         take_over(path, left, job)
         if other is not None and other.poll() is not None:
             raise Broken(f"a stranger was ended ({point})")

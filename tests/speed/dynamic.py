@@ -52,7 +52,7 @@ def main() -> None:
     (given.build / "known.txt").write_text(known)
     store = given.build / "runs.db"
     source = given.calibration or adopt(str(given.build / "known.txt"), store) + f"-{given.samples}x{given.length}"
-    shop = Workshop(model, given.build / "variants", lambda done, total, message: print(f"{message:60}", end="\r"), store)
+    shop = Workshop(model, given.build / "variants", lambda done, total, message: None, store)
 
     def made(name: str) -> Path:
         calibrated = parse(name).calibrated

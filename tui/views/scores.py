@@ -161,7 +161,7 @@ def main_score(cell: Record) -> float | None:
 def score(cell: Record, with_interval: bool) -> str:
     """A score as it stands in a cell, with a star where the run is incomplete and an h where verdicts are by hand."""
     marks = "*" if cell.get("finished") is not None and cell["finished"] < (cell.get("n") or 0) else ""
-    marks += "h" if cell.get("hand") else ""
+    marks += "h" if cell.get("by_hand") else ""
     if "accuracy" not in cell:
         return f"{number(cell.get('em'), 0)}/{number(cell.get('f1'), 0)}{marks}"
     bounds = interval(cell.get("accuracy_ci")) if with_interval else ""
@@ -175,7 +175,7 @@ def counts(cell: Record) -> str:
 
 def _counts(cell: Record) -> Iterator[str]:
     yield f"{cell.get('finished')} of {cell.get('n')}" if cell.get("finished") is not None else f"{cell.get('n')} questions"
-    for name, said in (("unparsed", "unparsed"), ("failed", "failed"), ("hand", "by hand")):
+    for name, said in (("unparsed", "unparsed"), ("failed", "failed"), ("by_hand", "by hand")):
         if cell.get(name):
             yield f"{cell[name]} {said}"
     if cell.get("stopped"):
@@ -193,4 +193,4 @@ def _incomplete(record: Record) -> bool:
 
 
 def _by_hand(record: Record) -> bool:
-    return any(cell.get("hand") for cell in record["benchmarks"].values())
+    return any(cell.get("by_hand") for cell in record["benchmarks"].values())

@@ -56,8 +56,8 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
         """The key of the row under the cursor."""
         return self._keys[self._cursor] if self._cursor < len(self._keys) else None
 
-    def sync(self, rows: Sequence[tuple[str, Record]]) -> None:
-        """Show these rows; the cursor stays on its row, or in its place where that row has gone."""
+    def sync(self, rows: Sequence[tuple[str, Record]], say: bool = True) -> None:
+        """Show these rows; the cursor stays on its row, or in its place where that row has gone, which `Highlighted` says."""
         before = self.selected
         self._keys, self._records = [key for key, _ in rows], [record for _, record in rows]
         wanted = self._awaited if self._awaited in self._keys else before
@@ -65,27 +65,33 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
             self._awaited = None
         at = self._keys.index(wanted) if wanted in self._keys else self._cursor
         self.virtual_size = Size(self.size.width, len(rows) + 1)
-        self._go(at, before)
-        self.refresh()
+        if say:
+            self._go(at, before)
+        else:
+            self._put(at)
 
     def select(self, key: str) -> None:
         """Put the cursor on a row, where there is one of that key."""
         if key in self._keys:
-            self._go(self._keys.index(key), self.selected)
+            self._put(self._keys.index(key))
 
     def await_row(self, key: str) -> None:
         """Put the cursor on a row as soon as there is one of that key."""
         self._awaited = key
 
-    def _go(self, at: int, before: str | None) -> None:
+    def _put(self, at: int) -> None:
         self._cursor = max(0, min(at, len(self._keys) - 1))
         page = max(1, self.size.height - 1)
         if not self.scroll_offset.y <= self._cursor < self.scroll_offset.y + page:
             top = self._cursor if self._cursor < self.scroll_offset.y else self._cursor - page + 1
             self.scroll_to(y=top, animate=False)
+        self.refresh()
+
+    def _go(self, at: int, before: str | None) -> None:
+        """Put the cursor somewhere, and say so where it was on row `before` until now."""
+        self._put(at)
         if self.selected != before:
             self.post_message(self.Highlighted(self.selected))
-        self.refresh()
 
     def _step(self, rows: int) -> None:
         self._go(self._cursor + rows, self.selected)
@@ -117,12 +123,12 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
     def on_click(self, event: Click) -> None:
         """Choose the row that was clicked."""
         if event.y:
-            self._go(self.scroll_offset.y + event.y - 1, self.selected)
+            self._step(self.scroll_offset.y + event.y - 1 - self._cursor)
 
     def on_resize(self, event: Resize) -> None:
         """Choose the columns that fit."""
         self._fitted = fit(self._columns, event.size.width - 1)
-        self._go(self._cursor, self.selected)
+        self._put(self._cursor)
 
     def render_line(self, y: int) -> Strip:
         """The heads, or one row."""

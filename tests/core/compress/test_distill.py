@@ -127,15 +127,17 @@ def test_only_the_answer_counts_in_the_loss(tmp_path: Path) -> None:
         distill._rows(sampled_answer(), tokenizer, 10)
 
 
-@pytest.mark.parametrize("text", [ANSWER, f"<think>\n{ANSWER}", f"\n<think>{ANSWER}"])
+@pytest.mark.parametrize("text", [f" {ANSWER}", f"<think>\n {ANSWER}", f"\n<think>\n {ANSWER}"])
 @pytest.mark.parametrize("prompt", ["<|assistant|>", "<|assistant|><think>\n"])
 def test_thinking_is_opened_once_whoever_opened_it_for_the_teacher(text: str, prompt: str) -> None:
+    """The space with which the teacher began stays: to a small vocabulary it is another word without it."""
     whole = prompt + distill._opened(text, prompt)
-    assert whole == f"<|assistant|><think>\n{ANSWER}"
+    assert whole.replace("\n<think>", "<think>") == f"<|assistant|><think>\n {ANSWER}"
 
 
 def test_an_answer_without_thinking_stays_as_it_is() -> None:
     assert distill._opened("Paris", "<|assistant|>") == "Paris"
+    assert distill._opened(" Paris", "<|assistant|><think>\n") == " Paris"
 
 
 @pytest.mark.parametrize("batch", [1, 6, 12, 16, 7])
