@@ -96,6 +96,11 @@ def build() -> argparse.ArgumentParser:
     )
     export.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder, or an older report to replace")
     export.add_argument("--without-published", action="store_true", help="leave the paper's numbers out")
+    regrade = commands.add_parser(
+        "regrade", parents=[common, printing], help="grade finished responses again after a grader's rules changed"
+    )
+    regrade.add_argument("jobs", type=int, nargs="*", metavar="RUN", help="these runs only")
+    regrade.add_argument("--dry-run", action="store_true", help="say what would change, and write nothing")
     _import(commands.add_parser("import", parents=[common, printing], help="outputs made elsewhere become runs"))
     backup = commands.add_parser(
         "backup",
