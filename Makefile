@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 VLLM := .venv-vllm
 
-.PHONY: setup help demo test lint docs dist check-dist speed pocket smollm2 vllm llmcompressor kill clean
+.PHONY: setup help demo test lint docs dist check-dist speed pocket smollm2 vllm llmcompressor kill torture clean
 
 setup:  ## the environment, where it is not there yet; CMAKE_ARGS="-DGGML_CUDA=on" for an NVIDIA GPU
 	@$(PYTHON) bootstrap.py $(VENV)
@@ -57,6 +57,14 @@ $(VLLM)/.ready:
 
 kill: setup  ## kill -9 of runner, host and screen at random moments of a demo (long form: TRIALS=20)
 	$(BIN)/python -m tests.e2e.kill --trials $(or $(TRIALS),20)
+
+torture: setup  ## the long form of every promise of docs/reliability.md: some hours (TRIALS=200, MINUTES=60, STRINGS=10000)
+	$(BIN)/python -m tests.e2e.kill --trials $(or $(TRIALS),200)
+	$(BIN)/python -m tests.e2e.claims --trials $(or $(TRIALS),200)
+	$(BIN)/python -m tests.e2e.hangups --trials $(or $(TRIALS),100)
+	$(BIN)/python -m tests.e2e.hostile_text --strings $(or $(STRINGS),10000)
+	$(BIN)/python -m tests.e2e.soak --minutes $(or $(MINUTES),60)
+	$(BIN)/python -m tests.e2e.soak --minutes $(or $(MINUTES),12) --reader-minutes 10
 
 clean:
 	rm -rf $(VENV) $(VLLM) build

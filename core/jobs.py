@@ -35,6 +35,8 @@ def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
     store = Path(connection.execute("PRAGMA database_list").fetchone()["file"])
     wanted = [replace(spec, compression=adopted(spec.compression, store)) for spec in specs]
     checked = check(wanted)
+    for _spec, _model, _format, compression in checked:
+        _check_teachers(connection, compression)
     with transaction(connection):
         return [_add_one(connection, spec, model, wanted, compression) for spec, model, wanted, compression in checked]
 
@@ -70,6 +72,19 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
         remedy = "Give more than 0 and less than 1, or choose the policy stop or observe."
         raise UsageError(f"An audit of {spec.audit_share:g} is no share.", remedy)
     return model, wanted, recipe.name
+
+
+def _check_teachers(connection: sqlite3.Connection, compression: str) -> None:
+    """Raise UsageError where a distillation names what is no run of this store."""
+    from core.compress.recipes import parse
+
+    distillation = parse(compression).distillation
+    runs = dict(connection.execute("SELECT id, kind FROM jobs").fetchall()) if distillation else {}
+    for run in distillation.runs if distillation else ():
+        if runs.get(run) != "run":
+            said = f"Job {run} only prepares a variant" if run in runs else f"There is no run {run}"
+            known = ", ".join(str(job) for job, kind in runs.items() if kind == "run") or "none yet"
+            raise UsageError(f"{said}: {compression} has nothing to learn from.", f"Runs of this store: {known}.")
 
 
 def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, wanted: Format, compression: str) -> int:

@@ -17,7 +17,7 @@ from core.spec import Format, Model
 
 INSTALLED = ("pocket", "smollm2")
 """Models that need no path."""
-_LATER_PART = re.compile(r"-0*(?!1-)\d+-of-\d+\.gguf$")
+_LATER_PART = re.compile(r"-(?!0*1-of)\d+-of-\d+\.gguf$")
 """A file that is not the first of those that a model is split into."""
 POCKET_LIMIT = 1024  # the embedded model was trained on answers of a few hundred tokens
 
@@ -106,5 +106,5 @@ def _smollm2() -> Path:
 def _family(folder: Path) -> str:
     try:
         return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type", folder.name))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError, AttributeError) as error:
         raise ModelError(f"{folder / 'config.json'} cannot be read: {error}.", "Mend or replace the file.") from error

@@ -1,6 +1,6 @@
 """How new a growing text is, block by block: what deflate makes of it beside the 16,384 characters before it.
 
-Measured on real outputs, blocks of healthy reasoning shrink to 20 to 60 % and those of a loop to 3 %. It is a picture for
+Measured on real outputs, blocks of healthy reasoning shrink to 12 to 65 % and those of a loop to 3 %. It is a picture for
 eyes, cheap enough for hundreds of streams; verdicts are `core.collapse`'s.
 """
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from core.errors import PASSING, LeaseLost, RunnerRunning, StoreError
+from core.errors import PASSING, LeaseLost, RunnerRunning, StoreDamaged, StoreError
 from core.lanes import Lane, Lanes
 from core.processes import end_marked, end_process, owner, process_start
 from core.store.connection import runner_lock, work_folder
@@ -47,7 +47,7 @@ class Runner:
         try:
             self._patiently(self._take_over)
             self._loop()
-        except LeaseLost as error:
+        except (LeaseLost, StoreDamaged) as error:
             log.warning("%s", error)
         finally:
             self._end()

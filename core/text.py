@@ -7,6 +7,7 @@ each of them by a visible character of one cell. Square brackets pass through: m
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 
@@ -38,6 +39,15 @@ def printable(text: str, *, keep_newlines: bool = False) -> str:
     if keep_newlines:
         return _NOT_PLAIN_OR_NEWLINE.sub(_stand_in, text.replace("\r\n", "\n"))
     return _NOT_PLAIN.sub(_stand_in, text)
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """`value` as JSON that a terminal shows as it is: what `printable` would replace is escaped, so that nothing is lost."""
+    return _NOT_PLAIN_OR_NEWLINE.sub(_escaped, json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return "".join(c if printable(c) == c else json.dumps(c)[1:-1].replace("\x7f", "\\u007f") for c in match.group())
 
 
 def _stand_in(match: re.Match[str]) -> str:

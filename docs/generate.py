@@ -11,6 +11,7 @@ from core.cli.help import commands_of, example, headings, summaries
 from core.cli.parser import build
 from core.settings import Settings, settings_file
 from core.settings_file import default, divided
+from tui import keys as registry
 
 NOTE = "<!-- Made by `make docs` from {source}; changes belong there. -->"
 ENVIRONMENT = {
@@ -79,11 +80,23 @@ def settings() -> Iterator[str]:
     yield from (f"| {name} | {meaning} |" for name, meaning in ENVIRONMENT.items())
 
 
+def keys() -> Iterator[str]:
+    """docs/keys.md: every key of every screen."""
+    yield from ("# Keys", "", NOTE.format(source="tui/keys.py"), "")
+    yield (
+        "The screens, their footers, `?` and the command palette (ctrl+p) are made from one registry. Keys marked ✎ change "
+        "the store or start something: with `--readonly` they are not offered."
+    )
+    for screen, title in registry.TITLES.items():
+        yield from ("", f"## {title}", "", "| key | what it does |", "| --- | --- |")
+        yield from (f"| `{_cell(key.shown)}` | {_cell(key.description)}{' ✎' * key.writes} |" for key in registry.of(screen))
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("%%", "%")
 
 
-PAGES = {"commands.md": commands, "settings.md": settings}
+PAGES = {"commands.md": commands, "settings.md": settings, "keys.md": keys}
 
 
 def main() -> int:

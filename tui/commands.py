@@ -15,12 +15,12 @@ class KeyCommands(Provider):
     """Offers what the keys do, for those who do not know them yet."""
 
     def _offered(self) -> Iterator[tuple[keys.Key, partial[Any]]]:
-        """Keys of the focused widget first, then of those around it, and what runs them."""
-        known = {key.id: key for key in keys.KEYS}
-        for active in {active.binding.id: active for active in self.screen.active_bindings.values()}.values():
-            key = known.get(active.binding.id or "")
-            if key is not None and active.enabled and key.action != "command_palette":
-                yield key, partial(self.app.run_action, key.action, active.node)
+        """Keys of the place first, then those that work everywhere, then those of tables; and what runs them."""
+        active = {one.binding.id: one for one in self.screen.active_bindings.values() if one.enabled}
+        order = {"app": 1, "table": 2}
+        for key in sorted(keys.KEYS, key=lambda key: order.get(key.screen, 0)):
+            if key.id in active and key.action != "command_palette":
+                yield key, partial(self.app.run_action, key.action, active[key.id].node)
 
     async def discover(self) -> Hits:
         """Everything, before anything is typed."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.analysis.runs import one_picture, shown_runs
-from core.analysis.scores import scores_rows
+from core.analysis.scores import AVERAGES, scores_rows
 from core.errors import UsageError
 
 ROOM = 1.1
@@ -81,7 +81,8 @@ def _choose(candidates: Sequence[dict[str, Any]], memory: float, knowledge: bool
     fitting = [c for c in candidates if c["fits"]]
     if not candidates:
         lacks = "an average of three benchmarks, MuSiQue and a known size" if knowledge else "an average and a known size"
-        return None, [f"Not enough data: no variant has {lacks}."]
+        trios = " or ".join(", ".join(trio) for trio in AVERAGES)
+        return None, [f"Not enough data: no variant has {lacks}.", f"An average takes all three of {trios}."]
     if not fitting:
         least = min(candidates, key=lambda c: float(c["needs"]))
         return None, [f"Nothing fits {gigabytes(memory)}: the smallest, {least['label']}, needs {gigabytes(least['needs'])}."]

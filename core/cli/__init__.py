@@ -18,6 +18,8 @@ COMMANDS = {
     "add": "core.cli.queue:add",
     "sweep": "core.cli.queue:sweep",
     "ls": "core.cli.queue:ls",
+    "clone": "core.cli.queue:clone",
+    "move": "core.cli.queue:move",
     "cancel": "core.cli.queue:cancel",
     "pause": "core.cli.queue:pause",
     "requeue": "core.cli.queue:requeue",

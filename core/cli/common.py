@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import sys
@@ -20,7 +19,7 @@ from core.spec import FINAL_STATES
 from core.store.connection import connect, store_path
 from core.store.snapshot import JobRow
 from core.store.watch import read
-from core.text import printable
+from core.text import json_text, printable
 
 POLL_S = 0.5
 REVIVE_S = 10.0
@@ -66,7 +65,7 @@ def tables(given: Namespace) -> sqlite3.Connection:
 
 def print_json(value: object) -> None:
     """Print data for programs."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    print(json_text(value, indent=2))
 
 
 def console() -> Console:

@@ -9,17 +9,16 @@ import sqlite3
 import subprocess
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from core.cli.common import data_folder, print_json, store
 from core.cli.fix import fix
+from core.cli.health import Finding, states
 from core.engines import catalog
 from core.errors import LrmError
-from core.launch import status
 from core.models import resolve
-from core.store.connection import connect
 from core.text import printable
 
 PACKAGES = (
@@ -30,28 +29,18 @@ LOW_DISK = 5 * 2**30
 PROBE_S = 120
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at; `needed` says whether lrm-tui cannot do without it."""
-
-    check: str
-    ok: bool
-    detail: str
-    remedy: str = ""
-    needed: bool = True
-
-
 def doctor(given: Namespace) -> int:
     """Look at everything, after mending what --fix can; exit 1 where something needed does not work."""
     if given.fix:
         fix(given)
-    found = list(findings(given))
+    found = []
+    for f in findings(given):
+        found.append(f)
+        if not given.json:  # each as it is found: an engine takes seconds to answer
+            mark = "ok  " if f.ok else ("FAIL" if f.needed else "-   ")
+            print(printable(f"{mark} {f.check}: {f.detail}{'' if f.ok or not f.remedy else '  -> ' + f.remedy}"), flush=True)
     if given.json:
         print_json([asdict(f) for f in found])
-    else:
-        for f in found:
-            mark = "ok  " if f.ok else ("FAIL" if f.needed else "-   ")
-            print(printable(f"{mark} {f.check}: {f.detail}{'' if f.ok or not f.remedy else '  -> ' + f.remedy}"))
     return 0 if all(f.ok or not f.needed for f in found) else 1
 
 
@@ -65,7 +54,7 @@ def findings(given: Namespace) -> Iterator[Finding]:
         yield _engine(engine)
     yield _gpu()
     yield _disk(store(given).parent)
-    yield _store(store(given))
+    yield from states(store(given))
     yield _data(data_folder(given))
     for model in ("pocket", "smollm2"):
         yield _model(model)
@@ -105,17 +94,6 @@ def _disk(folder: Path) -> Finding:
         return Finding("disk", False, f"{folder} does not exist", "Name another store with --db.")
     free = shutil.disk_usage(folder).free
     return Finding("disk", free > LOW_DISK, f"{free / 2**30:.0f} GiB free at {folder}", "Free some space.", needed=False)
-
-
-def _store(path: Path) -> Finding:
-    try:
-        connect(path, "reader").close()
-    except FileNotFoundError:
-        return Finding("store", True, f"{path} will be made at the first run")
-    except LrmError as error:
-        return Finding("store", False, error.message, error.remedy)
-    row = status(path)
-    return Finding("store", True, f"{path}; " + (f"runner {row.pid} serves" if row.alive else "no runner"))
 
 
 def _data(folder: Path | None) -> Finding:

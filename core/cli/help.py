@@ -17,6 +17,8 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "add": "lrm-tui add --model pocket --benchmark pocket-logic --limit 20",
         "sweep": "lrm-tui sweep pocket --limit 20",
         "ls": "lrm-tui ls",
+        "clone": "lrm-tui clone 3",
+        "move": "lrm-tui move 3 -1",
         "cancel": "lrm-tui cancel 3 4",
         "pause": "lrm-tui pause 3",
         "requeue": "lrm-tui requeue 3",

@@ -36,6 +36,7 @@ def build() -> argparse.ArgumentParser:
     _sweep(commands.add_parser("sweep", parents=[common, printing], help="queue every compression that the paper compares"))
     commands.add_parser("ls", parents=[common, printing], help="list the queue")
     for name, text in (
+        ("clone", "queue runs like earlier ones"),
         ("cancel", "cancel jobs; finished responses stay"),
         ("pause", "hold jobs back"),
         ("requeue", "let paused, failed or cancelled jobs go on"),
@@ -43,6 +44,9 @@ def build() -> argparse.ArgumentParser:
         commands.add_parser(name, parents=[common], help=text).add_argument(
             "jobs", type=int, nargs="+", metavar="JOB", help="numbers as in `lrm-tui ls`"
         )
+    move = commands.add_parser("move", parents=[common], help="move a waiting job up or down the queue")
+    move.add_argument("job", type=int, metavar="JOB", help="a number as in `lrm-tui ls`")
+    move.add_argument("steps", type=int, metavar="STEPS", help="places: -1 is up by one, 2 is down by two")
     show = commands.add_parser("show", parents=[common, printing], help="show a job and its responses, or one response")
     show.add_argument("job", type=int, nargs="?", metavar="JOB", help="a number as in `lrm-tui ls`")
     show.add_argument("--response", type=int, metavar="ID", help="one whole response: prompt, thinking, answer, grade")
@@ -218,6 +222,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--prompts", type=Path, help="a TOML file of prompts of your own")
     parser.add_argument("--wait", action="store_true", help="follow until the runs have ended; exit 0 only if all finished")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="queue nothing: say sizes, whether they fit, and how long it takes"
+    )
 
 
 def _responses(parser: argparse.ArgumentParser) -> None:

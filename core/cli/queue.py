@@ -1,10 +1,11 @@
-"""add, sweep, ls, cancel, pause, requeue: the queue by command."""
+"""add, sweep, ls, clone, move, cancel, pause, requeue: the queue by command."""
 
 from __future__ import annotations
 
 import sqlite3
 from argparse import Namespace
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 
 from rich.table import Table
@@ -45,6 +46,8 @@ def add(given: Namespace) -> int:
         compressions = expand(given.compression or [NONE], given.calibration)
         specs += jobs.grid([model], compressions, given.benchmark, template)
     path = store(given)
+    if given.dry_run:
+        return _foretell(given, specs)
     connection = connect(path, "user")
     with translated(path):
         ids = jobs.add(connection, specs)
@@ -60,6 +63,57 @@ def add(given: Namespace) -> int:
     if given.json:
         print_json({"jobs": ids, "done": done})
     return 0 if done else 1
+
+
+def _foretell(given: Namespace, specs: list[RunSpec]) -> int:
+    """Print what the runs would take, and queue nothing."""
+    from core.estimate import estimate
+
+    path = store(given)
+    try:
+        with closing(connect(path, "reader")) as connection, translated(path):
+            found = estimate(connection, specs)
+    except FileNotFoundError:
+        found = estimate(None, specs)
+    if given.json:
+        print_json([{**asdict(one), "spec": {"benchmark": one.spec.benchmark, **_asked(one.spec)}} for one in found])
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for heading in ("variant", "benchmark", "questions", "weights", "side by side", "minutes"):
+        table.add_column(heading, justify="left" if heading in ("variant", "benchmark") else "right")
+    for one in found:
+        weights = "" if one.size is None else f"{'' if one.made else 'about '}{one.size / 2**30:.2f} GiB"
+        minutes = "unknown" if one.seconds is None else f"{one.seconds / 60:.0f}"
+        fits = "" if one.slots is None else str(one.slots) if one.slots else "does not fit"
+        name = f"{one.model} {one.spec.compression}"
+        table.add_row(*(Text(printable(c)) for c in (name, one.spec.benchmark, str(one.questions), weights, fits, minutes)))
+    console().print(table)
+    return 0
+
+
+def _asked(spec: RunSpec) -> dict[str, object]:
+    return {"compression": spec.compression, "engine": spec.engine, "limit": spec.limit, "seed": spec.seed}
+
+
+def clone(given: Namespace) -> int:
+    """Queue runs like earlier ones."""
+    reading(given).close()
+    path = store(given)
+    with closing(connect(path, "user")) as connection, translated(path):
+        ids = jobs.add(connection, [jobs.spec_of(connection, job) for job in given.jobs])
+    ensure_runner(path)
+    print(f"queued: {', '.join(f'#{i}' for i in ids)}")
+    return 0
+
+
+def move(given: Namespace) -> int:
+    """Move a waiting job up or down the queue."""
+    reading(given).close()
+    path = store(given)
+    with closing(connect(path, "user")) as connection, translated(path):
+        for _ in range(abs(given.steps)):
+            jobs.move(connection, given.job, 1 if given.steps > 0 else -1)
+    return 0
 
 
 def sweep(given: Namespace) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from core.cli.common import console, reading
 from core.collapse import Detector, Verdict
 from core.errors import DataError, UsageError
 from core.outputs import Output, from_path, from_run
-from core.text import printable
+from core.text import json_text, printable
 
 COLLAPSED = 3
 """The exit code where at least one output has collapsed."""
@@ -52,7 +51,7 @@ def _print_lines(verdicts: Iterable[tuple[Output, Verdict]]) -> int:
     for output, verdict in verdicts:
         found |= verdict.state == "collapsed"
         places = {name: getattr(verdict, name) for name in ("position", "onset", "period", "unit")}
-        print(json.dumps({"id": output.id, "verdict": verdict.state, **places}, ensure_ascii=False), flush=True)
+        print(json_text({"id": output.id, "verdict": verdict.state, **places}), flush=True)
     return COLLAPSED * found
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.prompts import load_template
+from benchmarks.registry import get
 from core.errors import DataError
 from core.store.connection import connect, translated
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A prompt as the engine saw it, and what the teacher wrote after it."""
+    """What was asked (with `chat` one user turn, else raw text), and what the teacher wrote after it.
 
-    prompt: str
+    The teacher's own prompt is not kept: its template need not be the student's, and a server does not tell it.
+    """
+
+    question: str
+    chat: bool
     text: str
 
 
@@ -35,29 +42,35 @@ def sampled(store: Path | None, runs: Sequence[int]) -> Sampled:
     connection = connect(store, "reader")
     try:
         with translated(store):
-            rows = [row for run in runs for row in _rows(connection, run)]
+            found = [answer for run in runs for answer in _answers(connection, run)]
     finally:
         connection.close()
-    correct = [Answer(row["prompt"], row["text"]) for row in rows if row["right"] and row["finish_reason"] == "stop"]
-    kept = {(answer.prompt, " ".join(answer.text.split())): answer for answer in reversed(correct)}
+    correct = [answer for answer, right in found if right]
+    kept = {(answer.question, " ".join(answer.text.split())): answer for answer in reversed(correct)}
     if not kept:
         named = ", ".join(map(str, runs))
-        raise DataError(f"None of the {len(rows)} responses of run {named} is correct.", "Choose runs of a better teacher.")
-    return Sampled(len(rows), len(correct), tuple(reversed(kept.values())))
+        raise DataError(f"None of the {len(found)} responses of run {named} is correct.", "Choose runs of a better teacher.")
+    return Sampled(len(found), len(correct), tuple(reversed(kept.values())))
 
 
-def _rows(connection: sqlite3.Connection, run: int) -> list[sqlite3.Row]:
-    """The finished responses of one run. Raises DataError where there is no such run, or it is not done."""
-    job = connection.execute("SELECT kind, state FROM jobs WHERE id = ?", (run,)).fetchone()
+def _answers(connection: sqlite3.Connection, run: int) -> Iterator[tuple[Answer, bool]]:
+    """The finished responses of one run, and whether each may be learned from.
+
+    Raises DataError where there is no such run, or it is not done.
+    """
+    job = connection.execute("SELECT kind, state, benchmark, prompts_file FROM jobs WHERE id = ?", (run,)).fetchone()
     if job is None or job["kind"] != "run":
         raise DataError(f"There is no run {run} to learn from.", "`lrm-tui ls` lists the runs of this store.")
     if job["state"] != "done":
         raise DataError(f"Run {run} is {job['state']}: its answers are not complete.", "Requeue this job when it is done.")
-    return connection.execute(_ANSWERS, (run,)).fetchall()
+    template = load_template(get(job["benchmark"]).prompt_key, Path(job["prompts_file"]) if job["prompts_file"] else None)
+    for row in connection.execute(_ANSWERS, (run,)).fetchall():
+        question = template.fill(json.loads(row["fields"]))
+        yield Answer(question, template.chat, row["text"]), bool(row["right"]) and row["finish_reason"] == "stop"
 
 
 _ANSWERS = """
-SELECT t.prompt, t.text, r.finish_reason, coalesce(r.correct = 1, r.em = 1.0, 0) AS right
-FROM responses r JOIN response_texts t ON t.response_id = r.id
+SELECT i.fields, t.text, r.finish_reason, coalesce(r.correct = 1, r.em = 1.0, 0) AS right
+FROM responses r JOIN response_texts t ON t.response_id = r.id JOIN items i ON i.id = r.item_id
 WHERE r.job_id = ? AND r.state = 'done' ORDER BY r.position, r.sample
 """

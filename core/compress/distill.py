@@ -24,6 +24,9 @@ from core.compress.calibration import load_tokenizer
 from core.compress.hf_folder import HfFolder, companions
 from core.compress.prune import RECORD
 from core.compress.recipes import Distillation
+from core.engines.hf_vocabulary import HfVocabulary
+from core.engines.prompt import Prompts
+from core.engines.wire import Generate, Sampling
 from core.errors import CompressionError, DataError
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ IGNORED = -100
 WARMUP = 0.05
 CHECKPOINTS = "checkpoints"
 SAVES = 10
+_THINK = "<think>"
 _RATE, _LORA_RATE = 2e-5, 2e-4
 _LORA_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -65,11 +69,15 @@ def distill_folder(source: HfFolder, target: Path, wanted: Distillation, store: 
 
 
 def _rows(answers: tuple[Answer, ...], tokenizer: PreTrainedTokenizerBase, context: int) -> list[dict[str, list[int]]]:
-    """Token ids and labels; answers that do not fit into the context are left out, never cut."""
+    """Token ids and labels; answers that do not fit into the context are left out, never cut.
+
+    The prompt is the student's own, token for token as an engine will give it.
+    """
+    prompts = Prompts(HfVocabulary(tokenizer, len(tokenizer)))
     rows = []
     for answer in answers:
-        asked = tokenizer(answer.prompt, add_special_tokens=False).input_ids
-        told = tokenizer(answer.text + tokenizer.eos_token, add_special_tokens=False).input_ids
+        prompt, asked = prompts.tokens(Generate("", answer.question, answer.chat, 0, Sampling()))
+        told = tokenizer(_opened(answer.text, prompt) + tokenizer.eos_token, add_special_tokens=False).input_ids
         if len(asked) + len(told) <= context:
             rows.append({"input_ids": asked + told, "labels": [IGNORED] * len(asked) + told})
     if not rows:
@@ -77,10 +85,18 @@ def _rows(answers: tuple[Answer, ...], tokenizer: PreTrainedTokenizerBase, conte
     return rows
 
 
+def _opened(text: str, prompt: str) -> str:
+    """A teacher's output with its thinking opened once, by the student's prompt or by the output itself."""
+    opened = text.lstrip().startswith(_THINK)
+    if prompt.rstrip().endswith(_THINK):
+        return text.lstrip().removeprefix(_THINK).removeprefix("\n") if opened else text
+    return text if opened or "</think>" not in text else f"{_THINK}\n{text}"
+
+
 def _settings(wanted: Distillation, checkpoints: Path, rows: int, context: int) -> SFTConfig:
     steps = -(-rows // wanted.batch) * wanted.epochs
     on_gpu = torch.cuda.is_available()
-    small = min(wanted.batch, 8)
+    small = next(size for size in range(min(wanted.batch, 8), 0, -1) if wanted.batch % size == 0)
     return SFTConfig(
         output_dir=str(checkpoints),
         num_train_epochs=wanted.epochs,
@@ -88,7 +104,7 @@ def _settings(wanted: Distillation, checkpoints: Path, rows: int, context: int) 
         lr_scheduler_type="cosine",
         warmup_steps=WARMUP,
         per_device_train_batch_size=small,
-        gradient_accumulation_steps=-(-wanted.batch // small),
+        gradient_accumulation_steps=wanted.batch // small,
         max_length=context,
         packing=wanted.packed,
         bf16=on_gpu,

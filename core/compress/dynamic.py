@@ -2,7 +2,8 @@
 
 Mixtures of experts follow the four files that Unsloth made of DeepSeek-R1: the routed experts get few bits (down
 projections more than gate and up, the first layers more than the others), all else 4 to 6. Dense models follow the same
-idea: the feed-forward of the middle layers is low; attention, embeddings, output, the first layers and the last are high.
+idea: the feed-forward of the middle layers is low; attention, embeddings, output, the first layers and the last are high. There
+a third of the weights would be kept high, so that the rules only set the size, and `allocation` spends it.
 """
 
 from __future__ import annotations
@@ -64,6 +65,11 @@ def plan(shapes: Mapping[str, tuple[int, ...]], recipe: str) -> dict[str, Type]:
     inside = _mixture if experts else _dense
     types = {name: _outside(name, shape, tied) for name, shape in shapes.items()}
     return {name: inside(name, bits, numbers, feeding) if kind is None else kind for name, kind in types.items()}
+
+
+def has_experts(names: Iterable[str]) -> bool:
+    """Whether tensors are those of a mixture of experts."""
+    return any("_exps." in name for name in names)
 
 
 def size(shapes: Mapping[str, tuple[int, ...]], types: Mapping[str, Type]) -> int:

@@ -13,16 +13,16 @@ from pathlib import Path
 import gguf
 import llama_cpp
 import numpy as np
-from numpy.typing import NDArray
 
-from core.compress import Progress
+from core.compress import Progress, allocation
+from core.compress.allocation import Importance
 from core.compress.variant import ROPE_FACTORS
+from core.engines.llama_native import quieten
 from core.errors import CompressionError
 
 _PROGRESS = re.compile(r"\[\s*(\d+)/\s*(\d+)\]\s+(\S+)")
 _SIZE = re.compile(r"quant size\s*=\s*([0-9.]+) MiB")
 _ERROR = 4
-Importance = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,23 @@ def predicted_bytes(source: Path, job: Job) -> int:
     return round(float(found[-1][1]) * 2**20)
 
 
-def rules(source: Path, compression: str) -> tuple[str, dict[str, int] | None]:
-    """llama.cpp's type and the types by tensor for a GGUF type or a dynamic recipe."""
+def rules(source: Path, compression: str, importance: Importance | None = None) -> tuple[str, dict[str, int] | None]:
+    """llama.cpp's type and the types by tensor for a GGUF type or a dynamic recipe.
+
+    In a mixture of experts the recipe's rules decide. In a dense model they only say how large the file may become, and
+    measured errors decide what each matrix gets of it.
+    """
     from core.compress import dynamic
 
     if compression not in dynamic.RECIPES:
         return compression, None
-    shapes = {str(t.name): tuple(map(int, t.shape)) for t in gguf.GGUFReader(source).tensors if t.name != ROPE_FACTORS}
-    plan = dynamic.plan(shapes, compression)
+    tensors = {str(t.name): t for t in gguf.GGUFReader(source).tensors if t.name != ROPE_FACTORS}
+    plan = dynamic.plan({name: tuple(map(int, t.shape)) for name, t in tensors.items()}, compression)
     types = {name: int(kind) for name, kind in plan.items() if kind != gguf.GGMLQuantizationType.F32}
+    if not dynamic.has_experts(tensors):
+        budget = predicted_bytes(source, Job(dynamic.NEAREST, types, importance))
+        fixed = sum(int(tensor.n_elements) * 4 for name, tensor in tensors.items() if name not in types)
+        types = allocation.plan([tensors[name] for name in types], importance, budget - fixed)
     return dynamic.NEAREST, types
 
 
@@ -87,7 +95,7 @@ def _run(source: Path, target: Path, job: Job, progress: Progress, *, dry: bool)
     try:
         code = llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(parameters))
     finally:
-        llama_cpp.llama_log_set(llama_cpp.llama_log_callback(), None)  # `listen` does not outlive this function
+        quieten()  # `listen` does not outlive this function
     if any("iostream error" in line for line in errors):
         raise OSError(errno.ENOSPC, "llama.cpp could not write all of the file", str(target))
     if code:

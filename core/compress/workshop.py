@@ -115,7 +115,7 @@ class Workshop:
         assert recipe.gguf_type is not None
         base = self._file(recipe.before("gguf_type"))
         weights = self._importance(recipe) if recipe.weighted else None
-        gguf_type, types = rules(base.path, recipe.gguf_type)
+        gguf_type, types = rules(base.path, recipe.gguf_type, weights)
         job = Job(gguf_type, types, weights)
         room = predicted_bytes(base.path, job)
         self._report(0, 1, f"{recipe.gguf_type} will take {room / 2**20:,.1f} MiB")

@@ -20,6 +20,7 @@ _STRING, _ARRAY = 8, 9
 _LONGEST_STRING = 1 << 30
 _LONGEST_KEPT = 1 << 12  # longer strings and arrays (vocabularies, templates) are skipped
 _MOST_DIMENSIONS = 4
+_DEEPEST = 4  # arrays within arrays; no known file has any
 
 Value = int | float | str | list[int | float] | None
 
@@ -86,7 +87,7 @@ def _read_header(file: BinaryIO) -> tuple[dict[str, Value], list[Tensor]]:
     for _ in range(pairs):
         key = _string(file).decode("utf-8", "replace")
         (kind,) = _unpack(file, "I")
-        facts[key] = _value(file, kind)
+        facts[key] = _value(file, kind, 0)
     alignment = facts.get(_ALIGNMENT_KEY)
     alignment = alignment if isinstance(alignment, int) and alignment > 0 else 32
     infos = [_tensor_info(file) for _ in range(count)]
@@ -104,8 +105,10 @@ def _tensor_info(file: BinaryIO) -> tuple[str, int, int, int]:
     return name, elements, kind, offset
 
 
-def _value(file: BinaryIO, kind: int) -> Value:
+def _value(file: BinaryIO, kind: int, depth: int) -> Value:
     """A scalar, a short string or a short array of numbers; None for what is longer, which is skipped."""
+    if depth > _DEEPEST:
+        raise ValueError("arrays within arrays")
     if kind == _STRING:
         text = _string(file)
         return text.decode("utf-8", "replace") if len(text) <= _LONGEST_KEPT else None
@@ -114,7 +117,7 @@ def _value(file: BinaryIO, kind: int) -> Value:
     element, count = _unpack(file, "IQ")
     if element in (_STRING, _ARRAY):
         for _ in range(count):
-            _value(file, element)
+            _value(file, element, depth + 1)
         return None
     if count <= _LONGEST_KEPT:
         return list(_unpack(file, _SCALARS[element] * count))

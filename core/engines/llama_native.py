@@ -32,7 +32,12 @@ def _keep_log(level: int, text: bytes, _data: object) -> None:
         _log.append(text.decode("utf-8", "replace").strip())
 
 
-C.llama_log_set(_keep_log, None)
+def quieten() -> None:
+    """Have llama.cpp's words kept here and not on stderr; whoever listens for itself calls this when done."""
+    C.llama_log_set(_keep_log, None)
+
+
+quieten()
 
 
 def log_tail() -> str:

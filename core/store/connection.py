@@ -158,8 +158,6 @@ def _bring_up_to_date(path: Path) -> None:
 
 
 def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
-    if role == "reader":  # a writer's triggers keep the index of words, which is a virtual table
-        connection.execute("PRAGMA trusted_schema = OFF")
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     refuse_foreign(connection, path, version)
     if role != "reader":
@@ -180,6 +178,7 @@ def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
     if role == "reader":
         connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")  # not for writers, whose triggers keep the index of words
 
 
 def _make_private(path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core import jobs
+from core.compress.recipes import DYNAMIC
 from core.errors import LrmError, UsageError
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
@@ -21,6 +23,34 @@ TEMPLATE = RunSpec("pocket", "none", "pocket-facts", "llama.cpp", Sampling(max_t
 @pytest.fixture
 def store(tmp_path: Path) -> sqlite3.Connection:
     return connect(tmp_path / "runs.db", "user")
+
+
+def test_a_sweep_is_every_compression_of_the_paper(store: sqlite3.Connection) -> None:
+    specs = jobs.grid(["pocket"], ["sweep"], ["pocket-facts"], TEMPLATE)
+    assert len(jobs.add(store, specs)) == 12
+    made = [job.compression for job in queue(store) if job.kind == "prepare"]
+    assert made == ["none", *(f"sparsegpt-{p}" for p in (10, 30, 40, 50, 60, 70, 80)), *DYNAMIC]
+
+
+def test_a_text_is_taken_in_and_a_missing_one_refuses_all(store: sqlite3.Connection, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("words")
+    jobs.add(store, [replace(TEMPLATE, compression=f"wanda-50@{tmp_path / 'words.txt'}-4x64")])
+    assert queue(store)[0].compression.startswith("wanda-50@text-")
+    before = queue(store)
+    with pytest.raises(UsageError, match="No text"):
+        jobs.add(store, [TEMPLATE, replace(TEMPLATE, compression="wanda-50@absent.txt")])
+    assert queue(store) == before
+
+
+def test_a_distillation_names_runs_of_this_store(store: sqlite3.Connection) -> None:
+    for run in (1, 9):
+        with pytest.raises(UsageError, match=f"run {run}"):
+            jobs.add(store, [replace(TEMPLATE, compression=f"distill-{run}")])
+    (run,) = jobs.add(store, [TEMPLATE])
+    with pytest.raises(UsageError, match="only prepares") as caught:
+        jobs.add(store, [replace(TEMPLATE, compression=f"distill-{run - 1}+q4_0")])
+    assert str(run) in caught.value.remedy
+    assert len(jobs.add(store, [replace(TEMPLATE, compression=f"distill-{run}+sparsegpt-50+q4_0")])) == 1
 
 
 def queue(store: sqlite3.Connection) -> list[JobRow]:

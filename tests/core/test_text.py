@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import unicodedata
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from core.text import MAX_MARKS, TAB, printable
+from core.text import MAX_MARKS, TAB, json_text, printable
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=200)
 HOSTILE = st.text(st.sampled_from("a[\x1b\x9b\x07\r\n\t\x7f\u202e\u2066\u200b\u0301\u0489\ufe0f\ud800\ue000\u1161é漢😀"))
@@ -79,3 +80,10 @@ def test_a_flood_of_marks_is_bounded_and_honest_marks_stay() -> None:
 
 def test_it_reaches_a_rich_text_unchanged() -> None:
     assert Text(printable("[/bold] \x1b[31m")).plain == "[/bold] ␛[31m"
+
+
+@given(st.text(max_size=50) | st.text(st.sampled_from("a\x1b\x9b\x7f\u202e\ue000\U000e0041😀\u1160\n")))
+def test_json_loses_nothing_and_shows_nothing_that_acts(text: str) -> None:
+    shown = json_text({"text": text}, indent=1)
+    assert json.loads(shown) == {"text": text}
+    assert not [c for c in shown if unicodedata.category(c) in FORBIDDEN and c != "\n"]

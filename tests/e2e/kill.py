@@ -1,4 +1,4 @@
-"""kill -9 of runner, host and screen at random moments of a demo: `python -m tests.e2e.kill --trials 20`.
+"""kill -9 of runner, supervisor, host and screen at random moments of a demo: `python -m tests.e2e.kill --trials 20`.
 
 Before every kill the store is read; afterwards every finished response must be there unchanged and once, every stored
 token of an unfinished one must begin its final text, and at the end no process of ours may be left.
@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -27,10 +27,11 @@ from core import jobs
 from core.demo import queue_demo
 from core.launch import ensure_runner, status, stop_runner
 from core.store.connection import connect
+from core.supervisor import is_supervised
 
 LRM = [sys.executable, "-m", "tui.entry"]
-TARGETS = ("runner", "host", "screen")
-RECOVERY_S = 60.0
+TARGETS = ("runner", "supervisor", "host", "screen")
+RECOVERY_S = 180.0
 MEETING_S = 10.0
 
 
@@ -95,6 +96,8 @@ def kill(target: str, path: Path, connection: sqlite3.Connection, rng: random.Ra
             time.sleep(rng.uniform(0.2, 1.5))
             os.kill(process.pid, signal.SIGKILL)
         return True
+    if target == "supervisor":
+        return _kill_supervisor(path)
     sql = "SELECT pid FROM runner WHERE state = 'serving'" if target == "runner" else "SELECT pid FROM hosts"
     row = connection.execute(sql).fetchone()
     try:
@@ -104,6 +107,17 @@ def kill(target: str, path: Path, connection: sqlite3.Connection, rng: random.Ra
     except ProcessLookupError:
         return False
     return True
+
+
+def _kill_supervisor(path: Path) -> bool:
+    """Kill the process of the store that is neither its runner nor a screen."""
+    for pid in left_behind(path):
+        with suppress(psutil.Error, ProcessLookupError):
+            command = psutil.Process(pid).cmdline()
+            if "core.launch" in command and "--worker" not in command:
+                os.kill(pid, signal.SIGKILL)
+                return True
+    return False
 
 
 def check(connection: sqlite3.Connection, before: dict[int, tuple[str, bytes]], begun: dict[int, str]) -> None:
@@ -118,12 +132,22 @@ def check(connection: sqlite3.Connection, before: dict[int, tuple[str, bytes]], 
             raise Lost(f"stored tokens of response {response} changed or are gone")
 
 
-def wait_for(path: Path, seconds: float = RECOVERY_S) -> None:
-    """Wait until a runner serves the store (again)."""
-    deadline = time.monotonic() + seconds
+def wait_for(path: Path, seconds: float = RECOVERY_S) -> float:
+    """Wait until a runner serves the store (again). Returns how long that took."""
+    began = time.monotonic()
     while not status(path).alive:
-        if time.monotonic() > deadline:
+        if time.monotonic() - began > seconds:
             raise Lost("no runner came back")
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def _wait_for_supervisor(path: Path) -> None:
+    """Nobody brings back a runner that is killed together with its supervisor."""
+    deadline = time.monotonic() + RECOVERY_S
+    while not is_supervised(path):
+        if time.monotonic() > deadline:
+            raise Lost("no supervisor came back")
         time.sleep(0.05)
 
 
@@ -136,26 +160,28 @@ def left_behind(path: Path) -> list[int]:
     return found
 
 
-def torture(folder: Path, trials: int, limit: int, seed: int, targets: tuple[str, ...] = TARGETS) -> dict[str, int]:
-    """Run a demo under `trials` kills of each target. Returns how many kills met a process; raises Lost."""
+def torture(folder: Path, trials: int, limit: int, seed: int, targets: tuple[str, ...] = TARGETS) -> dict[str, float]:
+    """Run a demo under `trials` kills of each target. Returns how many kills met a process, and the slowest return; raises Lost."""
     rng, path = random.Random(seed), folder / "runs.db"
     ids = queue_demo(path, limit)
     ensure_runner(path)
     connection = connect(path, "reader")
     hosts: set[int] = set()
-    met = dict.fromkeys(targets, 0)
+    met: dict[str, float] = dict.fromkeys(targets, 0)
+    slowest = 0.0
     for target in rng.sample(list(targets) * trials, trials * len(targets)):
         time.sleep(rng.uniform(0.1, 1.5))
         hosts |= {row[0] for row in connection.execute("SELECT pid FROM hosts")}
         before, begun = finished(connection), stored(connection)
         met[target] += meet(target, path, connection, rng)
-        wait_for(path)
+        slowest = max(slowest, wait_for(path))
+        _wait_for_supervisor(path)
         check(connection, before, begun)
     last, begun = finished(connection), stored(connection)
     _until_done(path, connection, ids)
     check(connection, last, begun)
     _settle(path, connection, ids, limit, hosts)
-    return met
+    return met | {"slowest return of a runner in s": round(slowest, 1)}
 
 
 def _until_done(path: Path, connection: sqlite3.Connection, ids: list[int]) -> None:

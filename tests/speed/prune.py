@@ -18,33 +18,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from pydoc_data.topics import topics
 
 import torch
 
 from core.compress.calibration import adopt, load_tokenizer, text
 from core.compress.hf_folder import HfFolder, is_decoder_linear
 from core.compress.recipes import Calibration
-from core.compress.unpack import unpack
-from core.models import resolve
+from tests.speed.public import BUILD, smollm2, texts
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 WINDOW = 512
-
-
-def unpacked(build: Path) -> Path:
-    """SmolLM2-135M as a Hugging Face folder."""
-    folder = build / "smollm2"
-    if not folder.is_dir():
-        unpack(Path(resolve("smollm2").source), folder)
-    return folder
-
-
-def texts() -> tuple[str, str]:
-    """What to calibrate on, and what is held out."""
-    pages = [topics[name] for name in sorted(topics)]
-    return "\n\n".join(page for i, page in enumerate(pages) if i % 5), "\n\n".join(pages[::5])
 
 
 def sparsities(folder: Path) -> list[float]:
@@ -54,11 +38,10 @@ def sparsities(folder: Path) -> list[float]:
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
-def perplexity(folder: Path, words: str, tokens: int) -> float:
-    """On the first `tokens` tokens of a text, in windows with a context of their own."""
+def perplexity(folder: Path, ids: list[int]) -> float:
+    """On token ids, in windows with a context of their own."""
     from transformers import AutoModelForCausalLM
 
-    ids = load_tokenizer(folder)(words).input_ids[:tokens]
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     rows = [torch.tensor([ids[at : at + WINDOW]]) for at in range(0, len(ids) - 1, WINDOW)]
     losses = [float(model(row, labels=row).loss) * (row.shape[1] - 1) for row in rows]
@@ -103,12 +86,13 @@ class Setting:
         lines = self._run(command, "ours.log")
         return Path(json.loads(lines[-1])["path"])
 
-    def theirs(self, interpreter: str, threads: int) -> Path:
+    def theirs(self, interpreter: str, threads: int, dtype: str) -> Path:
         """Prune with llm-compressor in its own environment."""
         out = self.work / "theirs"
         script = str(HERE / "peers" / "llm_compressor.py")
         tokens = str(self.work / "tokens.json")
-        self._run([interpreter, script, str(self.model), tokens, str(self.percent), str(out), str(threads)], "theirs.log")
+        options = [str(self.percent), str(out), str(threads), dtype]
+        self._run([interpreter, script, str(self.model), tokens, *options], "theirs.log")
         return out
 
     def _run(self, command: list[str], log: str) -> list[str]:
@@ -123,8 +107,7 @@ class Setting:
 
 def prepared(given: argparse.Namespace) -> tuple[Setting, str]:
     """The setting, and the text that is held out."""
-    given.build.mkdir(exist_ok=True)
-    model, (known, held_out) = unpacked(given.build), texts()
+    model, (known, held_out) = smollm2(given.build), texts()
     work = given.build / f"prune-{time.strftime('%Y%m%d-%H%M%S')}"
     work.mkdir()
     (work / "known.txt").write_text(known)
@@ -146,7 +129,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--held-out", type=int, default=16384, help="tokens to measure perplexity on")
     parser.add_argument("--peer", default=str(ROOT / ".venv-llmcompressor" / "bin" / "python"), help="its interpreter")
-    parser.add_argument("--build", type=Path, default=ROOT / "build")
+    parser.add_argument(
+        "--peer-dtype",
+        default="float32",
+        help="of its weights and maths: float32, the fastest on a CPU; auto, as they are stored",
+    )
+    parser.add_argument("--build", type=Path, default=BUILD)
     parser.add_argument("--only-ours", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -157,13 +145,14 @@ def main() -> None:
         folders["lrm-tui"] = setting.ours()
     if not given.only_ours:
         with measured("llm-compressor", seconds):
-            folders["llm-compressor"] = setting.theirs(given.peer, given.threads)
+            folders["llm-compressor"] = setting.theirs(given.peer, given.threads, given.peer_dtype)
         clock, processor = (seconds["llm-compressor"][i] / seconds["lrm-tui"][i] for i in (0, 1))
         print(f"lrm-tui is {clock:.1f} times faster on the clock, {processor:.1f} times in processor seconds")
+    ids = load_tokenizer(setting.model)(held_out).input_ids[: given.held_out]
     for name, folder in folders.items():
         zeros = sparsities(folder)
         said = f"zeros in each of {len(zeros)} layers {100 * min(zeros):.4f} to {100 * max(zeros):.4f} %"
-        print(f"{name}: {said}, perplexity {perplexity(folder, held_out, given.held_out):.3f}", flush=True)
+        print(f"{name}: {said}, perplexity {perplexity(folder, ids):.3f}", flush=True)
 
 
 if __name__ == "__main__":

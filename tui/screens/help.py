@@ -13,14 +13,15 @@ from core.store.snapshot import Notice
 from tui import keys
 from tui.screens.dialogs import Note
 from tui.shown import lines, safe
+from tui.widgets.lazy_table import LazyTable
 
 LEVELS = {"info": "", "warning": "yellow", "error": "bold red"}
 
 
 def help_screen(pane: str, focused: Widget | None) -> Note:
-    """Help for the pane that is shown, what has the focus first, then what works everywhere, then the rest."""
-    nearest = ("table", pane) if isinstance(focused, DataTable) else (pane, "table")
-    return Note("Keys", keys_of(tuple(dict.fromkeys((*nearest, "app", *keys.TITLES)))))
+    """Help for the pane that is shown, what has the focus there, what works everywhere, then the rest."""
+    focus = ("table",) if isinstance(focused, DataTable | LazyTable) else ()
+    return Note("Keys", keys_of(tuple(dict.fromkeys((pane, *focus, "app", *keys.TITLES)))))
 
 
 def keys_of(screens: Sequence[str]) -> Text:

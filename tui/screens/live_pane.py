@@ -83,8 +83,9 @@ class LivePane(Pane):
 
     def compose(self) -> ComposeResult:
         """Gauges, the list, a title line, the text, and the line to search with."""
-        yield Gauges(not self.owner.look.slow, id="gauges")
-        yield LazyTable(COLUMNS, cells, id="streams")
+        slow = self.owner.look.slow
+        yield Gauges(not slow, id="gauges")
+        yield LazyTable([c for c in COLUMNS if not slow or c.key != "novelty"], cells, id="streams")
         yield Static(lines(EMPTY, "dim"), id="no-streams")
         yield Static(id="stream-title")
         yield StreamView(id="stream")
@@ -123,16 +124,20 @@ class LivePane(Pane):
             self._title()
             return
         streams = self.snapshot.streams if self.snapshot else ()
-        self.table.sync([(str(stream.response_id), stream) for stream in streams])
+        self.table.sync([(str(stream.response_id), stream) for stream in streams], say=False)
         wanted = next((stream for stream in streams if stream.job_id == self._job), None)
         if wanted is not None:
             self.table.select(str(wanted.response_id))
             self._job = None
-        self._choose()
+        if self.chosen is None or self._present() or self.stream.follow or wanted:
+            self._choose()  # who holds the text of a stream that has finished is still reading it
         idle = not streams and self.chosen is None
         self.query_one("#no-streams").display = idle
         for part in ("#streams", "#stream-title", "#stream"):
             self.query_one(part).display = not idle
+        if not idle and self.screen.focused is None:
+            self.table.focus()
+        self._title()
 
     @on(LazyTable.Highlighted)
     def _choose(self) -> None:

@@ -34,6 +34,8 @@ from tui.widgets.choices import Choices, head
 
 FIRST = ("pocket", "none", "pocket-temporal")
 """Chosen at the start: a new user only has to say go."""
+FEW = "40"
+"""Questions of somebody's first run, where there is no store yet."""
 WAIT_S = 0.25
 """How long nothing may have changed before what the runs take is worked out anew."""
 
@@ -72,6 +74,7 @@ class NewRun(ModalScreen[Queued]):
         self._base = spec or RunSpec("", "none", "", catalog.names()[0], Sampling())
         self._chosen = (spec.model, spec.compression, spec.benchmark) if spec else FIRST
         self._clone = spec is not None
+        self._few = "" if self._clone or store.exists() else FEW
         self._busy = False
 
     def compose(self) -> ComposeResult:
@@ -85,11 +88,11 @@ class NewRun(ModalScreen[Queued]):
             with Vertical():
                 yield Label("Models")
                 yield Choices(id="models", compact=True)
-                yield Input(compact=True, id="more-models", placeholder="others: folder, .gguf, openai:…")
+                yield _input("more-models", placeholder="others: folder, .gguf, openai:…")
             with Vertical():
                 yield Label("Compressions")
                 yield Choices(*_compressions(), id="compressions", compact=True)
-                yield Input(compact=True, id="more-compressions", placeholder="others: magnitude-50+q4_0")
+                yield _input("more-compressions", placeholder="others: magnitude-50+q4_0")
             with Vertical():
                 yield Label("Benchmarks")
                 yield Choices(id="benchmarks", compact=True)
@@ -104,14 +107,14 @@ class NewRun(ModalScreen[Queued]):
             yield _select("chain", [("each alone", "no"), ("prune, quantize", "yes")], "no")
         with Horizontal(classes="field"):
             yield Label("Questions")
-            yield Input(str(base.limit or ""), compact=True, id="limit", placeholder="all")
+            yield _input("limit", str(base.limit or self._few), placeholder="all")
             yield Label("Tokens")
             tokens = str(base.sampling.max_tokens) if self._clone else ""
-            yield Input(tokens, compact=True, id="tokens", placeholder="model's limit")
+            yield _input("tokens", tokens, placeholder="model's limit")
             yield Label("Temperature")
-            yield Input(f"{base.sampling.temperature:g}", compact=True, id="temperature")
+            yield _input("temperature", f"{base.sampling.temperature:g}")
             yield Label("Seed")
-            yield Input(str(base.seed), compact=True, id="seed")
+            yield _input("seed", str(base.seed))
         for name in ("limit", "tokens", "temperature", "seed"):
             yield Static(id=f"wrong-{name}", classes="wrong")
         with VerticalScroll(id="forecast-box", can_focus=False):
@@ -143,7 +146,14 @@ class NewRun(ModalScreen[Queued]):
         everything = tuple(dict.fromkeys((*known(folders), *models)))
         self.app.call_from_thread(self._list, Known(everything, tuple(names()), tuple(teachers)))
 
+    @property
+    def _open(self) -> bool:
+        """Whether there is a form still; what threads find out may come too late."""
+        return self.is_attached and bool(self.app.screen_stack)
+
     def _list(self, known: Known) -> None:
+        if not self._open:
+            return
         model, compression, benchmark = self._chosen
         models = tuple(dict.fromkeys((*known.models, model)))
         self._choices("models").add_options(Selection(safe(_short(name)), name, name == model) for name in models)
@@ -237,7 +247,7 @@ class NewRun(ModalScreen[Queued]):
             self.app.call_from_thread(self._weighed, shown, wrong)
 
     def _weighed(self, shown: Text, wrong: Mapping[str, LrmError]) -> None:
-        if self.is_attached:
+        if self._open:
             self.query_one("#forecast", Static).update(shown)
             self._complain(wrong)
 
@@ -306,6 +316,11 @@ def _pruned(method: str) -> list[str]:
 
 def _select(name: str, options: list[tuple[str, str]], chosen: str) -> Select[str]:
     return Select(options, value=chosen, allow_blank=False, compact=True, id=name)
+
+
+def _input(name: str, value: str = "", placeholder: str = "") -> Input:
+    """A line to type into. Nothing is selected with the focus: that comes late on a busy machine, after the first keys."""
+    return Input(value, placeholder, compact=True, select_on_focus=False, id=name)
 
 
 def _short(model: str) -> str:

@@ -75,7 +75,7 @@ class Offer(Static):
         if self.display and runner:
             ago = f" {duration(time.time() - runner.beat)} ago" if runner.lost and runner.beat else ""
             what = f"The runner was lost{ago}" if runner.lost else "No runner serves this store"
-            mend = "This screen is read-only." if readonly else "Press s to start it; it goes on where it stopped."
+            mend = "This screen is read-only." if readonly else "Press s to start it."
             waits = f"{waiting} job{'s wait' if waiting > 1 else ' waits'}"
             self.update(safe(f"{what}; {waits}. {mend}"))
 

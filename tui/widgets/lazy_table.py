@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.events import Click, Resize
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -45,6 +45,7 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
         self._fitted: list[tuple[Column, int]] = []
         self._cursor = 0
         self._awaited: str | None = None
+        self._parts: dict[str, Style] = {}
 
     @property
     def row_count(self) -> int:
@@ -56,8 +57,8 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
         """The key of the row under the cursor."""
         return self._keys[self._cursor] if self._cursor < len(self._keys) else None
 
-    def sync(self, rows: Sequence[tuple[str, Record]]) -> None:
-        """Show these rows; the cursor stays on its row, or in its place where that row has gone."""
+    def sync(self, rows: Sequence[tuple[str, Record]], say: bool = True) -> None:
+        """Show these rows; the cursor stays on its row, or in its place where that row has gone, which `Highlighted` says."""
         before = self.selected
         self._keys, self._records = [key for key, _ in rows], [record for _, record in rows]
         wanted = self._awaited if self._awaited in self._keys else before
@@ -65,27 +66,33 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
             self._awaited = None
         at = self._keys.index(wanted) if wanted in self._keys else self._cursor
         self.virtual_size = Size(self.size.width, len(rows) + 1)
-        self._go(at, before)
-        self.refresh()
+        if say:
+            self._go(at, before)
+        else:
+            self._put(at)
 
     def select(self, key: str) -> None:
         """Put the cursor on a row, where there is one of that key."""
         if key in self._keys:
-            self._go(self._keys.index(key), self.selected)
+            self._put(self._keys.index(key))
 
     def await_row(self, key: str) -> None:
         """Put the cursor on a row as soon as there is one of that key."""
         self._awaited = key
 
-    def _go(self, at: int, before: str | None) -> None:
+    def _put(self, at: int) -> None:
         self._cursor = max(0, min(at, len(self._keys) - 1))
         page = max(1, self.size.height - 1)
         if not self.scroll_offset.y <= self._cursor < self.scroll_offset.y + page:
             top = self._cursor if self._cursor < self.scroll_offset.y else self._cursor - page + 1
             self.scroll_to(y=top, animate=False)
+        self.refresh()
+
+    def _go(self, at: int, before: str | None) -> None:
+        """Put the cursor somewhere, and say so where it was on row `before` until now."""
+        self._put(at)
         if self.selected != before:
             self.post_message(self.Highlighted(self.selected))
-        self.refresh()
 
     def _step(self, rows: int) -> None:
         self._go(self._cursor + rows, self.selected)
@@ -117,12 +124,18 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
     def on_click(self, event: Click) -> None:
         """Choose the row that was clicked."""
         if event.y:
-            self._go(self.scroll_offset.y + event.y - 1, self.selected)
+            self._step(self.scroll_offset.y + event.y - 1 - self._cursor)
 
     def on_resize(self, event: Resize) -> None:
         """Choose the columns that fit."""
         self._fitted = fit(self._columns, event.size.width - 1)
-        self._go(self._cursor, self.selected)
+        self._put(self._cursor)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines in view; their styles are worked out once, since that takes longer than a line."""
+        parts = {part: self.get_component_rich_style(f"lazy-table--{part}") for part in ("head", "cursor")}
+        self._parts = {"": self.rich_style, **parts}
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """The heads, or one row."""
@@ -130,12 +143,11 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
             return self._line({c.key: Text(c.label, justify="right" if c.number else "left") for c in self._columns}, "head")
         at = y - 1 + self.scroll_offset.y
         if at >= len(self._records):
-            return Strip.blank(self.size.width, self.rich_style)
+            return Strip.blank(self.size.width, self._parts[""])
         return self._line(self._cells(self._records[at]), "cursor" if at == self._cursor else "")
 
     def _line(self, cells: Cells, part: str) -> Strip:
         """Cells side by side, each cut to its column, one space before each."""
-        base = self.get_component_rich_style(f"lazy-table--{part}") if part else self.rich_style
         line = Text(end="", no_wrap=True)
         for column, width in self._fitted:
             cell = cells.get(column.key, Text()).copy()
@@ -143,4 +155,4 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
             (cell.pad_left if cell.justify == "right" else cell.pad_right)(width - cell.cell_len)
             line.append(" ").append_text(cell)
         segments = [Segment(text, (style or Style())) for text, style, _ in line.render(self.app.console)]
-        return Strip(segments).adjust_cell_length(self.size.width).apply_style(base)
+        return Strip(segments).adjust_cell_length(self.size.width).apply_style(self._parts[part])

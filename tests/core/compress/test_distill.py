@@ -10,6 +10,7 @@ import pytest
 import tiny
 import torch
 
+from benchmarks.prompts import load_template
 from core.compress import distill
 from core.compress.answers import sampled
 from core.compress.calibration import load_tokenizer
@@ -19,7 +20,8 @@ from core.compress.recipes import Distillation
 from core.errors import CompressionError, DataError
 from core.store.connection import connect
 
-QUESTION, ANSWER = "<|user|>Who sat?<|assistant|><think>\n", "the cat</think>\nThe cat sat on the mat."
+FIELDS = {"premises": "The cat sat on the mat.", "conclusion": "Who sat?"}
+ANSWER = "the cat</think>\nThe cat sat on the mat."
 
 
 @pytest.fixture
@@ -57,14 +59,15 @@ def add(
     reason: str = "stop",
 ) -> None:
     item = connection.execute(
-        "INSERT INTO items (benchmark, key, revision, fields, gold) VALUES ('pocket-logic', ?, '', '{}', '[]')", (key,)
+        "INSERT INTO items (benchmark, key, revision, fields, gold) VALUES ('pocket-logic', ?, '', ?, '[]')",
+        (key, json.dumps(FIELDS)),
     ).lastrowid
     response = connection.execute(
         "INSERT INTO responses (job_id, item_id, position, seed, state, finish_reason, correct, em) "
         "VALUES (?, ?, ?, 0, 'done', ?, ?, ?)",
         (run, item, ord(key), reason, correct, em),
     ).lastrowid
-    connection.execute("INSERT INTO response_texts VALUES (?, ?, ?, NULL)", (response, QUESTION, text))
+    connection.execute("INSERT INTO response_texts VALUES (?, 'as a server was asked', ?, NULL)", (response, text))
 
 
 def test_only_correct_answers_that_ended_by_themselves_are_kept_and_each_once(store: Path) -> None:
@@ -92,7 +95,7 @@ def loss(folder: Path) -> float:
 
 
 def sampled_answer() -> tuple[distill.Answer, ...]:
-    return (distill.Answer(QUESTION, ANSWER),)
+    return (distill.Answer(load_template("folio").fill(FIELDS), True, ANSWER),)
 
 
 @pytest.mark.parametrize("options", [{}, {"lora": 8}, {"packed": True}], ids=str)
@@ -114,12 +117,33 @@ def test_a_student_learns_what_the_teacher_wrote(store: Path, tmp_path: Path, op
 def test_only_the_answer_counts_in_the_loss(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(tiny.save_model(tmp_path / "model"))
     (row,) = distill._rows(sampled_answer(), tokenizer, 512)
-    asked = tokenizer(QUESTION, add_special_tokens=False).input_ids
+    turn = [{"role": "user", "content": sampled_answer()[0].question}]
+    asked = tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=True, return_dict=False)
+    assert row["input_ids"][: len(asked)] == asked
     assert row["labels"][: len(asked)] == [-100] * len(asked)
     assert row["labels"][len(asked) :] == row["input_ids"][len(asked) :]
     assert row["labels"][-1] == tokenizer.eos_token_id
     with pytest.raises(DataError, match="context"):
         distill._rows(sampled_answer(), tokenizer, 10)
+
+
+@pytest.mark.parametrize("text", [f" {ANSWER}", f"<think>\n {ANSWER}", f"\n<think>\n {ANSWER}"])
+@pytest.mark.parametrize("prompt", ["<|assistant|>", "<|assistant|><think>\n"])
+def test_thinking_is_opened_once_whoever_opened_it_for_the_teacher(text: str, prompt: str) -> None:
+    """The space with which the teacher began stays: to a small vocabulary it is another word without it."""
+    whole = prompt + distill._opened(text, prompt)
+    assert whole.replace("\n<think>", "<think>") == f"<|assistant|><think>\n {ANSWER}"
+
+
+def test_an_answer_without_thinking_stays_as_it_is() -> None:
+    assert distill._opened("Paris", "<|assistant|>") == "Paris"
+    assert distill._opened(" Paris", "<|assistant|><think>\n") == " Paris"
+
+
+@pytest.mark.parametrize("batch", [1, 6, 12, 16, 7])
+def test_a_batch_has_the_size_that_was_asked_for(tmp_path: Path, batch: int) -> None:
+    settings = distill._settings(Distillation((1,), batch=batch), tmp_path, 100, 512)
+    assert settings.per_device_train_batch_size * settings.gradient_accumulation_steps == batch
 
 
 class Killed(Exception):

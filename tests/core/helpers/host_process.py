@@ -45,9 +45,9 @@ class Answer:
 class Host:
     """A running host, the events that came from it, and the answers put together from them."""
 
-    def __init__(self, engine: str, python: str = sys.executable) -> None:
+    def __init__(self, engine: str, python: str = sys.executable, script: Path = HOST) -> None:
         self.process = subprocess.Popen(
-            [python, "-P", str(HOST), engine], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/"
+            [python, "-P", str(script), engine], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/"
         )
         self.events: list[Event] = []
         self.answers: dict[str, Answer] = {}
@@ -134,9 +134,9 @@ def generate(
 
 
 @contextmanager
-def running(engine: str, python: str = sys.executable) -> Iterator[Host]:
+def running(engine: str, python: str = sys.executable, script: Path = HOST) -> Iterator[Host]:
     """A host that is surely gone afterwards."""
-    host = Host(engine, python)
+    host = Host(engine, python, script)
     try:
         yield host
     finally:

@@ -1,6 +1,6 @@
-"""SparseGPT by llm-compressor, on token ids from a file: `python llm_compressor.py MODEL TOKENS.json PERCENT OUT THREADS`.
+"""SparseGPT by llm-compressor, on token ids from a file: `python llm_compressor.py MODEL TOKENS PERCENT OUT THREADS DTYPE`.
 
-Runs in an environment of its own (`make llmcompressor`). The weights are loaded in float32, in which a CPU is fastest.
+Runs in an environment of its own (`make llmcompressor`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from llmcompressor.modifiers.pruning import SparseGPTModifier
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
-def main(model: str, tokens: str, percent: str, out: str, threads: str) -> None:
+def main(model: str, tokens: str, percent: str, out: str, threads: str, dtype: str) -> None:
     """Prune every linear layer but the head, with llm-compressor's defaults."""
     torch.set_num_threads(int(threads))
     rows = json.loads(Path(tokens).read_text())
-    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
     oneshot(
         model=loaded,
         tokenizer=AutoTokenizer.from_pretrained(model),

@@ -1,0 +1,123 @@
+"""Which ggml type each matrix of a dense model gets under a budget of bytes: the one whose error is worth its size.
+
+What a type does to a matrix is measured on some of its rows: the share of the outputs' energy that is lost where input j has
+the mean square h_j (the importance matrix), sum h_j (w_j - q_j)^2 / sum h_j w_j^2. With a price on bytes every matrix takes the
+type of least error plus price times size; the price is the one at which all of them together fill the budget.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import gguf
+import numpy as np
+from gguf import GGML_QUANT_SIZES
+from gguf import GGMLQuantizationType as Type
+from llama_cpp._ggml import libggml
+from numpy.typing import NDArray
+
+ROWS = 16
+_LAYER = re.compile(r"blk\.(\d+)\.")
+_STEPS = 60
+_ENDS = 2.0
+"""How much more an error in the first layer or the last counts than one between."""
+_WIDE = (
+    Type.IQ1_S, Type.IQ1_M, Type.IQ2_XXS, Type.IQ2_XS, Type.IQ2_S, Type.Q2_K, Type.IQ3_XXS, Type.Q3_K, Type.IQ3_S,
+    Type.IQ4_XS, Type.Q4_K, Type.Q5_K, Type.Q6_K,
+)  # fmt: skip
+_NARROW = (Type.IQ4_NL, Type.Q5_0, Type.Q5_1, Type.Q8_0)
+"""For rows that are no multiple of 256 values."""
+_WEIGHTED = {Type.IQ1_S, Type.IQ1_M, Type.IQ2_XXS, Type.IQ2_XS, Type.IQ2_S, Type.IQ3_XXS}
+"""Types that llama.cpp refuses without an importance matrix."""
+
+Vector = NDArray[np.float32]
+Importance = Mapping[str, Vector]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One type for one matrix: its bytes, and the damage that it does."""
+
+    kind: Type
+    bytes: int
+    damage: float
+
+
+def plan(tensors: Sequence[gguf.ReaderTensor], importance: Importance | None, budget: int) -> dict[str, int]:
+    """The type of each matrix of a 16-bit GGUF file, for at most `budget` bytes in all.
+
+    What a layer adds is one part of many, the head says all: an error in head or embeddings counts as much as one in every
+    matrix of the layers together.
+    """
+    layers = [int(match[1]) for tensor in tensors if (match := _LAYER.match(tensor.name))]
+    offered = {}
+    for tensor in tensors:
+        match = _LAYER.match(tensor.name)
+        number = int(match[1]) if match else None
+        weight = float(len(layers)) if number is None else _ENDS if number in (min(layers), max(layers)) else 1.0
+        squares = None if importance is None else importance.get(tensor.name)
+        kinds = candidates(int(tensor.shape[0]), weighted=squares is not None)
+        offered[str(tensor.name)] = offers(tensor, kinds, squares, weight)
+    return {name: int(kind) for name, kind in allocate(offered, budget).items()}
+
+
+def candidates(columns: int, *, weighted: bool) -> list[Type]:
+    """Types that rows of so many values can have, with an importance matrix or without."""
+    kinds = _WIDE if columns % 256 == 0 else _NARROW
+    return [kind for kind in kinds if columns % GGML_QUANT_SIZES[kind][0] == 0 and (weighted or kind not in _WEIGHTED)]
+
+
+def offers(tensor: gguf.ReaderTensor, kinds: Iterable[Type], importance: Vector | None, weight: float) -> list[Offer]:
+    """What each type costs a matrix, as `weight` times the share of the outputs' energy that it loses."""
+    matrix = np.asarray(tensor.data).reshape(-1, int(tensor.shape[0]))
+    picked = np.linspace(0, len(matrix) - 1, min(ROWS, len(matrix)), dtype=int)
+    rows = np.ascontiguousarray(matrix[picked], np.float32)
+    squares = np.ones(rows.shape[1], np.float32) if importance is None else importance
+    return [
+        Offer(
+            kind, _bytes(kind, int(tensor.n_elements)), weight * lost_energy(rows, quantized(rows, kind, importance), squares)
+        )
+        for kind in kinds
+    ]
+
+
+def allocate(offered: Mapping[str, Sequence[Offer]], budget: int) -> dict[str, Type]:
+    """The type of each matrix, of least damage for a total of at most `budget` bytes (or the smallest there are)."""
+    low, high = -60.0, 20.0  # logarithms of the price of a byte
+    for _ in range(_STEPS):
+        price = (low + high) / 2
+        total = sum(_best(choice, price).bytes for choice in offered.values())
+        low, high = (low, price) if total <= budget else (price, high)
+    return {name: _best(choice, high).kind for name, choice in offered.items()}
+
+
+def lost_energy(before: Vector, after: Vector, squares: Vector) -> float:
+    """What share of the outputs' energy rows lose, for independent inputs of these mean squares."""
+    whole = float((before**2 @ squares).sum())
+    return float(((before - after) ** 2 @ squares).sum()) / whole if whole > 0 else 0.0
+
+
+def quantized(rows: Vector, kind: Type, importance: Vector | None) -> Vector:
+    """Rows as llama.cpp's quantizer leaves them, back in 32 bits."""
+    count, columns = rows.shape
+    packed = np.empty((count, _bytes(kind, columns)), np.uint8)
+    floats, null = ctypes.POINTER(ctypes.c_float), None
+    weights = null if importance is None else np.ascontiguousarray(importance, np.float32).ctypes.data_as(floats)
+    quantize = libggml.ggml_quantize_chunk
+    quantize.restype = ctypes.c_size_t
+    quantize.argtypes = [ctypes.c_int, floats, ctypes.c_void_p, *[ctypes.c_int64] * 3, floats]
+    quantize(int(kind), rows.ctypes.data_as(floats), packed.ctypes.data, 0, count, columns, weights)
+    plain: Vector = gguf.quants.dequantize(packed, kind)
+    return plain
+
+
+def _best(choice: Sequence[Offer], price: float) -> Offer:
+    return min(choice, key=lambda offer: offer.damage + float(np.exp(price)) * offer.bytes)
+
+
+def _bytes(kind: Type, elements: int) -> int:
+    block, width = GGML_QUANT_SIZES[kind]
+    return int(elements // block * width)
