@@ -17,8 +17,6 @@ from tui.app import LrmApp
 from tui.screens.dialogs import Confirm, Note
 from tui.screens.new_run import NewRun
 from tui.screens.pane import Pane
-from tui.screens.response import ResponseScreen
-from tui.screens.responses_pane import ResponsesPane
 from tui.widgets.stream import StreamView
 
 SIZE = (80, 24)
@@ -106,29 +104,6 @@ async def test_scores_and_lengths_come_from_the_analysis(store: Path) -> None:
         assert "30 %" in text_of(app)
         await pilot.press("t")
         await until(lambda: "20 %" in text_of(app))
-
-
-async def test_responses_filter_open_and_step(store: Path) -> None:
-    app = LrmApp(store)
-    async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: app.snapshot)
-        await pilot.press("5")
-        await until(lambda: table(app).row_count == 4)
-        for only, count in (("correct", 1), ("wrong", 3), ("unparsed", 1), ("looped", 1), ("all", 4)):
-            await pilot.press("f")
-            assert app.query_one(ResponsesPane).only == only
-            await until(lambda n=count: table(app).row_count == n)
-        await pilot.press("]", "[", "a", "enter")
-        assert isinstance(app.screen, ResponseScreen)
-        view = app.screen.query_one(StreamView)
-        await until(lambda: any("[/INST]" in row for row in view.rows))
-        assert any("The answer is (B)." in row for row in view.rows)
-        await pilot.press("n")
-        await until(lambda: "Response 3" in text_of(app))
-        await pilot.press("b")
-        await until(lambda: "Response 4" in text_of(app))
-        await pilot.press("escape")
-        assert app.shown == "responses" and not isinstance(app.screen, ResponseScreen)
 
 
 async def form_of(app: LrmApp, pilot: Any) -> NewRun:

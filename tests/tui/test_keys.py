@@ -19,6 +19,7 @@ from tui.screens.dialogs import Confirm, Note
 from tui.screens.live_pane import LivePane
 from tui.screens.new_run import NewRun
 from tui.screens.pane import Pane
+from tui.widgets.choices import Choices
 from tui.widgets.finder import Finder
 
 SCREENS = ("queue", "live", "table", "finder", "form", "dialog", "confirm", "app")
@@ -275,10 +276,16 @@ async def forget(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     assert not finder.display and finder.value == "" and live._found == ""
 
 
+async def form(app: LrmApp, pilot: Pilot[None]) -> None:
+    """The form, once it knows what there is to choose."""
+    await pilot.press("n")
+    await until(lambda: isinstance(app.screen, NewRun) and app.screen.query_one(Choices).has_focus)
+    await until(lambda: app.screen.query_one("#benchmarks", Choices).option_count >= 8)
+
+
 @check("form.submit")
 async def submit(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
-    await pilot.press("n")
-    await until(lambda: app.screen.query_one("#benchmarks").option_count >= 8)
+    await form(app, pilot)
     app.screen.query_one("#limit", Input).value = "3"
     await pilot.press(press("form.submit"))
     await until(lambda: sql(store, "SELECT item_limit FROM jobs WHERE id > 5 AND kind = 'run'") == [(3,)])
@@ -286,13 +293,15 @@ async def submit(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
 
 @check("form.help")
 async def form_help(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
-    await pilot.press("n", press("form.help"))
-    assert isinstance(app.screen, Note)
+    await form(app, pilot)
+    await pilot.press(press("form.help"))
+    await until(lambda: isinstance(app.screen, Note))
 
 
 @check("form.close")
 async def form_close(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
-    await pilot.press("n", press("form.close"))
+    await form(app, pilot)
+    await pilot.press(press("form.close"))
     await pilot.pause()
     assert len(app.screen_stack) == 1 and sql(store, "SELECT count(*) FROM jobs") == [(5,)]
 

@@ -88,11 +88,11 @@ class NewRun(ModalScreen[Queued]):
             with Vertical():
                 yield Label("Models")
                 yield Choices(id="models", compact=True)
-                yield Input(compact=True, id="more-models", placeholder="others: folder, .gguf, openai:…")
+                yield _input("more-models", placeholder="others: folder, .gguf, openai:…")
             with Vertical():
                 yield Label("Compressions")
                 yield Choices(*_compressions(), id="compressions", compact=True)
-                yield Input(compact=True, id="more-compressions", placeholder="others: magnitude-50+q4_0")
+                yield _input("more-compressions", placeholder="others: magnitude-50+q4_0")
             with Vertical():
                 yield Label("Benchmarks")
                 yield Choices(id="benchmarks", compact=True)
@@ -107,14 +107,14 @@ class NewRun(ModalScreen[Queued]):
             yield _select("chain", [("each alone", "no"), ("prune, quantize", "yes")], "no")
         with Horizontal(classes="field"):
             yield Label("Questions")
-            yield Input(str(base.limit or self._few), compact=True, id="limit", placeholder="all")
+            yield _input("limit", str(base.limit or self._few), placeholder="all")
             yield Label("Tokens")
             tokens = str(base.sampling.max_tokens) if self._clone else ""
-            yield Input(tokens, compact=True, id="tokens", placeholder="model's limit")
+            yield _input("tokens", tokens, placeholder="model's limit")
             yield Label("Temperature")
-            yield Input(f"{base.sampling.temperature:g}", compact=True, id="temperature")
+            yield _input("temperature", f"{base.sampling.temperature:g}")
             yield Label("Seed")
-            yield Input(str(base.seed), compact=True, id="seed")
+            yield _input("seed", str(base.seed))
         for name in ("limit", "tokens", "temperature", "seed"):
             yield Static(id=f"wrong-{name}", classes="wrong")
         with VerticalScroll(id="forecast-box", can_focus=False):
@@ -316,6 +316,11 @@ def _pruned(method: str) -> list[str]:
 
 def _select(name: str, options: list[tuple[str, str]], chosen: str) -> Select[str]:
     return Select(options, value=chosen, allow_blank=False, compact=True, id=name)
+
+
+def _input(name: str, value: str = "", placeholder: str = "") -> Input:
+    """A line to type into. Nothing is selected with the focus: that comes late on a busy machine, after the first keys."""
+    return Input(value, placeholder, compact=True, select_on_focus=False, id=name)
 
 
 def _short(model: str) -> str:

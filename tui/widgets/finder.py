@@ -9,7 +9,7 @@ from tui import keys
 
 
 class Finder(Input):
-    """Says `Sought` with each change, and `Left` when it is left; what was typed stays for next time."""
+    """Says `Sought` with each change, and `Left` when it is left."""
 
     BINDINGS = keys.bindings("finder")
 
@@ -24,14 +24,14 @@ class Finder(Input):
         """The line has gone."""
 
     def __init__(self, id: str | None = None) -> None:
-        super().__init__(compact=True, placeholder="search …", id=id)
+        super().__init__(compact=True, placeholder="search …", select_on_focus=False, id=id)
         self.display = False
 
     def open(self) -> None:
         """Show the line and take the focus."""
         self.display = True
+        self.value = ""
         self.focus()
-        self.action_select_all()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Look while it is typed."""

@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.events import Click, Resize
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -45,6 +45,7 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
         self._fitted: list[tuple[Column, int]] = []
         self._cursor = 0
         self._awaited: str | None = None
+        self._parts: dict[str, Style] = {}
 
     @property
     def row_count(self) -> int:
@@ -130,18 +131,23 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
         self._fitted = fit(self._columns, event.size.width - 1)
         self._put(self._cursor)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines in view; their styles are worked out once, since that takes longer than a line."""
+        parts = {part: self.get_component_rich_style(f"lazy-table--{part}") for part in ("head", "cursor")}
+        self._parts = {"": self.rich_style, **parts}
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """The heads, or one row."""
         if y == 0:
             return self._line({c.key: Text(c.label, justify="right" if c.number else "left") for c in self._columns}, "head")
         at = y - 1 + self.scroll_offset.y
         if at >= len(self._records):
-            return Strip.blank(self.size.width, self.rich_style)
+            return Strip.blank(self.size.width, self._parts[""])
         return self._line(self._cells(self._records[at]), "cursor" if at == self._cursor else "")
 
     def _line(self, cells: Cells, part: str) -> Strip:
         """Cells side by side, each cut to its column, one space before each."""
-        base = self.get_component_rich_style(f"lazy-table--{part}") if part else self.rich_style
         line = Text(end="", no_wrap=True)
         for column, width in self._fitted:
             cell = cells.get(column.key, Text()).copy()
@@ -149,4 +155,4 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
             (cell.pad_left if cell.justify == "right" else cell.pad_right)(width - cell.cell_len)
             line.append(" ").append_text(cell)
         segments = [Segment(text, (style or Style())) for text, style, _ in line.render(self.app.console)]
-        return Strip(segments).adjust_cell_length(self.size.width).apply_style(base)
+        return Strip(segments).adjust_cell_length(self.size.width).apply_style(self._parts[part])

@@ -15,7 +15,7 @@ from typing import Literal
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import MouseScrollDown, MouseScrollUp, Resize
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -65,6 +65,7 @@ class StreamView(ScrollView, can_focus=True):
         self._loop: Loop | None = None  # the one that is known of this text
         self._marked = self._folding = False
         self._sought, self._here = "", -1
+        self._ground = Style()
 
     @property
     def rows(self) -> list[str]:
@@ -324,12 +325,17 @@ class StreamView(ScrollView, can_focus=True):
         self.follow = True
         super().action_scroll_end()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines in view; their common style is worked out once, since that takes longer than a line."""
+        self._ground = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
         width = self.size.width
         at = y + self.scroll_offset.y
         if at >= len(self._rows):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._ground)
         row = self._rows[at]
         style = STYLES[row.kind]
         segments = [Segment(BARS.get(row.kind, "  "), style)]
@@ -340,7 +346,7 @@ class StreamView(ScrollView, can_focus=True):
             segments += [Segment(row.text[done:start], style), Segment(row.text[start:end], style + mark)]
             done = end
         segments.append(Segment(row.text[done:], style))
-        return Strip(segments).adjust_cell_length(width).apply_style(self.rich_style)
+        return Strip(segments).adjust_cell_length(width).apply_style(self._ground)
 
 
 def _to_hold(text: str, splits: bool) -> int:
