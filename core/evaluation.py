@@ -24,7 +24,7 @@ from core.hosts import Host, Hosts, Interrupted
 from core.secrets import mask
 from core.settings import load
 from core.spec import PROMPT_ROOM
-from core.store.writes import Chunk, Outcome, Pending, RunnerStore
+from core.store.writes import Begun, Chunk, Outcome, Pending, RunnerStore
 from core.watchdog import FLAG_S, Watchdog
 
 TICK_S = 0.25
@@ -74,6 +74,7 @@ class Evaluation:
         prompts = Path(job["prompts_file"]) if job["prompts_file"] else None
         self.template: PromptTemplate = load_template(self.benchmark.prompt_key, prompts)
         self.streams: dict[str, Stream] = {}
+        self.begun: list[Begun] = []
         self.outcomes: list[Outcome] = []
         self.waiting: deque[Pending] = deque()
         self._slots: int | None = None  # fewer than the settings say, after memory ran out
@@ -211,7 +212,8 @@ class Evaluation:
                     self._restart(stream)
                 stream.entered = True
                 stream.watch(limit)
-                self.store.begin(stream.pending, prompt, tokens, limit, stream.pending.empty_replies + empty)
+                known = stream.pending.empty_replies + empty
+                self.begun.append(Begun(stream.pending, time.time(), prompt, tokens, limit, known))
             case wire.Deltas(items):
                 for delta in items:
                     if delta.id in self.streams:
@@ -257,8 +259,8 @@ class Evaluation:
             if (verdict.state, verdict.count) != stream.verdict:
                 stream.verdict = (verdict.state, verdict.count)
                 loops[stream.pending.id] = loop_columns(verdict, stream.audited)
-        self.store.tick(self.id, chunks, self.outcomes, loops, self._pace())
-        self.outcomes = []
+        self.store.tick(self.id, self.begun, chunks, self.outcomes, loops, self._pace())
+        self.begun, self.outcomes = [], []
         for stream in self.streams.values():
             if stream.new_ids or stream.new_text:
                 stream.text += "".join(stream.new_text)

@@ -28,6 +28,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 from core.engines.options import OPTIONS, BadOption, chosen
 from core.errors import UsageError
 
+_ROOT = Path(__file__).resolve().parents[1]  # where `make vllm` builds an environment
+
 
 def _say(default: Any, text: str) -> Any:
     return field(default=default, metadata={"help": text})
@@ -85,7 +87,7 @@ class Settings:
         return dict(self._engines[engine])
 
     def python(self, engine: str) -> str:
-        """The interpreter of an engine's host: LRM_PYTHON_<ENGINE>, else the file's [python], else ours."""
+        """The interpreter of an engine's host: LRM_PYTHON_<ENGINE>, the file's [python], what make has built, or ours."""
         return self._interpreter(engine)[0]
 
     def listed(self) -> Iterator[Setting]:
@@ -112,7 +114,8 @@ class Settings:
             return named, variable
         if named := self._python.get(engine):
             return named, str(self._file)
-        return sys.executable, "default"
+        built = _ROOT / f".venv-{engine}" / "bin" / "python"
+        return str(built) if built.exists() else sys.executable, "default"
 
     @staticmethod
     def _interpreters(given: object, file: Path) -> dict[str, str]:

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from core.analysis.collapse_points import points
+from core.analysis.drawing import png, svg
 from core.analysis.findings import findings
 from core.analysis.lengths import deciles_rows, lengths_rows
 from core.analysis.loops import collapse_cells
-from core.analysis.plots import curves, front, svg
+from core.analysis.plots import Plot, curves, front, tenths
 from core.analysis.provenance import provenance, provenance_sheet
 from core.analysis.published import published_rows, with_differences
 from core.analysis.recommend import recommend
+from core.analysis.runs import one_picture, shown_runs
 from core.analysis.scores import by_benchmark, scores_rows
 from core.analysis.sheets import Sheet, collapse_sheet, deciles_sheet, lengths_sheet, scores_sheets
 from core.analysis.sheets_findings import findings_sheets, points_sheet
-from core.analysis.writers import csv_text, html_page, html_table, latex
+from core.analysis.writers import contents, csv_text, html_page, html_table, latex
 from core.errors import StoreError, UsageError
 from core.text import json_text
 
@@ -36,8 +38,8 @@ def export(connection: sqlite3.Connection, folder: Path, published: bool = True)
         folder.mkdir(parents=True, exist_ok=True)
         for name in set(before) - set(files):
             (folder / Path(name).name).unlink(missing_ok=True)
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+        for name, content in files.items():
+            (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     except OSError as error:
         raise StoreError(f"{folder} cannot be written: {error.strerror}.", "Name another folder.") from error
     return [folder / name for name in files]
@@ -53,30 +55,35 @@ def _older_files(folder: Path) -> list[str]:
         raise UsageError(f"{folder} holds other things than a report.", "Name a new or empty folder.") from error
 
 
-def _files(connection: sqlite3.Connection, published: bool) -> dict[str, str]:
+def _files(connection: sqlite3.Connection, published: bool) -> dict[str, str | bytes]:
     """Every file by name, the mark last."""
-    connection.execute("BEGIN")
-    try:
+    with one_picture(connection):
         tables = _tables(connection, published)
-        found = points(connection)
-        candidates = recommend(connection, float("inf"))["front"]
-        runs = sorted({cell["run"] for row in scores_rows(connection) for cell in row["benchmarks"].values()})
-        origin = provenance(connection, runs)
-    finally:
-        connection.execute("ROLLBACK")
-    plots = {
-        f"sparsity-{number}.svg": svg(f"{family}: score over sparsity", "sparsity in %", "percent", series)
-        for number, (family, series) in enumerate(curves(found).items(), 1)
-    }
-    if candidates:
-        plots["size.svg"] = svg("Average over size", "weights in GB", "percent", front(candidates))
+        plots = _plots(connection)
+        origin = provenance(connection, [run.run for run in shown_runs(connection)])
     sheets = [sheet for _, some in tables.values() for sheet in some] + [provenance_sheet(origin)]
-    pictures = "".join(f"<figure>{text}</figure>\n" for text in plots.values())
-    files = {"index.html": html_page("lrm-tui report", pictures + "".join(map(html_table, sheets)))}
-    files |= plots
+    files: dict[str, str | bytes] = {"index.html": _page(sheets, plots)}
+    for plot in plots:
+        files |= {f"{plot.name}.svg": svg(plot), f"{plot.name}.png": png(plot)}
     files |= {f"{name}.csv": csv_text(rows) for name, (rows, _) in tables.items()}
     files |= {f"{sheet.name}.tex": latex(sheet) for sheet in sheets}
     return files | {MARK: json_text(origin | {"files": [*files, MARK]}, indent=2) + "\n"}
+
+
+def _plots(connection: sqlite3.Connection) -> list[Plot]:
+    candidates = recommend(connection, float("inf"))["front"]
+    sizes = [front(candidates)] if candidates else []
+    return [*curves(points(connection)), *tenths(deciles_rows(connection)), *sizes]
+
+
+def _page(sheets: Sequence[Sheet], plots: Sequence[Plot]) -> str:
+    """Contents, tables and plots; every picture stands in the page itself."""
+    links = [(sheet.name, sheet.title) for sheet in sheets] + ([("plots", "Plots")] if plots else [])
+    pictures = "".join(f"<figure>{svg(plot)}</figure>\n" for plot in plots)
+    section = f'<section id="plots"><h2>Plots</h2>\n<div class="plots">{pictures}</div></section>\n' if plots else ""
+    return html_page(
+        "lrm-tui report", contents(links) + "".join(map(html_table, sheets[:-1])) + section + html_table(sheets[-1])
+    )
 
 
 def _tables(connection: sqlite3.Connection, published: bool) -> dict[str, tuple[Sequence[Mapping[str, Any]], list[Sheet]]]:

@@ -132,17 +132,32 @@ def _html(text: str) -> str:
 
 
 PAGE_STYLE = (
-    "body{font:15px/1.4 system-ui,sans-serif;margin:2em auto;max-width:75em;padding:0 1em;color:#222;background:#fff}"
-    "table{border-collapse:collapse}th,td{padding:.25em .7em;text-align:right;vertical-align:top}.text{text-align:left}"
-    "thead th{border-bottom:2px solid #444}tr.break td{border-top:1px solid #999}small,section p{color:#555}"
-    "section{margin-bottom:2.5em;overflow-x:auto}"
+    ":root{color-scheme:light dark;--paper:#fff;--ink:#1f2328;--soft:#59636e;--line:#d1d9e0;--band:#f6f8fa;--link:#0969da}"
+    "@media(prefers-color-scheme:dark){:root{--paper:#16181d;--ink:#dddddd;--soft:#9198a1;--line:#3a3f4a;--band:#1e2128;"
+    "--link:#6cb6ff}}"
+    "body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:90em;padding:0 1.2em;color:var(--ink);"
+    "background:var(--paper)}a{color:var(--link)}nav ul{columns:18em;padding-left:1.2em}"
+    "h2{border-bottom:1px solid var(--line);padding-bottom:.2em}"
+    "section{margin-bottom:3em;overflow-x:auto}section p,small{color:var(--soft)}section p{max-width:60em}"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.3em .8em;text-align:right;"
+    "vertical-align:top;white-space:nowrap}.text{text-align:left}td.text{white-space:normal;min-width:7em}"
+    "thead th{border-bottom:2px solid var(--soft)}tbody tr:nth-child(even){background:var(--band)}"
+    "tr.break td{border-top:1px solid var(--soft)}.plots{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0}"
+    "svg{max-width:100%;height:auto}@media print{section{break-inside:avoid}nav{display:none}}"
 )
+
+
+def contents(links: Sequence[tuple[str, str]]) -> str:
+    """A list of the sections of a page, each (id, title)."""
+    items = "".join(f'<li><a href="#{_html(name)}">{_html(title)}</a></li>' for name, title in links)
+    return f"<nav><ul>{items}</ul></nav>\n"
 
 
 def html_page(title: str, body: str) -> str:
     """A page that needs nothing beside it."""
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_html(title)}</title>\n'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>{_html(title)}</title>\n'
         f"<style>{PAGE_STYLE}</style></head>\n<body>\n<h1>{_html(title)}</h1>\n{body}</body></html>\n"
     )
 

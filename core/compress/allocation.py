@@ -49,14 +49,15 @@ class Offer:
 def plan(tensors: Sequence[gguf.ReaderTensor], importance: Importance | None, budget: int) -> dict[str, int]:
     """The type of each matrix of a 16-bit GGUF file, for at most `budget` bytes in all.
 
-    A layer's output is one of many that are summed up: an error in embeddings or head counts as much as one in every layer.
+    What a layer adds is one part of many, the head says all: an error in head or embeddings counts as much as one in every
+    matrix of the layers together.
     """
-    depth = 1 + max(int(match[1]) for tensor in tensors if (match := _LAYER.match(tensor.name)))
+    layers = [int(match[1]) for tensor in tensors if (match := _LAYER.match(tensor.name))]
     offered = {}
     for tensor in tensors:
         match = _LAYER.match(tensor.name)
         number = int(match[1]) if match else None
-        weight = float(depth) if number is None else _ENDS if number in (0, depth - 1) else 1.0
+        weight = float(len(layers)) if number is None else _ENDS if number in (min(layers), max(layers)) else 1.0
         squares = None if importance is None else importance.get(tensor.name)
         kinds = candidates(int(tensor.shape[0]), weighted=squares is not None)
         offered[str(tensor.name)] = offers(tensor, kinds, squares, weight)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.pocket import weights_dir
 from core.compress.recipes import CALIBRATION, Calibration
-from core.errors import DataError, UsageError
+from core.errors import DataError, ModelError, UsageError
 from core.store.connection import connect, translated, work_folder
 
 if TYPE_CHECKING:
@@ -103,10 +103,14 @@ def _default_source(model: Path) -> str:
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer in a model's folder."""
-    from transformers import AutoTokenizer
+    """The tokenizer in a model's folder, the one that its engine will use. Raises ModelError."""
+    from core.engines import hf_vocabulary
+    from core.engines.engine import EngineFailure
 
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    try:
+        return hf_vocabulary.load_tokenizer(folder)
+    except EngineFailure as failure:
+        raise ModelError(failure.message, failure.remedy) from failure
 
 
 def _documents(source: str, store: Path | None) -> Iterator[str]:

@@ -48,6 +48,18 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A response that has entered the batch at a time (seconds since the epoch), with what the engine says of it."""
+
+    response: Pending
+    at: float
+    prompt: str
+    prompt_tokens: int | None
+    limit: int
+    empty_replies: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Tokens to append to an active response."""
 
@@ -276,20 +288,6 @@ class RunnerStore:
         known = (row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"])
         return Pending(*known, text, tuple(ids), after, row["empty_replies"])
 
-    def begin(self, response: Pending, prompt: str, prompt_tokens: int | None, limit: int, empty_replies: int) -> None:
-        """A response entered the batch; one that was begun before is marked as resumed at token n."""
-        with self.fenced() as connection:
-            connection.execute(
-                "UPDATE responses SET state = 'active', attempt = attempt + 1, prompt_tokens = ?, token_limit = ?, "
-                "started = coalesce(started, ?), resumed_at = coalesce(?, resumed_at), empty_replies = ? WHERE id = ?",
-                (prompt_tokens, limit, time.time(), len(response.ids) or None, empty_replies, response.id),
-            )
-            connection.execute(
-                "INSERT INTO response_texts (response_id, prompt) VALUES (?, ?) "
-                "ON CONFLICT (response_id) DO UPDATE SET prompt = excluded.prompt",
-                (response.id, prompt),
-            )
-
     def discard(self, response: int) -> None:
         """Forget the stored tokens of an active response that begins anew."""
         with self.fenced() as connection:
@@ -299,13 +297,16 @@ class RunnerStore:
     def tick(
         self,
         job: int,
+        begun: Iterable[Begun],
         chunks: Iterable[Chunk],
         outcomes: Iterable[Outcome],
         loops: Mapping[int, Mapping[str, Any]],
         speed: float | None,
     ) -> None:
-        """One transaction for all streams: new tokens, finished responses, columns of loops under way, the job's pace."""
+        """One transaction for all streams: who began, new tokens, finished responses, columns of loops, the job's pace."""
         with self.fenced() as connection:
+            for entered in begun:
+                _begin(connection, entered)
             for chunk in chunks:
                 connection.execute(
                     "INSERT INTO chunks VALUES (?, ?, ?, ?)",
@@ -339,6 +340,22 @@ class RunnerStore:
             (outcome.response_id, outcome.text, array("I", outcome.ids).tobytes()),
         )
         connection.execute("DELETE FROM chunks WHERE response_id = ?", (outcome.response_id,))
+
+
+def _begin(connection: sqlite3.Connection, begun: Begun) -> None:
+    """A response that was begun before is marked as resumed at token n."""
+    response = begun.response
+    resumed = len(response.ids) or None
+    connection.execute(
+        "UPDATE responses SET state = 'active', attempt = attempt + 1, prompt_tokens = ?, token_limit = ?, "
+        "started = coalesce(started, ?), resumed_at = coalesce(?, resumed_at), empty_replies = ? WHERE id = ?",
+        (begun.prompt_tokens, begun.limit, begun.at, resumed, begun.empty_replies, response.id),
+    )
+    connection.execute(
+        "INSERT INTO response_texts (response_id, prompt) VALUES (?, ?) "
+        "ON CONFLICT (response_id) DO UPDATE SET prompt = excluded.prompt",
+        (response.id, begun.prompt),
+    )
 
 
 def _update(connection: sqlite3.Connection, response: int, columns: Mapping[str, Any]) -> None:

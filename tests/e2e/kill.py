@@ -27,10 +27,11 @@ from core import jobs
 from core.demo import queue_demo
 from core.launch import ensure_runner, status, stop_runner
 from core.store.connection import connect
+from core.supervisor import is_supervised
 
 LRM = [sys.executable, "-m", "tui.entry"]
 TARGETS = ("runner", "supervisor", "host", "screen")
-RECOVERY_S = 60.0
+RECOVERY_S = 180.0
 MEETING_S = 10.0
 
 
@@ -141,6 +142,15 @@ def wait_for(path: Path, seconds: float = RECOVERY_S) -> float:
     return time.monotonic() - began
 
 
+def _wait_for_supervisor(path: Path) -> None:
+    """Nobody brings back a runner that is killed together with its supervisor."""
+    deadline = time.monotonic() + RECOVERY_S
+    while not is_supervised(path):
+        if time.monotonic() > deadline:
+            raise Lost("no supervisor came back")
+        time.sleep(0.05)
+
+
 def left_behind(path: Path) -> list[int]:
     """Processes that still work for this store."""
     found = []
@@ -165,6 +175,7 @@ def torture(folder: Path, trials: int, limit: int, seed: int, targets: tuple[str
         before, begun = finished(connection), stored(connection)
         met[target] += meet(target, path, connection, rng)
         slowest = max(slowest, wait_for(path))
+        _wait_for_supervisor(path)
         check(connection, before, begun)
     last, begun = finished(connection), stored(connection)
     _until_done(path, connection, ids)

@@ -14,7 +14,7 @@ import tempfile
 import time
 from array import array
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from core.store.wal import log_of, size
 
 TOKENS = 2000
 EVERY_S = 5.0
-START_S = 300.0
+START_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,9 @@ def queue(path: Path, source: Path, streams: int, runs: int) -> None:
 
 def look(path: Path, connection: sqlite3.Connection) -> Look:
     """Look at everything once."""
-    runner = psutil.Process(status(path).pid)
+    serving = status(path).pid
+    assert serving, "no runner serves"
+    runner = psutil.Process(serving)
     hosts = [psutil.Process(pid) for pid in marked(owner(runner_lock(path)))]
     streams = connection.execute("SELECT count(*) FROM responses WHERE state = 'active'").fetchone()[0]
     return Look(
@@ -106,7 +108,8 @@ def soak(folder: Path, minutes: float, streams: int, speed: float, reader_minute
         while time.monotonic() - began < minutes * 60:
             if other.in_transaction and time.monotonic() - began > reader_minutes * 60:
                 other.execute("ROLLBACK")
-            looks.append(look(path, connection))
+            with suppress(psutil.NoSuchProcess):  # a host may end between two runs
+                looks.append(look(path, connection))
             time.sleep(EVERY_S)
     stop_runner(path)
     return looks

@@ -66,10 +66,18 @@ def ours(model: str, threads: int) -> tuple[Round, int]:
 
 
 def high_level(model: str, threads: int) -> Round:
-    """llama-cpp-python's own loop."""
-    from llama_cpp import Llama
+    """llama-cpp-python's own loop, with weights laid out as ours are: the layout for AMX ends in SIGSEGV with GCC 12."""
+    import llama_cpp.llama as library
 
-    llama = Llama(model, n_ctx=CONTEXT, n_threads=threads, n_threads_batch=threads, verbose=False)
+    defaults = library.llama_cpp.llama_model_default_params
+
+    def plain() -> Any:
+        parameters = defaults()
+        parameters.use_extra_bufts = False
+        return parameters
+
+    library.llama_cpp.llama_model_default_params = plain
+    llama = library.Llama(model, n_ctx=CONTEXT, n_threads=threads, n_threads_batch=threads, verbose=False)
 
     def answer(tokens: int) -> int:
         return sum(
@@ -124,7 +132,9 @@ def peer(name: str, model: str, threads: int) -> tuple[Round, int] | None:
     def answer(tokens: int) -> int:
         sent.write(f"{tokens}\n")
         sent.flush()
-        return int(came.readline())
+        if not (line := came.readline()):
+            raise SystemExit(f"{name} ended with {child.wait()}")
+        return int(line)
 
     return answer, child.pid
 
@@ -164,12 +174,13 @@ def main() -> None:
     for name in sides.keys() - there.keys():
         print(f"{name}: not installed, left out")
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in there}
-    for number in range(given.rounds + 1):  # the first warms the caches and is thrown away
+    for answer, _ in there.values():
+        answer(2)  # warms the caches
+    for number in range(1, given.rounds + 1):
         for name, (answer, pid) in there.items():
             found = measured(answer, pid, given.tokens)
-            if number:
-                rounds[name].append(found)
-                print(f"round {number} {name}: {found['wall']:.1f} tokens/s, {found['cpu']:.1f} a second of CPU", flush=True)
+            rounds[name].append(found)
+            print(f"round {number} {name}: {found['wall']:.1f} tokens/s, {found['cpu']:.1f} a second of CPU", flush=True)
     for process in psutil.Process().children():
         process.kill()
     for kind in ("wall", "cpu"):

@@ -125,7 +125,7 @@ def parts(folder: Path, streams: int = 256, each: int = 20) -> None:
         for detector, text in zip(detectors, texts, strict=True):
             detector.feed(text)
         marks.append(time.process_time())
-        store.tick(1, [Chunk(i, round_number, text, ids) for i, text in enumerate(texts)], [], {}, None)
+        store.tick(1, [], [Chunk(i, round_number, text, ids) for i, text in enumerate(texts)], [], {}, None)
         marks.append(time.process_time())
         for name, start, end in zip(costs, marks, marks[1:], strict=False):
             costs[name].append((end - start) / (streams * each) * 1e6)

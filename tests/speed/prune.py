@@ -38,11 +38,10 @@ def sparsities(folder: Path) -> list[float]:
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
-def perplexity(folder: Path, words: str, tokens: int) -> float:
-    """On the first `tokens` tokens of a text, in windows with a context of their own."""
+def perplexity(folder: Path, ids: list[int]) -> float:
+    """On token ids, in windows with a context of their own."""
     from transformers import AutoModelForCausalLM
 
-    ids = load_tokenizer(folder)(words).input_ids[:tokens]
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     rows = [torch.tensor([ids[at : at + WINDOW]]) for at in range(0, len(ids) - 1, WINDOW)]
     losses = [float(model(row, labels=row).loss) * (row.shape[1] - 1) for row in rows]
@@ -149,10 +148,11 @@ def main() -> None:
             folders["llm-compressor"] = setting.theirs(given.peer, given.threads, given.peer_dtype)
         clock, processor = (seconds["llm-compressor"][i] / seconds["lrm-tui"][i] for i in (0, 1))
         print(f"lrm-tui is {clock:.1f} times faster on the clock, {processor:.1f} times in processor seconds")
+    ids = load_tokenizer(setting.model)(held_out).input_ids[: given.held_out]
     for name, folder in folders.items():
         zeros = sparsities(folder)
         said = f"zeros in each of {len(zeros)} layers {100 * min(zeros):.4f} to {100 * max(zeros):.4f} %"
-        print(f"{name}: {said}, perplexity {perplexity(folder, held_out, given.held_out):.3f}", flush=True)
+        print(f"{name}: {said}, perplexity {perplexity(folder, ids):.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ from core import jobs
 from core.engines.llamacpp import LlamaCpp
 from core.engines.wire import Deltas, Generate, Sampling
 from core.launch import ensure_runner, stop_runner
-from core.models import resolve
 from core.spec import RunSpec
 from core.store.connection import connect
 
@@ -52,9 +51,9 @@ def bare(model: str, questions: int, tokens: int) -> float:
     return count / (time.monotonic() - began)
 
 
-def whole(path: Path, questions: int, tokens: int) -> float:
+def whole(path: Path, name: str, questions: int, tokens: int) -> float:
     """Tokens a second as the store saw them, from the first response's entry to the last one's end."""
-    job = added(path, [spec(BENCHMARK, questions, tokens)])[0]
+    job = added(path, [spec(name, BENCHMARK, questions, tokens)])[0]
     sql = (
         "SELECT sum(thinking_tokens + answer_tokens), max(r.finished) - min(r.started) FROM responses r "
         "JOIN jobs j ON j.id = r.job_id WHERE j.id = ? AND j.state = 'done'"
@@ -66,10 +65,10 @@ def whole(path: Path, questions: int, tokens: int) -> float:
     return float(row[0] / row[1])
 
 
-def spec(benchmark: str, questions: int, tokens: int) -> RunSpec:
-    """A run with SmolLM2 and llama.cpp, without grading's influence on its length."""
+def spec(model: str, benchmark: str, questions: int, tokens: int) -> RunSpec:
+    """A run with llama.cpp that no verdict on its outputs cuts short."""
     sampling = Sampling(temperature=0.6, max_tokens=tokens)
-    return RunSpec("smollm2", "none", benchmark, "llama.cpp", sampling, limit=questions, policy="observe")
+    return RunSpec(model, "none", benchmark, "llama.cpp", sampling, limit=questions, policy="observe")
 
 
 def added(path: Path, specs: list[RunSpec]) -> list[int]:
@@ -81,16 +80,17 @@ def added(path: Path, specs: list[RunSpec]) -> list[int]:
     return ids
 
 
-def compare(folder: Path, rounds: int, questions: int, tokens: int) -> None:
+def compare(folder: Path, name: str, rounds: int, questions: int, tokens: int) -> None:
     """Print the ratio of the whole stack to the bare engine, in interleaved rounds."""
     os.environ |= {"LRM_LLAMA_CPP_SLOTS": str(SLOTS)}
-    path, model = folder / "runs.db", str(resolve("smollm2").source)
-    whole(path, SLOTS, 8)  # makes the variant ready and loads it
+    path = folder / "runs.db"
+    whole(path, name, SLOTS, 8)  # makes the variant ready and loads it
+    model = connect(path, "reader").execute("SELECT path FROM variants").fetchone()[0]
     ratios = []
     for number in range(rounds):
         command = [sys.executable, "-m", "tests.speed.stack", "--bare", model, str(questions), str(tokens)]
         alone = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        stacked = whole(path, questions, tokens)
+        stacked = whole(path, name, questions, tokens)
         ratios.append(stacked / alone)
         print(f"round {number + 1}: bare {alone:.1f}, whole stack {stacked:.1f} tokens/s", flush=True)
     stop_runner(path)
@@ -104,21 +104,21 @@ def first_token(store: sqlite3.Connection, job: int) -> None:
         time.sleep(0.005)
 
 
-def queue(folder: Path, questions: int, tokens: int) -> None:
+def queue(folder: Path, model: str, questions: int, tokens: int) -> None:
     """Print loads, idle share and times to the first token."""
     path = folder / "runs.db"
     began = time.monotonic()
-    (first,) = added(path, [spec(BENCHMARK, 1, 8)])
+    (first,) = added(path, [spec(model, BENCHMARK, 1, tokens)])
     store = connect(path, "reader")
     first_token(store, first)
     print(f"add to first token, nothing running yet: {time.monotonic() - began:.2f} s")
     while store.execute("SELECT state FROM jobs WHERE id = ?", (first,)).fetchone()[0] != "done":
         time.sleep(0.05)
     began = time.monotonic()
-    (second,) = added(path, [replace(spec(BENCHMARK, 1, 8), seed=1)])
+    (second,) = added(path, [replace(spec(model, BENCHMARK, 1, tokens), seed=1)])
     first_token(store, second)
     print(f"add to first token, runner and model there: {time.monotonic() - began:.2f} s")
-    ids = added(path, [replace(spec(name, questions, tokens), seed=2) for name in BENCHMARKS])
+    ids = added(path, [replace(spec(model, name, questions, tokens), seed=2) for name in BENCHMARKS])
     marks = ",".join("?" * len(ids))
     while store.execute(f"SELECT count(*) FROM jobs WHERE id IN ({marks}) AND state = 'done'", ids).fetchone()[0] < len(ids):
         time.sleep(0.2)
@@ -126,7 +126,7 @@ def queue(folder: Path, questions: int, tokens: int) -> None:
     spans = store.execute(sql, ids).fetchall()
     idle = sum(after[0] - before[1] for before, after in pairwise(spans))
     loads = len(list((folder / ".lrm-tui" / "runs" / "logs").glob("host-*.log")))
-    print(f"{len(ids) + 2} runs, {loads} load(s) of the model")
+    print(f"{len(ids) + 2} runs of one variant, {loads} load(s) of the model")
     print(
         f"idle between four benchmarks: {idle:.2f} of {spans[-1][1] - spans[0][0]:.1f} s, {idle / (spans[-1][1] - spans[0][0]):.2%}"
     )
@@ -138,6 +138,7 @@ def main() -> None:
     """Read the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", nargs="?", choices=("bare", "queue"), default="bare")
+    parser.add_argument("--model", default="smollm2", help="smollm2 or pocket")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--questions", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=96)
@@ -148,9 +149,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         if given.what == "queue":
-            queue(Path(name), given.questions, given.tokens)
+            queue(Path(name), given.model, given.questions, given.tokens)
         else:
-            compare(Path(name), given.rounds, given.questions, given.tokens)
+            compare(Path(name), given.model, given.rounds, given.questions, given.tokens)
 
 
 if __name__ == "__main__":

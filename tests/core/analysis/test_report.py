@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from core import cli
-from core.analysis.plots import Point, Series, svg, ticks
+from core.analysis.collapse_points import points
+from core.analysis.drawing import png, svg
+from core.analysis.lengths import deciles_rows
+from core.analysis.plots import Plot, Point, Series, curves, front, tenths, ticks
+from core.analysis.recommend import recommend
+from core.analysis.terminal_plot import text_plot
 from tests.core.analysis.book import Book, graded, stopped
+
+XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
 
 
 def fill(book: Book) -> None:
@@ -36,9 +46,11 @@ def test_a_report_holds_tables_plots_and_origins(book: Book, tmp_path: Path, cap
     assert {row["run"] for row in own} == {str(run["run"]) for run in origin["runs"]}
     assert {row["origin"] for row in rows} == {"measured", "published"}
     page = (folder / "index.html").read_text()
-    assert page.count("<svg") == 2 and "run 12" in page and "src=" not in page and "href=" not in page
+    assert page.count("<svg") == 5 and "run 12" in page and "src=" not in page and "http" not in page.replace(XMLNS, "")
+    assert set(re.findall(r'href="([^"]*)"', page)) == {f"#{name}" for name in re.findall(r'<section id="([^"]*)"', page)}
     for plot in folder.glob("*.svg"):
         xml.parse(plot)
+        assert plot.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert "\\toprule" in (folder / "lengths-30.tex").read_text()
     assert (folder / "collapse-points.csv").read_text().count("collapsed") == 3
 
@@ -61,9 +73,45 @@ def test_an_empty_store_makes_an_empty_report(book: Book, tmp_path: Path) -> Non
     assert cli.run(cli.parse(["export", str(tmp_path / "report"), "--db", str(book.path)])) == 0
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=20), st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 100)), max_size=6))
-def test_plots_are_well_formed(name: str, points: list[tuple[float, float]]) -> None:
-    xml.fromstring(svg(name, name, name, [Series(name, tuple(Point(x, y, y, y) for x, y in points))]))
+def test_plots_of_anything_are_well_formed(name: str, places: list[tuple[float, float]]) -> None:
+    plot = Plot("p", name, name, (Series(name, tuple(Point(x, y, y, y) for x, y in places), span=(1, 2)),) * 2)
+    xml.fromstring(svg(plot))
+    assert text_plot(plot).plain.count("\n") >= 20
+
+
+def test_a_picture_has_its_size_and_its_colours() -> None:
+    plot = Plot("p", "Title", "x", (Series("a", (Point(0, 50, 40, 60), Point(10, 20)), span=(0, 10)), Series("b", ())))
+    with Image.open(io.BytesIO(png(plot))) as image:
+        colours = {colour for _, colour in image.getcolors(1 << 20) or []}
+        assert image.width == 1120 and {(255, 255, 255), (0x1B, 0x6C, 0xA8)} <= colours
+
+
+def test_curves_mark_where_a_family_collapses(book: Book) -> None:
+    fill(book)
+    [plot] = curves(points(book.reader))
+    assert plot.title == "pocket magnitude: score over sparsity"
+    assert [one.span for one in plot.series] == [(30, 50)] * 3
+    text = text_plot(plot, 60, 16).plain
+    assert "1 aime, collapses between 30 and 50 % (bar)" in text
+    assert max(map(len, text.splitlines())) <= 60 and not any("\x1b" in line for line in text)
+
+
+def test_tenths_are_drawn_by_benchmark_a_line_a_variant_a_few_at_a_time(book: Book) -> None:
+    for bits in range(8):
+        book.run(book.variant(f"q{bits}"), "folio", graded(1, 20))
+    plots = tenths(deciles_rows(book.reader))
+    assert [len(plot.series) for plot in plots] == [6, 2]
+    assert plots[1].title == "folio: score by tenth of length, part 2 of 2"
+    assert [point.x for point in plots[0].series[0].points] == list(range(1, 11))
+
+
+def test_the_front_is_a_line_through_numbered_points(book: Book) -> None:
+    fill(book)
+    plot = front(recommend(book.reader, 1e12)["front"])
+    assert [one.joined for one in plot.series] == [True, False, False, False, False]
+    assert "\n1 pocket magnitude-50" in text_plot(plot).plain
 
 
 @given(st.floats(0, 100), st.floats(1e-3, 1e6))

@@ -33,8 +33,11 @@ def test_a_store_becomes_its_owners_alone_again(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     Book(path)
     path.chmod(0o444)
-    assert mended(path) == [f"let you read and write {path}", f"keep {path} from other users"]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    log = path.parent / ".lrm-tui" / "runs" / "runner.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.touch(mode=0o644)
+    assert mended(path) == [f"let you read and write {path}", f"keep {path} and what lies beside it from other users"]
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(log.stat().st_mode) == 0o600
     assert mended(path) == []
 
 

@@ -6,8 +6,10 @@ import hashlib
 from pathlib import Path
 
 import pytest
+import tiny
+from tokenizers import Tokenizer
 
-from core.compress.calibration import adopted, text
+from core.compress.calibration import adopted, load_tokenizer, text
 from core.compress.hf_folder import HfFolder
 from core.compress.recipes import Calibration, parse
 from core.errors import DataError, UsageError
@@ -49,6 +51,14 @@ def test_no_such_file_is_said_and_a_folder_is_none(store: Path, tmp_path: Path) 
         with pytest.raises(UsageError, match="No text to calibrate on") as caught:
             adopted(f"wanda-50@{wrong}", store)
         assert "traces" in caught.value.remedy
+
+
+def test_text_is_cut_into_tokens_as_the_file_says_and_not_as_the_family_does(tmp_path: Path) -> None:
+    """R1's Qwen students split numbers as Llama does; transformers' class for the family would split every digit."""
+    folder = tiny.save_model(tmp_path / "model", family="qwen2", split="llama3")
+    words = "In 1234567 years, there'll be 89 more."
+    expected = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(words).ids
+    assert load_tokenizer(folder)(words, add_special_tokens=False).input_ids == expected
 
 
 def test_too_little_text_is_said(hf_model: Path, store: Path, tmp_path: Path) -> None:
