@@ -17,7 +17,7 @@ from rich.text import Text
 
 from benchmarks.registry import names
 from core.analysis.scores import AVERAGES
-from core.analysis.sheets import belongs, counts
+from core.analysis.sheets import belongs, censored, counts, paper_at
 from core.text import printable
 
 Row = Mapping[str, Any]
@@ -85,9 +85,9 @@ def lengths_table(rows: Sequence[Row]) -> Table:
         short, long = row["short"], row["long"]
         table.add_row(
             _indented(row["benchmark"]),
-            *(str(row["k"]), _words(short["words"]), _scores(short), _words(long["words"]), _scores(long)),
+            *(str(row["k"]), _words(short["words"]), _end(row, "short"), _words(long["words"]), _end(row, "long")),
             UNKNOWN if row["ratio"] is None else f"{row['ratio']:.2f}",
-            f"{row['censored']}/{row['n']}",
+            censored(row).replace(" of ", "/"),
         )
     return table
 
@@ -200,6 +200,11 @@ def _averaged_here(row: Row, benchmarks: Sequence[str]) -> bool:
 
 def _words(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.0f}"
+
+
+def _end(row: Row, end: str) -> Text:
+    paper = [(f"\n{note}".replace(": ", ":\n").replace(", ", ",\n"), "dim") for note in paper_at(row, end)]
+    return Text.assemble(_scores(row[end]), *paper)
 
 
 def _scores(end: Row) -> str:

@@ -38,7 +38,8 @@ def word_diff(left: str, right: str) -> list[Block]:
     steps: list[Step] = [
         (code.tag == "equal", first[code.src_start : code.src_end], second[code.dest_start : code.dest_end]) for code in codes
     ]
-    steps.append((False, a[MOST_WORDS:], b[MOST_WORDS:]))
+    if len(a) > MOST_WORDS or len(b) > MOST_WORDS:
+        steps.append((False, a[MOST_WORDS:], b[MOST_WORDS:]))
     return list(_joined(_without_chance(steps)))
 
 

@@ -11,7 +11,7 @@ import pytest
 from core import jobs
 from core.compress.recipes import DYNAMIC
 from core.errors import LrmError, UsageError
-from core.spec import RunSpec, Sampling
+from core.spec import POLICIES, Policy, RunSpec, Sampling
 from core.store.connection import connect
 from core.store.snapshot import JobRow
 from core.store.watch import read
@@ -88,6 +88,26 @@ def test_nonsense_is_refused_and_nothing_is_written(store: sqlite3.Connection, c
         jobs.add(store, [TEMPLATE, RunSpec(**{**values, **change})])  # type: ignore[arg-type]
     assert caught.value.remedy
     assert queue(store) == []
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_clone_is_the_same_run(store: sqlite3.Connection, tmp_path: Path, policy: Policy) -> None:
+    sampling = Sampling(0.1, 0.5, 7, 0.02, 77, ("END",))
+    spec = RunSpec("pocket", "q8_0", "pocket-logic", "llama.cpp", sampling, 5, 9, policy, 0.1, tmp_path, None, 0)
+    run = jobs.add(store, [spec])[0]
+    assert jobs.spec_of(store, run) == spec
+    with pytest.raises(UsageError, match="preparation"):
+        jobs.spec_of(store, run - 1)
+    jobs.add(store, [jobs.spec_of(store, run)])
+    assert [job.compression for job in queue(store) if job.kind == "run"] == ["q8_0", "q8_0"]
+
+
+def test_toggling_pauses_and_resumes(store: sqlite3.Connection) -> None:
+    run = jobs.add(store, [TEMPLATE])[0]
+    jobs.toggle(store, run)
+    assert queue(store)[-1].state == "paused"
+    jobs.toggle(store, run)
+    assert queue(store)[-1].state == "queued"
 
 
 def test_waiting_jobs_move_pause_cancel_and_come_back(store: sqlite3.Connection) -> None:

@@ -11,9 +11,10 @@ from core import launch
 
 sys.path.append(str(Path(__file__).parent / "helpers"))  # test modules have no packages to import helpers from
 
+from library import filled, library
 from tui_rows import store
 
-__all__ = ["store"]
+__all__ = ["filled", "library", "store"]
 
 
 @pytest.fixture(autouse=True)

@@ -17,15 +17,14 @@ from core.store.connection import connect
 
 HOSTILE = "m\x1b[2J[/foo]\u202eodel"
 NAMES = ("pocket-temporal", "pocket-logic", "pocket-arithmetic", "pocket-facts")
-ITEMS = 12
+ITEMS = 6
 ROUND = "Wait, let me count the days again. One, two, three.\n"
 VARIANTS: dict[str, dict[str, Any]] = {
     "none": {"bits_per_weight": 16.0},
     "q4_0": {"bits_per_weight": 4.5},
-    "magnitude-30": {"bits_per_weight": 16.0, "sparsity": 30},
     "magnitude-50": {"bits_per_weight": 16.0, "sparsity": 50},
 }
-MISSES = {"none": 9, "q4_0": 5, "magnitude-30": 4, "magnitude-50": 2}
+MISSES = {"none": 6, "q4_0": 5, "magnitude-50": 2}
 """Every so many questions one is answered wrong."""
 
 
@@ -37,9 +36,9 @@ def filler(words: int) -> str:
 def output(compression: str, number: int, gold: str, other: str) -> str:
     """An output whose length grows with the question's number; some are wrong, looped, empty or hostile."""
     thinking = "Let me think [/INST] about [b]dates[/b] and zebras.\n" + filler(number * (3 + len(compression)))
-    if compression == "magnitude-50" and number == 7:
+    if compression == "magnitude-50" and number == 3:
         return thinking + ROUND * 60
-    if compression == "magnitude-50" and number == 8:
+    if compression == "magnitude-50" and number == 4:
         return ""
     wrong = number % MISSES[compression] == MISSES[compression] - 1
     return f"{thinking}\n</think>\n\nThe answer is {other if wrong else gold}.\x1b[31m"
@@ -47,15 +46,15 @@ def output(compression: str, number: int, gold: str, other: str) -> str:
 
 def rows() -> Iterator[dict[str, Any]]:
     """What is imported."""
+    asked = {name: get(name).load(DataSource())[:ITEMS] for name in NAMES}
     for compression, facts in VARIANTS.items():
-        for name in NAMES:
-            items = get(name).load(DataSource())[:ITEMS]
+        for name, items in asked.items():
             for number, item in enumerate(items):
                 others = [one.gold[0] for one in items if one.gold[0] != item.gold[0]]
                 row = {"model": "tiny", "compression": compression, "benchmark": name, "item": item.key, "parameters": "1M"}
                 yield row | facts | {"output": output(compression, number, item.gold[0], others[0])}
-    item = get("pocket-logic").load(DataSource())[0]
-    yield {"model": HOSTILE, "benchmark": "pocket-logic", "item": item.key, "output": "\x1b]0;owned\x07 (C) [/x]"}
+    key = asked["pocket-logic"][0].key
+    yield {"model": HOSTILE, "benchmark": "pocket-logic", "item": key, "output": "\x1b]0;owned\x07 (C) [/x]"}
 
 
 def fill(path: Path) -> None:
