@@ -174,8 +174,7 @@ def requeue(connection: sqlite3.Connection, job: int) -> None:
             raise UsageError(f"Job {job} is {state}.", "Only paused, failed and cancelled jobs can go on.")
         _prepare_again(connection, job)
         connection.execute(
-            "UPDATE jobs SET state = 'queued', wanted = NULL, error = NULL, remedy = NULL, finished = NULL, attempts = 0 "
-            "WHERE id = ?",
+            "UPDATE jobs SET state = 'queued', wanted = NULL, error = NULL, remedy = NULL, finished = NULL WHERE id = ?",
             (job,),
         )
 

@@ -179,3 +179,18 @@ def test_the_command_line_takes_them() -> None:
     given = build().parse_args([*run, "--top-k", "40", "--min-p", "0.05", "--stop", "END", "--stop", "###", "--gpus", "2"])
     assert (given.top_k, given.min_p, given.stop, given.gpus) == (40, 0.05, ["END", "###"], 2)
     assert build().parse_args(run).stop == []
+
+
+def test_a_requeued_job_is_started_again(tmp_path: Path) -> None:
+    """Every start is counted, and none of a job's starts has the number of another."""
+    store = connect(tmp_path / "runs.db", "user")
+    jobs.add(store, [TEMPLATE])
+    runner = RunnerStore(tmp_path / "runs.db")
+    runner.take_over(0.0)
+    (job,) = runner.startable()
+    for start in range(3):
+        assert runner.claim(job["id"]) is not None
+        runner.end_job(job["id"], "failed", "no", "try again")
+        jobs.requeue(store, job["id"])
+        numbers = [row[0] for row in store.execute("SELECT attempt FROM starts WHERE job_id = ?", (job["id"],))]
+        assert numbers == list(range(1, start + 2))
