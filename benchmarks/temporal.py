@@ -17,7 +17,9 @@ _DENIED = re.compile(
     r"(?:\bnot|n't|\bnever|\brather\s+than|\binstead\s+of|\bexcept)\s*(?:option\s*)?[*_(\s\"]*$", re.IGNORECASE
 )
 _NONE = re.compile(r"\b(?:none\s+of|no\s+(?:\w+\s+)?(?:option|time|slot|answer)s?)\b", re.IGNORECASE)
-_OPENING = re.compile(r"\s*(?P<answer>\(?[A-D]\)[^\n]*)")
+_OPENING = re.compile(r"\s*(?P<answer>\(?[A-D]\)[^\n]{0,20000})")
+NEAR = 80
+"""Characters on either side of a letter that may deny it or make it a word."""
 _OPTION = re.compile(r"^\(([A-D])\)\s*(.+?)\s*$", re.MULTILINE)
 
 
@@ -94,12 +96,17 @@ class Temporal:
 
 def _stated(text: str) -> list[re.Match[str]]:
     """The letters that a text names and does not deny."""
-    return [m for m in _LETTER.finditer(text) if not _DENIED.search(text[: m.start()]) and not _article(text, m)]
+    return [m for m in _LETTER.finditer(text) if not _denied(text, m) and not _article(text, m)]
+
+
+def _denied(text: str, match: re.Match[str]) -> bool:
+    """Whether the words right in front of a letter deny it; only those are looked at, however long the text is."""
+    return bool(_DENIED.search(text[max(0, match.start() - NEAR) : match.start()]))
 
 
 def _article(text: str, match: re.Match[str]) -> bool:
     """ "A" that begins a sentence is a word, not an option."""
-    return match[2] == "A" and bool(re.match(r"\s+[a-z]", text[match.end() :]))
+    return match[2] == "A" and bool(re.match(r"\s+[a-z]", text[match.end() : match.end() + NEAR]))
 
 
 def _times(text: str) -> str:

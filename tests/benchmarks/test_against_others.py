@@ -88,18 +88,19 @@ def test_em_and_f1_agree_with_torchmetrics(pairs: list[tuple[list[str], list[str
         "The conclusion is " * 55_000,
         "conclusion is a a a a a a a a a a a a" * 27_000,
         "answer: not (A) (B) " * 50_000,
+        "(B) " * 250_000,
         "\u0301" * 1_000_000,
         "的答案" * 333_333,
         "The answer is \\boxed{" + "x" * 1_000_000 + "}",
     ],
-    ids=range(17),
+    ids=range(18),
 )
 @pytest.mark.parametrize("name", NAMES)
 def test_a_million_characters_take_seconds_at_most(name: str, answer: str) -> None:
     item = Item("1", {"input": "(A) 1pm to 2pm\n(B) 2pm to 3pm", "conclusion": "c"}, ("1",))
-    began = time.monotonic()
+    began = time.process_time()
     get(name).grade(answer, item)
-    assert time.monotonic() - began < 20, "no pattern may be worse than linear in the length of an answer"
+    assert time.process_time() - began < 5, "no pattern may be worse than linear in the length of an answer"
 
 
 def test_aliases_count(real_data: Path) -> None:
