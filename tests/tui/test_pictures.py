@@ -41,6 +41,7 @@ def reach(steps: list[str]) -> Callable[[Pilot[None]], Awaitable[None]]:
         assert isinstance(app, LrmApp)
         await until(lambda: app.query_one("#queue", Pane).table.row_count == 5)
         await until(lambda: app.query_one("#queue", Pane).table.has_focus)
+        await settled(pilot)
         for key in steps:
             await pilot.press(key)
             await until(lambda: app.query_one(f"#{app.shown}", Pane).table.row_count)
@@ -57,10 +58,10 @@ def reach(steps: list[str]) -> Callable[[Pilot[None]], Awaitable[None]]:
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """Until the screen has looked the same for a second, however slow the machine."""
+    """Until the screen has looked the same for a while, however slow the machine."""
     seen: list[str] = []
     while len(seen) < 4 or len(set(seen[-4:])) > 1:
-        await pilot.pause(0.25)
+        await pilot.pause(0.15)
         seen.append("\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips()))
 
 
