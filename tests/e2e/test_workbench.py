@@ -81,7 +81,9 @@ def test_a_first_run_by_keys_alone(store: Path) -> None:
             screen.wait_for("job 2: pocket none on pocket-temporal")
             screen.press("d")
             screen.wait_for("1 run of 1 variant, 6 questions · about", "past run", "fits, ")
-            screen.press("\x1b", "3")
+            screen.press("\x1b")
+            screen.wait_for("Progress")
+            screen.press("3")
             screen.wait_for("pocket none")
             os.kill(int(status(store).pid or 0), signal.SIGKILL)  # the supervisor brings it back
             screen.wait_for("runner: serving")

@@ -40,6 +40,8 @@ def reach(steps: list[str]) -> Callable[[Pilot[None]], Awaitable[None]]:
         app = pilot.app
         assert isinstance(app, LrmApp)
         await until(lambda: app.query_one("#queue", Pane).table.row_count == 5)
+        await until(lambda: app.query_one("#queue", Pane).table.has_focus)
+        await settled(pilot)
         for key in steps:
             await pilot.press(key)
             await until(lambda: app.query_one(f"#{app.shown}", Pane).table.row_count)
@@ -50,9 +52,17 @@ def reach(steps: list[str]) -> Callable[[Pilot[None]], Awaitable[None]]:
             await until(lambda found=choices: found.option_count)
         for view in app.screen.query(StreamView):
             await until(lambda found=view: found.rows or not found.display or not found.is_on_screen)
-        await pilot.pause(0.3)
+        await settled(pilot)
 
     return run
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Until the screen has looked the same for a while, however slow the machine."""
+    seen: list[str] = []
+    while len(seen) < 4 or len(set(seen[-4:])) > 1:
+        await pilot.pause(0.15)
+        seen.append("\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips()))
 
 
 @pytest.fixture
