@@ -17,8 +17,6 @@ def columns(
     """What a response's row says of its text. Lengths are words (white space) and engine tokens."""
     parts = split(text, reason)
     thinking_tokens = _thinking_tokens(ids, len(text) - len(parts.answer), len(text), think_end_id, bool(parts.thinking))
-    grade = benchmark.grade(parts.answer, item) if reason != "error" else Grade(None)
-    found = grade.extraction
     return {
         "finish_reason": reason,
         "answer_start": parts.answer_start,
@@ -26,6 +24,15 @@ def columns(
         "answer_words": words(parts.answer),
         "thinking_tokens": thinking_tokens,
         "answer_tokens": len(ids) - thinking_tokens,
+        **grade_columns(benchmark, item, parts.answer, reason),
+    }
+
+
+def grade_columns(benchmark: Benchmark, item: Item, answer: str, reason: str | None) -> dict[str, Any]:
+    """What a response's row says of its answer part; nothing of one that ended in an error."""
+    grade = benchmark.grade(answer, item) if reason != "error" else Grade(None)
+    found = grade.extraction
+    return {
         "parsed": found.answer if found else None,
         "rule": found.rule if found else None,
         "span_start": found.start if found else None,

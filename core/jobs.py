@@ -219,6 +219,7 @@ def spec_of(connection: sqlite3.Connection, job: int) -> RunSpec:
         row["audit_share"] or AUDIT_SHARE,
         Path(row["data_folder"]) if row["data_folder"] else None,
         Path(row["prompts_file"]) if row["prompts_file"] else None,
+        row["gpus"],
     )
 
 

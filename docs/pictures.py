@@ -7,31 +7,43 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from textual.pilot import Pilot
 
 from tui import keys
 from tui.app import LrmApp
-from tui.screens.new_run import NewRun
+from tui.screens.pane import Pane
 from tui.widgets.stream import StreamView
 
 SIZE = (120, 30)
-SETTLED_S = 4.0
+PATIENCE_S = 120.0
+STEP_S = 1.0
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> bool:
+    """Wait for a condition; whether it came."""
+    waited = 0.0
+    while not condition() and waited < PATIENCE_S:
+        await pilot.pause(STEP_S)
+        waited += STEP_S
+    return waited < PATIENCE_S
 
 
 async def draw(store: Path, out: Path) -> None:
-    """Save one SVG a pane, and one of the form."""
+    """Save one SVG a pane."""
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.pause(SETTLED_S)
         for number, name in enumerate(keys.PANES, 1):
+            pane = app.query_one(f"#{name}", Pane)
             await pilot.press(str(number))
-            await pilot.pause(SETTLED_S)
-            if name != "live" or any(view.rows for view in app.query(StreamView)):
-                print(app.save_screenshot(f"{name}.svg", path=str(out)))
-        await pilot.press("1", "n")
-        assert isinstance(app.screen, NewRun)
-        await pilot.pause(SETTLED_S)
-        print(app.save_screenshot("new-run.svg", path=str(out)))
+            filled = (
+                (lambda: any(v.rows for v in app.query(StreamView))) if name == "live" else lambda at=pane: at.table.row_count
+            )
+            if await until(pilot, filled):
+                await pilot.pause(STEP_S)
+                print(app.save_screenshot(f"{name}.svg", path=str(out)), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What is plotted: score over sparsity with collapse points, score by tenth of length, and the front of score over size.
 
-A plot is plain data. `core.analysis.drawing` makes SVG and PNG of it, `core.analysis.plots_text` text for a terminal.
+A plot is plain data. `core.analysis.drawing` makes SVG and PNG of it, `core.analysis.terminal_plot` text for a terminal.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Published rows are reference only; they never enter a mean, a finding or a recom
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from core.analysis.intervals import difference
 
 QUESTIONS = {"aime": 30, "folio": 203, "temporal": 250, "musique": 100}
 """How many questions stand behind a printed number."""
+Q_OF_TABLE = {4: 30, 5: 20}
+"""The share at either end: Table 4 prints ninths for AIME's 30 questions, which is 30 %."""
 FILE = Path(benchmarks.__file__).with_name("published.toml")
 
 Row = Mapping[str, Any]
@@ -86,12 +89,74 @@ def _compared(row: Row, name: str, cell: Row) -> dict[str, Any]:
     return {**cell, "published": found}
 
 
+def published_lengths(q: float) -> list[dict[str, Any]]:
+    """Printed lengths at either end in the shape of `lengths_rows`, for a q that the paper has; None where nothing is known."""
+    return [_ends(printed, q) for printed in tables()["lengths"] if Q_OF_TABLE[printed["table"]] == q]
+
+
+def _ends(printed: Row, q: float) -> dict[str, Any]:
+    label, name = f"{printed['model']} {printed['compression']}", printed["benchmark"]
+    metrics = ("em", "f1") if name == "musique" else ("accuracy",)
+    short, long = (
+        {key: printed.get(end, {}).get(key) for key in ("words", *metrics)}  # an end may be unknown
+        for end in ("short", "long")
+    )
+    return {
+        **{"variant": label, "label": f"{label} (Table {printed['table']})", "engine": None, "benchmark": name},
+        **{"q": q, "k": math.floor(q * QUESTIONS[name] / 100), "short": short, "long": long, "ratio": printed.get("ratio")},
+        **dict.fromkeys(("censored", "thinking_words", "answer_words", "run")),
+        **{"n": QUESTIONS[name], "origin": "published", "model": printed["model"], "compression": printed["compression"]},
+        **{"table": printed["table"], "edition": printed["edition"]},
+        "source": f"{tables()['sources'][printed['source']]}; Table {printed['table']}, {printed['edition']}",
+    }
+
+
+def lengths_with_differences(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows of `lengths_rows`, each that was printed for the same variant, benchmark and q with `published`.
+
+    That is {table, short: {accuracy | em, f1: {printed, difference, difference_ci, within_noise}}, long: {...}}. Shares are
+    compared by Newcombe's interval over the k responses on both sides; F1 was printed without its spread, so there is none.
+    """
+    printed = {(_plain(row["variant"]), row["benchmark"], row["q"]): row for q in (30, 20) for row in published_lengths(q)}
+    return [_at_ends(row, printed.get((_plain(row["variant"]), row["benchmark"], row["q"]))) for row in rows]
+
+
+def _at_ends(row: Row, printed: Row | None) -> dict[str, Any]:
+    if printed is None:
+        return dict(row)
+    found: dict[str, Any] = {"table": printed["table"]}
+    for end in ("short", "long"):
+        found[end] = {
+            metric: _difference(metric, (row[end][metric], row["k"]), (value, printed["k"]))
+            for metric, value in printed[end].items()
+            if metric != "words" and value is not None and row[end][metric] is not None
+        }
+    return {**row, "published": found}
+
+
+def _difference(metric: str, own: tuple[float, int], printed: tuple[float, int]) -> dict[str, Any]:
+    ends = {"printed": printed[0], "difference": own[0] - printed[0]}
+    if metric == "f1":
+        return ends | {"difference_ci": None, "within_noise": None}
+    interval = difference((own[0] * own[1] / 100, own[1]), (printed[0] * printed[1] / 100, printed[1]))
+    assert interval is not None
+    low, high = (100 * end for end in interval)
+    return ends | {"difference_ci": [low, high], "within_noise": low <= 0 <= high}
+
+
+@cache
+def _by_name() -> dict[tuple[str, str, str], tuple[int, Row]]:
+    """The printed cell of each variant and benchmark, from the lowest table that has it."""
+    found: dict[tuple[str, str, str], tuple[int, Row]] = {}
+    for row in sorted(published_rows(), key=lambda row: row["table"]):
+        for name, cell in row["benchmarks"].items():
+            found.setdefault((_plain(row["model"]), _plain(row["compression"]), name), (row["table"], cell))
+    return found
+
+
 def reference(model: str, compression: str, benchmark: str) -> tuple[int, Row] | None:
     """(table, printed cell) for a variant on a benchmark, as the lowest table that has it; None where none has."""
-    for row in sorted(published_rows(), key=lambda row: row["table"]):
-        if same_variant(row, {"model": model, "compression": compression}) and benchmark in row["benchmarks"]:
-            return row["table"], row["benchmarks"][benchmark]
-    return None
+    return _by_name().get((_plain(model), _plain(compression), benchmark))
 
 
 def same_variant(one: Row, other: Row) -> bool:
@@ -99,6 +164,7 @@ def same_variant(one: Row, other: Row) -> bool:
     return all(_plain(one[name]) == _plain(other[name]) for name in ("model", "compression"))
 
 
+@cache
 def _plain(name: str) -> str:
     """One spelling: `deepseek-ai/DeepSeek-R1-Distill-Llama-8B` and `R1-Distill-Llama-8B` are one model."""
     plain = re.sub(r"[^a-z0-9.]", "", name.rsplit("/", 1)[-1].lower())

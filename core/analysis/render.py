@@ -7,6 +7,7 @@ the variant's name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
@@ -17,7 +18,7 @@ from rich.text import Text
 
 from benchmarks.registry import names
 from core.analysis.scores import AVERAGES
-from core.analysis.sheets import belongs, counts
+from core.analysis.sheets import belongs, censored, counts, paper_at
 from core.text import printable
 
 Row = Mapping[str, Any]
@@ -50,7 +51,7 @@ def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[Row]) -> Table:
         + ", ".join(_averaged(benchmarks))
         + ".",
     )
-    table.add_column("Variant", overflow="fold", min_width=12)
+    table.add_column("Variant", overflow="fold", min_width=16)
     for name in benchmarks:
         table.add_column(_header(name, rows), justify="right", overflow="fold")
     table.add_column("Average", justify="right", overflow="fold")
@@ -85,9 +86,9 @@ def lengths_table(rows: Sequence[Row]) -> Table:
         short, long = row["short"], row["long"]
         table.add_row(
             _indented(row["benchmark"]),
-            *(str(row["k"]), _words(short["words"]), _scores(short), _words(long["words"]), _scores(long)),
+            *(str(row["k"]), _words(short["words"]), _end(row, "short"), _words(long["words"]), _end(row, "long")),
             UNKNOWN if row["ratio"] is None else f"{row['ratio']:.2f}",
-            f"{row['censored']}/{row['n']}",
+            censored(row).replace(" of ", "/"),
         )
     return table
 
@@ -173,7 +174,8 @@ def _best(values: Iterable[float | None]) -> float | None:
 def _score(cell: Row | None, best: float | None) -> Text:
     if cell is None:
         return Text(UNKNOWN)
-    below = Text("\n").append("\n".join(counts(cell)).replace(", unfinished", "\nunfinished"), "dim")
+    narrow = re.sub(r", (?=unfinished|within|beyond)|: ", "\n", "\n".join(counts(cell)))
+    below = Text("\n").append(narrow, "dim")
     if "accuracy" in cell:
         return _number(cell["accuracy"], cell["accuracy_ci"], best) + below
     em, f1 = (_number(cell[name], cell[f"{name}_ci"], best, decides=name == "f1") for name in ("em", "f1"))
@@ -200,6 +202,11 @@ def _averaged_here(row: Row, benchmarks: Sequence[str]) -> bool:
 
 def _words(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.0f}"
+
+
+def _end(row: Row, end: str) -> Text:
+    paper = [("\n" + re.sub(r", |: ", "\n", note), "dim") for note in paper_at(row, end)]
+    return Text.assemble(_scores(row[end]), *paper)
 
 
 def _scores(end: Row) -> str:

@@ -149,9 +149,19 @@ def _published(found: Row) -> tuple[str, ...]:
     for metric, name in (("accuracy", "paper"), ("em", "paper EM"), ("f1", "paper F1")):
         if metric in found:
             one = found[metric]
-            noise = "within noise" if one["within_noise"] else "beyond noise"
-            notes.append(f"{name} {number(one['printed'])}: {one['difference']:+.1f}, {noise}")
+            noise = {True: ", within noise", False: ", beyond noise", None: ""}[one["within_noise"]]
+            notes.append(f"{name} {number(one['printed'])}: {one['difference']:+.1f}{noise}")
     return tuple(notes)
+
+
+def paper_at(row: Row, end: str) -> tuple[str, ...]:
+    """What the paper printed for an end of a row of lengths, where it did."""
+    return _published((row.get("published") or {}).get(end) or {})
+
+
+def censored(row: Row) -> str:
+    """How many lengths are censored, of how many."""
+    return UNKNOWN if row["censored"] is None else f"{row['censored']} of {row['n']}"
 
 
 def _decides(cell: Row | None) -> float | None:
@@ -191,13 +201,13 @@ def lengths_sheet(rows: Sequence[Row]) -> Sheet:
         (
             *(Cell(row["label"]), Cell(row["benchmark"]), Cell(str(row["k"]))),
             Cell(number(row["short"]["words"], 0)),
-            Cell(_percents(row["short"])),
+            Cell(_percents(row["short"]), paper_at(row, "short")),
             Cell(number(row["long"]["words"], 0)),
-            Cell(_percents(row["long"])),
+            Cell(_percents(row["long"]), paper_at(row, "long")),
             Cell(number(row["ratio"], 2)),
             Cell(number(row["thinking_words"], 0)),
             Cell(number(row["answer_words"], 0)),
-            Cell(f"{row['censored']} of {row['n']}"),
+            Cell(censored(row)),
         )
         for row in rows
     ]

@@ -34,6 +34,7 @@ COMMANDS = {
     "findings": "core.cli.findings:findings",
     "recommend": "core.cli.findings:recommend",
     "export": "core.cli.export:export",
+    "regrade": "core.cli.regrade:regrade",
     "import": "core.cli.importing:import_outputs",
     "backup": "core.cli.backup:backup",
     "runner": "core.cli.runner:runner",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from argparse import Namespace
 
 from core.analysis.findings import findings as found_in
+from core.analysis.plots import front
 from core.analysis.recommend import memory_of
 from core.analysis.recommend import recommend as recommended
 from core.analysis.sheets_findings import findings_sheets, front_sheet
+from core.analysis.writers import rich_table
 from core.cli.common import tables
-from core.cli.output import show
+from core.cli.output import plotted, show
 
 
 def findings(given: Namespace) -> int:
@@ -23,5 +25,6 @@ def findings(given: Namespace) -> int:
 def recommend(given: Namespace) -> int:
     """Print the front of score over size, and which variant to take for the memory that there is."""
     found = recommended(tables(given), memory_of(given.memory), given.knowledge)
-    show(given, found, found["front"], lambda: [front_sheet(found)], empty=" ".join(found["reasons"]))
+    drawn = plotted(given, lambda: [front(found["front"])], lambda: [rich_table(front_sheet(found))])
+    show(given, found, found["front"], lambda: [front_sheet(found)], drawn, " ".join(found["reasons"]))
     return 0

@@ -31,6 +31,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "show": "lrm-tui show 1",
         "responses": "lrm-tui responses wrong benchmark:aime",
         "flag": 'lrm-tui flag 12 --verdict correct --note "the key is wrong"',
+        "regrade": "lrm-tui regrade --dry-run",
         "compare": "lrm-tui compare none q4_0",
         "findings": "lrm-tui findings",
         "recommend": "lrm-tui recommend --memory 24GB",

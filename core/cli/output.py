@@ -8,9 +8,14 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from core.analysis.plots import Plot
 from core.analysis.sheets import Sheet
 from core.analysis.writers import csv_text, html_page, html_table, latex, markdown, rich_table
 from core.cli.common import console, print_json
+
+Drawn = Callable[[], Sequence[RenderableType]]
+WIDEST = 100
+"""Columns of a plot."""
 
 
 def show(
@@ -18,7 +23,7 @@ def show(
     data: object,
     rows: Sequence[Mapping[str, Any]],
     sheets: Callable[[], Sequence[Sheet]],
-    drawn: Callable[[], Sequence[RenderableType]] | None = None,
+    drawn: Drawn | None = None,
     empty: str = "Nothing to show yet.",
 ) -> None:
     """Print `data` as JSON, `rows` as CSV, or `sheets` in any other format; `drawn` replaces them on a terminal."""
@@ -36,3 +41,15 @@ def show(
     else:
         for table in drawn() if drawn else [rich_table(sheet) for sheet in sheets()]:
             console().print(table)
+
+
+def plotted(given: Namespace, plots: Callable[[], Sequence[Plot]], table: Callable[[], Sequence[RenderableType]]) -> Drawn:
+    """What to draw on a terminal: the table, or with --plot its plots as wide as the terminal."""
+
+    def drawn() -> Sequence[RenderableType]:
+        from core.analysis.terminal_plot import text_plot
+
+        width = min(console().width, WIDEST)
+        return [text_plot(plot, width, max(12, width // 4)) for plot in plots()] or ["There is nothing to plot yet."]
+
+    return drawn if given.plot else table

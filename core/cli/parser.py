@@ -57,7 +57,12 @@ def build() -> argparse.ArgumentParser:
     lengths = commands.add_parser("lengths", parents=[common, tabular], help="scores of the shortest and longest outputs")
     lengths.add_argument("--q", type=float, default=30.0, help="percent at either end (default 30)")
     lengths.add_argument("--deciles", action="store_true", help="score by tenth of length instead")
-    commands.add_parser("collapse", parents=[common, tabular], help="how often outputs ended in a loop, and what that cost")
+    lengths.add_argument("--published", action="store_true", help="the paper's numbers beside one's own, with differences")
+    lengths.add_argument("--plot", action="store_true", help="plot the score by tenth of length in the terminal")
+    collapse = commands.add_parser(
+        "collapse", parents=[common, tabular], help="how often outputs ended in a loop, at what cost"
+    )
+    collapse.add_argument("--plot", action="store_true", help="plot score over sparsity of each pruned family in the terminal")
     scan = commands.add_parser(
         "scan",
         parents=[common, printing],
@@ -84,12 +89,18 @@ def build() -> argparse.ArgumentParser:
     commands.add_parser("findings", parents=[common, tabular], help="the paper's claims, tested on one's own runs")
     recommend = commands.add_parser("recommend", parents=[common, tabular], help="which variant for a memory budget, and why")
     recommend.add_argument("--memory", required=True, help="such as 24GB or 80GiB")
+    recommend.add_argument("--plot", action="store_true", help="plot the average over the size in the terminal")
     recommend.add_argument("--knowledge", action="store_true", help="what a model knows matters too (MuSiQue)")
     export = commands.add_parser(
         "export", parents=[common, printing], help="a report folder: HTML with plots, CSV, LaTeX, origin"
     )
     export.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder, or an older report to replace")
     export.add_argument("--without-published", action="store_true", help="leave the paper's numbers out")
+    regrade = commands.add_parser(
+        "regrade", parents=[common, printing], help="grade finished responses again after a grader's rules changed"
+    )
+    regrade.add_argument("jobs", type=int, nargs="*", metavar="RUN", help="these runs only")
+    regrade.add_argument("--dry-run", action="store_true", help="say what would change, and write nothing")
     _import(commands.add_parser("import", parents=[common, printing], help="outputs made elsewhere become runs"))
     backup = commands.add_parser(
         "backup",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from rich.table import Table
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from core.cli.common import console, print_json, progress_line, reading
 from core.errors import UsageError
+from core.regrade import former
 from core.store.browse import page
 from core.store.filters import Wanted
 from core.store.snapshot import response
@@ -28,6 +30,7 @@ def show(given: Namespace) -> int:
         if found is None:
             raise UsageError(f"There is no response {given.response}.", "`lrm-tui show JOB` lists a job's responses.")
         found.pop("answer_ids", None)
+        found["former_grades"] = former(connection, given.response)
         _print_response(found, given.json)
         return 0
     job = next((job for job in read(connection).jobs if job.id == given.job), None)
@@ -80,6 +83,10 @@ def _print_response(found: dict[str, Any], as_json: bool) -> None:
     )
     for name in heads:
         out.print(printable(f"{name}: {found[name]}"))
+    for grade in found["former_grades"]:
+        until = datetime.fromtimestamp(grade["until"]).isoformat(" ", "minutes")
+        worth = grade["f1"] if grade["correct"] is None else grade["correct"]
+        out.print(printable(f"graded until {until}: {grade['parsed']} by rule {grade['rule']}, worth {worth}"))
     thinking, answer = (text, "") if start is None else (text[:start], text[start:])
     for title, part in (("PROMPT", found["prompt"] or ""), ("THINKING", thinking), ("ANSWER", answer)):
         out.print(f"--- {title}")

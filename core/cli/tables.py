@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from core.analysis import plots
 from core.analysis.collapse_points import points
 from core.analysis.lengths import deciles_rows, lengths_rows
 from core.analysis.loops import collapse_cells
-from core.analysis.published import published_rows, with_differences
+from core.analysis.published import lengths_with_differences, published_lengths, published_rows, with_differences
 from core.analysis.render import collapse_table, lengths_table, scores_table
 from core.analysis.scores import by_benchmark, scores_rows
 from core.analysis.sheets import collapse_sheet, deciles_sheet, lengths_sheet, scores_sheets
 from core.analysis.sheets_findings import points_sheet
 from core.analysis.writers import rich_table
 from core.cli.common import tables
-from core.cli.output import show
+from core.cli.output import plotted, show
 from core.errors import UsageError
 
 
@@ -33,11 +34,14 @@ def lengths(given: Namespace) -> int:
         raise UsageError(f"--q {given.q} is out of range.", "Give more than 0 and at most 50 percent.")
     connection = tables(given)
     nothing = "No finished runs with enough responses yet."
-    if given.deciles:
+    if given.deciles or given.plot:
         tenths = deciles_rows(connection)
-        show(given, tenths, tenths, lambda: [deciles_sheet(tenths)], empty=nothing)
+        drawn = plotted(given, lambda: plots.tenths(tenths), lambda: [rich_table(deciles_sheet(tenths))])
+        show(given, tenths, tenths, lambda: [deciles_sheet(tenths)], drawn, nothing)
         return 0
     rows = lengths_rows(connection, given.q)
+    if given.published:
+        rows = [*lengths_with_differences(rows), *published_lengths(given.q)]
     show(given, rows, rows, lambda: [lengths_sheet(rows)], lambda: [lengths_table(rows)], nothing)
     return 0
 
@@ -51,7 +55,11 @@ def collapse(given: Namespace) -> int:
         {"cells": cells, "points": found},
         cells,
         lambda: [collapse_sheet(cells), points_sheet(found)],
-        lambda: [collapse_table(cells), *([rich_table(points_sheet(found))] if found else [])],
+        plotted(
+            given,
+            lambda: plots.curves(found),
+            lambda: [collapse_table(cells), *([rich_table(points_sheet(found))] if found else [])],
+        ),
         "No responses yet.",
     )
     return 0

@@ -80,8 +80,9 @@ def _failure(error: Exception) -> dict[str, str]:
             return {"kind": kind, "message": error.message, "remedy": error.remedy}
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return {"kind": "disk", "message": f"The disk is full: {error}", "remedy": "Free some space, then requeue."}
-    if isinstance(error, MemoryError):
-        return {"kind": "memory", "message": "Memory ran out.", "remedy": "Close other programs, then requeue."}
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's, of a GPU
+        remedy = "Close other programs, or calibrate on shorter sequences (@c4-128x1024), then requeue."
+        return {"kind": "memory", "message": f"Memory ran out. {error}".strip(), "remedy": remedy}
     traceback.print_exception(error)
     return {
         "kind": "compression",

@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 8
+VERSION_OF_STEPS = 9
 
 steps = Migrations("lrm-tui")
 
@@ -94,6 +94,17 @@ def starts(db: Database) -> None:
 def gpus_of_a_run(db: Database) -> None:
     """How many GPUs a run needs; unset, as many as its engine's settings say."""
     db.execute("ALTER TABLE jobs ADD COLUMN gpus INTEGER CHECK (gpus >= 0)")
+
+
+@steps(name="0009_former_grades")
+def former_grades(db: Database) -> None:
+    """What a response's grade was before its grader's rules changed: until when, and which version took its place."""
+    db.execute(
+        "CREATE TABLE former_grades (id INTEGER PRIMARY KEY, response_id INTEGER NOT NULL REFERENCES responses (id), "
+        "until REAL NOT NULL, replaced_by TEXT NOT NULL, parsed TEXT, rule TEXT, span_start INTEGER, span_end INTEGER, "
+        "correct INTEGER, em REAL, f1 REAL, strict_em REAL, strict_f1 REAL) STRICT"
+    )
+    db.execute("CREATE INDEX former_grades_by_response ON former_grades (response_id)")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -137,8 +137,9 @@ _NOTICES = "SELECT id, at, level, job_id, message, remedy FROM notices ORDER BY 
 _JOBS = """
 SELECT j.id, j.kind, j.state, j.wanted, m.name AS model, v.compression, j.benchmark, j.engine, j.item_limit,
        j.progress_done, j.progress_total, j.tokens_per_second, j.started, j.finished, j.message, j.error, j.remedy,
-       CASE j.state WHEN 'running'  -- the engine that it started, else the one that it took over from a run before it
-           THEN coalesce((SELECT max(pid) FROM hosts WHERE job_id = j.id), (SELECT max(pid) FROM hosts)) END AS pid
+       CASE j.state WHEN 'running'  -- the engine that it started, else the only one, taken over from a run before it
+           THEN coalesce((SELECT max(pid) FROM hosts WHERE job_id = j.id),
+                         (SELECT CASE count(*) WHEN 1 THEN max(pid) END FROM hosts)) END AS pid
 FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
 ORDER BY j.state IN ('done', 'failed', 'cancelled'), j.position
 """

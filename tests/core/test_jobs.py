@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from core import jobs
 from core.compress.recipes import DYNAMIC
 from core.errors import LrmError, UsageError
-from core.spec import RunSpec, Sampling
+from core.spec import POLICIES, Policy, RunSpec, Sampling
 from core.store.connection import connect
 from core.store.snapshot import JobRow
 from core.store.watch import read
@@ -90,6 +91,26 @@ def test_nonsense_is_refused_and_nothing_is_written(store: sqlite3.Connection, c
     assert queue(store) == []
 
 
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_clone_is_the_same_run(store: sqlite3.Connection, tmp_path: Path, policy: Policy) -> None:
+    sampling = Sampling(0.1, 0.5, 7, 0.02, 77, ("END",))
+    spec = RunSpec("pocket", "q8_0", "pocket-logic", "llama.cpp", sampling, 5, 9, policy, 0.1, tmp_path, None, 0)
+    run = jobs.add(store, [spec])[0]
+    assert jobs.spec_of(store, run) == spec
+    with pytest.raises(UsageError, match="preparation"):
+        jobs.spec_of(store, run - 1)
+    jobs.add(store, [jobs.spec_of(store, run)])
+    assert [job.compression for job in queue(store) if job.kind == "run"] == ["q8_0", "q8_0"]
+
+
+def test_toggling_pauses_and_resumes(store: sqlite3.Connection) -> None:
+    run = jobs.add(store, [TEMPLATE])[0]
+    jobs.toggle(store, run)
+    assert queue(store)[-1].state == "paused"
+    jobs.toggle(store, run)
+    assert queue(store)[-1].state == "queued"
+
+
 def test_waiting_jobs_move_pause_cancel_and_come_back(store: sqlite3.Connection) -> None:
     first, second = jobs.add(store, [TEMPLATE, TEMPLATE])
     jobs.move(store, second, -1)
@@ -136,3 +157,25 @@ def test_interrupted_jobs_go_back_into_the_queue(tmp_path: Path) -> None:
     heir.take_over(0.0)
     claimed = heir.claim(job["id"])
     assert claimed is not None and claimed["attempts"] == 1
+
+
+def test_sampling_and_gpus_are_stored_as_asked_and_refused_out_of_range(tmp_path: Path) -> None:
+    store = connect(tmp_path / "runs.db", "user")
+    asked = replace(TEMPLATE, sampling=Sampling(top_k=40, min_p=0.05, stop=("\n\n", "Question:")), gpus=2)
+    (run,) = jobs.add(store, [asked])
+    row = store.execute("SELECT sampling, gpus FROM jobs WHERE id = ?", (run,)).fetchone()
+    assert Sampling(**json.loads(row["sampling"])) == asked.sampling and row["gpus"] == 2
+    for sampling in (Sampling(top_k=-1), Sampling(min_p=1.0), Sampling(min_p=-0.1), Sampling(min_p=float("nan"))):
+        with pytest.raises(UsageError, match="out of range"):
+            jobs.add(store, [replace(TEMPLATE, sampling=sampling)])
+    with pytest.raises(UsageError, match="-1 GPUs"):
+        jobs.add(store, [replace(TEMPLATE, gpus=-1)])
+
+
+def test_the_command_line_takes_them() -> None:
+    from core.cli.parser import build
+
+    run = ["add", "--model", "m", "--benchmark", "b"]
+    given = build().parse_args([*run, "--top-k", "40", "--min-p", "0.05", "--stop", "END", "--stop", "###", "--gpus", "2"])
+    assert (given.top_k, given.min_p, given.stop, given.gpus) == (40, 0.05, ["END", "###"], 2)
+    assert build().parse_args(run).stop == []

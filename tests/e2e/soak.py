@@ -29,7 +29,7 @@ from core.store.wal import log_of, size
 
 TOKENS = 2000
 EVERY_S = 5.0
-START_S = 300.0
+START_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,14 +108,14 @@ def queue(folder: Path, model: str, questions: int, tokens: int) -> None:
     """Print loads, idle share and times to the first token."""
     path = folder / "runs.db"
     began = time.monotonic()
-    (first,) = added(path, [spec(model, BENCHMARK, 1, 8)])
+    (first,) = added(path, [spec(model, BENCHMARK, 1, tokens)])
     store = connect(path, "reader")
     first_token(store, first)
     print(f"add to first token, nothing running yet: {time.monotonic() - began:.2f} s")
     while store.execute("SELECT state FROM jobs WHERE id = ?", (first,)).fetchone()[0] != "done":
         time.sleep(0.05)
     began = time.monotonic()
-    (second,) = added(path, [replace(spec(model, BENCHMARK, 1, 8), seed=1)])
+    (second,) = added(path, [replace(spec(model, BENCHMARK, 1, tokens), seed=1)])
     first_token(store, second)
     print(f"add to first token, runner and model there: {time.monotonic() - began:.2f} s")
     ids = added(path, [replace(spec(model, name, questions, tokens), seed=2) for name in BENCHMARKS])
@@ -126,7 +126,7 @@ def queue(folder: Path, model: str, questions: int, tokens: int) -> None:
     spans = store.execute(sql, ids).fetchall()
     idle = sum(after[0] - before[1] for before, after in pairwise(spans))
     loads = len(list((folder / ".lrm-tui" / "runs" / "logs").glob("host-*.log")))
-    print(f"{len(ids) + 2} runs, {loads} load(s) of the model")
+    print(f"{len(ids) + 2} runs of one variant, {loads} load(s) of the model")
     print(
         f"idle between four benchmarks: {idle:.2f} of {spans[-1][1] - spans[0][0]:.1f} s, {idle / (spans[-1][1] - spans[0][0]):.2%}"
     )

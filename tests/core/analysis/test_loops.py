@@ -41,6 +41,7 @@ def test_share_onset_period_and_words_saved(book: Book) -> None:
         **{"onset_words": 25.0, "period_words": pytest.approx(5.0)},
         "words_saved": pytest.approx(1_000 * (5 / 22) * (226 / 100)),
         "tokens_saved": 1_000,
+        "run": 1,
     }
 
 

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from core import cli
+from core.analysis import published
 from core.analysis.intervals import difference, pass_at_k
-from core.analysis.published import published_rows, reference, tables, with_differences
+from core.analysis.lengths import lengths_rows
+from core.analysis.published import (
+    lengths_with_differences,
+    published_lengths,
+    published_rows,
+    reference,
+    tables,
+    with_differences,
+)
 from core.analysis.scores import scores_rows
 from tests.core.analysis.book import Book, graded
 
@@ -70,3 +80,33 @@ def test_several_samples_a_question(book: Book) -> None:
     cell = scores_rows(book.reader)[0]["benchmarks"]["aime"]
     assert (cell["n"], cell["accuracy"], cell["samples"], cell["pass_at_k"]) == (8, 37.5, 2, 50.0)
     assert cell["accuracy_ci"][0] < 13 and cell["accuracy_ci"][1] > 70, "questions vary, not samples"
+
+
+def test_lengths_stand_beside_the_printed_ones_with_their_difference(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
+    """AIME's 30 questions have 9 at either end; Table 4 prints 100.0 for the shortest of R1 at 2.51 bits."""
+    variant = book.variant("dynamic-2.51bit", model="deepseek-ai/DeepSeek-R1")
+    responses = [graded(int(at < 7), words=100 + at)[0] for at in range(30)]
+    book.run(variant, "aime", responses)
+    [row] = lengths_with_differences(lengths_rows(book.reader, 30))
+    found = row["published"]["short"]["accuracy"]
+    assert (found["printed"], round(found["difference"], 1), found["within_noise"]) == (100.0, -22.2, True)
+    assert found["difference_ci"][0] < -22.2 < found["difference_ci"][1]
+    assert row["published"]["long"] == {} and row["published"]["table"] == 4
+    assert "published" not in lengths_with_differences(lengths_rows(book.reader, 20))[0]
+    assert published_lengths(25) == [] and {row["origin"] for row in published_lengths(30)} == {"published"}
+    for form in ("table", "csv", "markdown", "latex", "json", "html"):
+        assert cli.run(cli.parse(["lengths", "--published", "--format", form, "--db", str(book.path)])) == 0
+        out = capsys.readouterr().out
+        assert "22.2" in out and ("within" in out or form == "csv")
+
+
+def test_f1_at_the_ends_has_a_difference_but_no_noise(monkeypatch: pytest.MonkeyPatch, book: Book) -> None:
+    printed = {"table": 4, "edition": "v1", "source": "notes", "model": "pocket", "compression": "none", "benchmark": "musique"}
+    found = tables() | {"lengths": [printed | {"short": {"em": 10.0, "f1": 20.0}, "long": {}}]}
+    monkeypatch.setattr(published, "tables", lambda: found)
+    book.run(book.variant(), "musique", [{"finish_reason": "stop", "em": 0.0, "f1": 0.5, "answer_words": 3}] * 10)
+    [row] = lengths_with_differences(lengths_rows(book.reader, 30))
+    assert row["published"]["short"]["f1"] == {
+        **{"printed": 20.0, "difference": pytest.approx(30.0), "difference_ci": None, "within_noise": None},
+    }
+    assert row["published"]["short"]["em"]["within_noise"]

@@ -19,8 +19,8 @@ from core.analysis.collapse_points import points
 from core.analysis.drawing import png, svg
 from core.analysis.lengths import deciles_rows
 from core.analysis.plots import Plot, Point, Series, curves, front, tenths, ticks
-from core.analysis.plots_text import text_plot
 from core.analysis.recommend import recommend
+from core.analysis.terminal_plot import text_plot
 from tests.core.analysis.book import Book, graded, stopped
 
 XMLNS = 'xmlns="http://www.w3.org/2000/svg"'

@@ -28,6 +28,7 @@ from core.engines.wire import (
     encode,
 )
 
+LOAD_S = 600.0  # a busy machine imports PyTorch in minutes
 HOST = Path(__file__).parents[3] / "core" / "engines" / "host.py"
 
 
@@ -88,14 +89,14 @@ class Host:
 
     def load(self, model: Path | str, **options: Any) -> Ready:
         self.send(Load(str(model), options))
-        event = self.next_event()
+        event = self.next_event(LOAD_S)
         assert isinstance(event, Ready), event
         return event
 
     def refuse(self, model: Path | str, **options: Any) -> Failed:
         """Load what cannot be loaded; the host must say why and end."""
         self.send(Load(str(model), options))
-        event = self.next_event()
+        event = self.next_event(LOAD_S)
         assert isinstance(event, Failed), event
         assert self.next_event() is None
         assert self.process.wait(10) == 1
