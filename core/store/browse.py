@@ -72,7 +72,10 @@ def count(connection: sqlite3.Connection, wanted: Wanted) -> int:
 
 
 def _ids(connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Place | None, backwards: bool) -> list[int]:
-    """Numbers in the order that is walked; of several runs each gives its own, as an index of runs has them in order."""
+    """Numbers in the order that is walked. Of several runs each gives its own, since an index has a run's in order.
+
+    Later ones are only asked for what lies before the `edge` of the page so far.
+    """
     source, where, values = _query(wanted)
     jobs = _jobs(connection, wanted)
     falling = (wanted.order in ("newest", "longest")) != backwards
@@ -83,15 +86,21 @@ def _ids(connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Plac
         after = f"r.id {sign} :at"
         where += f" AND {WORDS} {sign}= :at_words AND ({WORDS} {sign} :at_words OR {after})" if by_words else f" AND {after}"
     keys = f"{WORDS} {direction}, r.id {direction}" if by_words else f"r.id {direction}"
-    if jobs is not None:
-        where += " AND r.job_id IN (SELECT value FROM json_each(:jobs))"
-    sql = f"SELECT r.id, {WORDS} AS words FROM {source} WHERE {where} ORDER BY {keys} LIMIT {int(size)}"
-    groups = [[job] for job in jobs or ()] if jobs is not None and not wanted.search else [jobs]
     found: list[tuple[int, int]] = []
-    for group in groups:
-        found += [(row[0], row[1]) for row in connection.execute(sql, values | {"jobs": json.dumps(group)})]
-    found.sort(key=lambda row: (row[1] if by_words else 0, row[0]), reverse=falling)
-    return [number for number, _ in found[:size]]
+    each = jobs is not None and not wanted.search
+    if each and not by_words:
+        where += f" AND r.id {'>' if falling else '<'} :edge"
+    if jobs is not None:
+        where += " AND r.job_id = :job" if each else " AND r.job_id IN (SELECT value FROM json_each(:jobs))"
+    values |= {"jobs": json.dumps(jobs), "edge": -1 if falling else 1 << 62}
+    sql = f"SELECT r.id, {WORDS} AS words FROM {source} WHERE {where} ORDER BY {keys} LIMIT {int(size)}"
+    for job in sorted(jobs or (), reverse=falling) if each else [None]:
+        found += [(row[0], row[1]) for row in connection.execute(sql, values | {"job": job})]
+        found.sort(key=lambda row: (row[1] if by_words else 0, row[0]), reverse=falling)
+        del found[size:]
+        if len(found) == size:
+            values["edge"] = found[-1][0]
+    return [number for number, _ in found]
 
 
 def _query(wanted: Wanted) -> tuple[str, str, dict[str, Any]]:
