@@ -42,7 +42,7 @@ def write(runner: RunnerStore, megabytes: int) -> int:
     largest = 0
     for _ in range(megabytes * 4):
         runner.notice("info", "x" * (MIB // 4))
-        runner.tick(0, [], [], {}, None)
+        runner.tick(0, [], [], [], {}, None)
         largest = max(largest, size(log_of(runner.path)))
     return largest
 
