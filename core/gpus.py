@@ -27,7 +27,9 @@ class Lease:
 
     def environment(self) -> dict[str, str]:
         """What makes a child see these GPUs alone. Without any, it sees what this process sees."""
-        return {VARIABLE: ",".join(self.names)} if self._held else {}
+        if not self._held:
+            return {}
+        return {VARIABLE: ",".join(self.names), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # the driver's order; CUDA's own is by speed
 
     def release(self) -> None:
         """Give them back."""

@@ -50,7 +50,8 @@ def recommend(connection: sqlite3.Connection, memory: float, knowledge: bool = F
     choice, reasons = _choose(candidates, memory, knowledge)
     unsized = sum(row["average"] is not None and sizes[row["label"]][0] is None for row in rows)
     if unsized:
-        reasons.append(f"{unsized} variants have scores but no known size (import them with parameters and bits_per_weight).")
+        which = "1 variant has" if unsized == 1 else f"{unsized} variants have"
+        reasons.append(f"{which} scores but no known size (import with parameters and bits_per_weight).")
     return {"memory": memory, "knowledge": knowledge, "choice": choice, "reasons": reasons, "front": candidates}
 
 

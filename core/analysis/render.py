@@ -7,6 +7,7 @@ the variant's name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
@@ -50,7 +51,7 @@ def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[Row]) -> Table:
         + ", ".join(_averaged(benchmarks))
         + ".",
     )
-    table.add_column("Variant", overflow="fold", min_width=12)
+    table.add_column("Variant", overflow="fold", min_width=16)
     for name in benchmarks:
         table.add_column(_header(name, rows), justify="right", overflow="fold")
     table.add_column("Average", justify="right", overflow="fold")
@@ -173,7 +174,8 @@ def _best(values: Iterable[float | None]) -> float | None:
 def _score(cell: Row | None, best: float | None) -> Text:
     if cell is None:
         return Text(UNKNOWN)
-    below = Text("\n").append("\n".join(counts(cell)).replace(", unfinished", "\nunfinished"), "dim")
+    narrow = re.sub(r", (?=unfinished|within|beyond)|: ", "\n", "\n".join(counts(cell)))
+    below = Text("\n").append(narrow, "dim")
     if "accuracy" in cell:
         return _number(cell["accuracy"], cell["accuracy_ci"], best) + below
     em, f1 = (_number(cell[name], cell[f"{name}_ci"], best, decides=name == "f1") for name in ("em", "f1"))
@@ -203,7 +205,7 @@ def _words(value: float | None) -> str:
 
 
 def _end(row: Row, end: str) -> Text:
-    paper = [(f"\n{note}".replace(": ", ":\n").replace(", ", ",\n"), "dim") for note in paper_at(row, end)]
+    paper = [("\n" + re.sub(r", |: ", "\n", note), "dim") for note in paper_at(row, end)]
     return Text.assemble(_scores(row[end]), *paper)
 
 

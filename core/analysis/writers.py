@@ -16,6 +16,9 @@ from rich.text import Text
 from core.analysis.sheets import Cell, Sheet
 from core.text import printable
 
+NAME_WIDTH = 18
+"""Columns that a name gets on a terminal, however narrow it is."""
+
 _FORMULA = re.compile(r"^\s*[=+\-@]")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~#])")
 _LATEX = {
@@ -175,7 +178,9 @@ def rich_table(sheet: Sheet) -> Table:
         pad_edge=False,
     )
     for at, head in enumerate(heads):
-        table.add_column(Text(head), justify="left" if at < sheet.texts - headed else "right", overflow="fold")
+        text = at < sheet.texts - headed
+        longest = max((len(row[at].text) for row in sheet.rows), default=0) if text else 0  # names stay in one piece
+        table.add_column(Text(head), justify="left" if text else "right", overflow="fold", min_width=min(longest, NAME_WIDTH))
     before = None
     for at, row in enumerate(sheet.rows):
         if at in sheet.breaks:

@@ -34,12 +34,15 @@ class HfFolder:
     @classmethod
     def open(cls, path: Path) -> HfFolder:
         """Check that a folder holds such a model, whole. Raises ModelError."""
-        from transformers import AutoConfig
+        from transformers import AutoConfig, PretrainedConfig
 
         if not (path / "config.json").is_file():
             raise ModelError(f"{path} has no config.json.", "Name a folder in Hugging Face format.")
         try:
-            config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+            try:
+                config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+            except ValueError:  # a family that only the engine knows, or one that comes with code, which is not run here
+                config = PretrainedConfig.from_pretrained(path, local_files_only=True)
         except (ValueError, OSError) as error:
             raise ModelError(f"{path / 'config.json'} cannot be read: {error}", _GET_AGAIN) from error
         folder = cls(path, config, shard_files(path))

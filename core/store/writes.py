@@ -89,6 +89,7 @@ class RunnerStore:
         self._checkpoints = Checkpoints(path, self.connection)
         self._told_of_log = -math.inf
         self._damage: StoreDamaged | None = None
+        self._file = _file(path)
         self.token = 0
         self.stop_asked = False
 
@@ -100,6 +101,10 @@ class RunnerStore:
         """
         if self._damage is not None:
             raise self._damage
+        if _file(self.path) not in (self._file, None):
+            raise LeaseLost(
+                f"{self.path} was replaced while a runner served it.", "Start the runner again; the old file is gone."
+            )
         try:
             with self._mutex, translated(self.path), transaction(self.connection):
                 renewed = self.connection.execute(
@@ -356,6 +361,17 @@ def _begin(connection: sqlite3.Connection, begun: Begun) -> None:
         "ON CONFLICT (response_id) DO UPDATE SET prompt = excluded.prompt",
         (response.id, begun.prompt),
     )
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """Which file lies at a path now; (0, 0) where none does, None where the system does not say."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _update(connection: sqlite3.Connection, response: int, columns: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -156,3 +157,25 @@ def test_interrupted_jobs_go_back_into_the_queue(tmp_path: Path) -> None:
     heir.take_over(0.0)
     claimed = heir.claim(job["id"])
     assert claimed is not None and claimed["attempts"] == 1
+
+
+def test_sampling_and_gpus_are_stored_as_asked_and_refused_out_of_range(tmp_path: Path) -> None:
+    store = connect(tmp_path / "runs.db", "user")
+    asked = replace(TEMPLATE, sampling=Sampling(top_k=40, min_p=0.05, stop=("\n\n", "Question:")), gpus=2)
+    (run,) = jobs.add(store, [asked])
+    row = store.execute("SELECT sampling, gpus FROM jobs WHERE id = ?", (run,)).fetchone()
+    assert Sampling(**json.loads(row["sampling"])) == asked.sampling and row["gpus"] == 2
+    for sampling in (Sampling(top_k=-1), Sampling(min_p=1.0), Sampling(min_p=-0.1), Sampling(min_p=float("nan"))):
+        with pytest.raises(UsageError, match="out of range"):
+            jobs.add(store, [replace(TEMPLATE, sampling=sampling)])
+    with pytest.raises(UsageError, match="-1 GPUs"):
+        jobs.add(store, [replace(TEMPLATE, gpus=-1)])
+
+
+def test_the_command_line_takes_them() -> None:
+    from core.cli.parser import build
+
+    run = ["add", "--model", "m", "--benchmark", "b"]
+    given = build().parse_args([*run, "--top-k", "40", "--min-p", "0.05", "--stop", "END", "--stop", "###", "--gpus", "2"])
+    assert (given.top_k, given.min_p, given.stop, given.gpus) == (40, 0.05, ["END", "###"], 2)
+    assert build().parse_args(run).stop == []

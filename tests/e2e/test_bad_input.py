@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import gguf
+import numpy as np
 import pytest
 
 from benchmarks.pocket import weights_dir
@@ -54,6 +55,7 @@ def corpus(folder: Path) -> dict[RunSpec, str]:
     torn = folder / "torn.gguf"
     torn.write_bytes(good.read_bytes()[:-70_000])
     writer = gguf.GGUFWriter(folder / "odd.gguf", "no-such-architecture")
+    writer.add_tensor("token_embd.weight", np.zeros((4, 32), np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

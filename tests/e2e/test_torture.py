@@ -23,14 +23,13 @@ sys.path.append(str(Path(__file__).parents[1] / "core" / "helpers"))
 
 
 def test_hostile_text_acts_on_nothing(tmp_path: Path) -> None:
-    done, written = hostile_text.torture(tmp_path, strings=1, seed=2)
+    done, written = hostile_text.torture(tmp_path, strings=1, seed=2, quiet_s=0.05)
     assert done > 300 and written
 
 
 def test_kills_between_claim_and_token_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LRM_PYTHON_LLAMA_CPP", "")  # put back afterwards: the trials set it
-    met = claims.torture(tmp_path, trials=2, seed=3, points=("after the spawn", "under way"))
-    assert met["under way"] == 1
+    assert claims.torture(tmp_path, trials=1, seed=3, points=("after the spawn",))["after the spawn"] == 1
 
 
 def test_a_lost_line_costs_nothing(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def test_a_first_run_by_keys_alone(store: Path) -> None:
             screen.wait_for("tokens/s", "pocket-temporal")
             screen.press("1")
             screen.wait_for("6/6")
+            screen.press("j")
+            screen.wait_for("job 2: pocket none on pocket-temporal")
             screen.press("d")
             screen.wait_for("1 run of 1 variant, 6 questions · about", "past run", "fits, ")
             screen.press("\x1b", "3")
@@ -84,7 +86,7 @@ def test_a_first_run_by_keys_alone(store: Path) -> None:
             os.kill(int(status(store).pid or 0), signal.SIGKILL)  # the supervisor brings it back
             screen.wait_for("runner: serving")
             screen.press("q")
-            until(lambda: not terminal.alive, 30)
+            until(lambda: terminal.read(0.2) or not terminal.alive)
         with Terminal([*command, "--readonly", "--ascii"], SIZE) as terminal:
             screen = Screen(terminal)
             screen.wait_for("read-only", "3 Scores", "pocket none")

@@ -78,7 +78,7 @@ def test_imports_have_the_size_that_parameters_and_bits_give(book: Book) -> None
             book.run(variant, name, graded(1, 5), engine="imported")
     found = recommend(book.reader, 24e9)
     assert [(row["bytes"], row["estimated"]) for row in found["front"]] == [(4e9, True), (16e9, True)]
-    assert "1 variants have scores but no known size" in found["reasons"][-1]
+    assert "1 variant has scores but no known size" in found["reasons"][-1]
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "markdown", "latex", "json", "html"])

@@ -97,6 +97,17 @@ def test_an_old_runner_writes_nothing(tmp_path: Path) -> None:
     assert runner(new.connection).alive
 
 
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_runner_whose_file_was_taken_away_writes_into_no_ghost(tmp_path: Path, replaced: bool) -> None:
+    runner = RunnerStore(tmp_path / "runs.db")
+    runner.take_over(0.0)
+    (tmp_path / "runs.db").rename(tmp_path / "away.db")
+    if replaced:
+        (tmp_path / "runs.db").write_bytes(b"")
+    with pytest.raises(LeaseLost, match="replaced"):
+        runner.notice("info", "to nobody")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     """A store on a file system of 2 MB: the write that does not fit is refused whole, what was there stays."""
