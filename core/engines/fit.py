@@ -104,7 +104,8 @@ def folder_shape(folder: Path) -> Shape:
     """From a folder in Hugging Face format. Raises EngineFailure."""
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        config.keys()
+    except (OSError, ValueError, RecursionError, AttributeError) as error:
         raise EngineFailure("model", f"{folder / 'config.json'} cannot be read: {error}.", GET_AGAIN) from error
     config = config.get("text_config") or config
     weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
