@@ -279,7 +279,7 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         self.at = names.index(kept["view"]) if kept.get("view") in names else 0
         self.filter = str(kept.get("filter") or "")
         if isinstance(sorts := kept.get("sorts"), dict):
-            pairs = {name: tuple(sort) for name, sort in sorts.items() if name in names and isinstance(sort, list)}
+            pairs = {name: tuple(sort) for name, sort in sorts.items() if name in names and isinstance(sort, list | tuple)}
             self.sorts = {name: (str(s[0]), bool(s[1])) for name, s in pairs.items() if len(s) == 2}
         if isinstance(choices := kept.get("choices"), dict):
             fit: dict[str, Any] = {n: v for n, v in choices.items() if type(v) is type(getattr(self.choices, n, None))}

@@ -106,10 +106,9 @@ class ResponseScreen(ModalScreen[int], Acting):
         row, (here, of) = self._row, self.reader.matches
         if row is None:
             return
-        found = f" · match {here} of {of}" if of else ""
-        self._title(
-            f"{row['id']} · {row['model']} {row['compression']} · {row['benchmark']} {row['key']} · {verdict(row)}{found}"
-        )
+        found = f"match {here} of {of} · " if of else ""
+        name = f"{row['model']} {row['compression']} · {row['benchmark']} {row['key']}"
+        self._title(f"{row['id']} · {found}{verdict(row)} · {name}")
 
     def action_step(self, step: int) -> None:
         """The next or previous response of the list."""

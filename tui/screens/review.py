@@ -56,7 +56,7 @@ class ReviewScreen(ModalScreen[Judged]):
             yield Checkbox("flag it, to be found again", id="flag", compact=True)
             with Horizontal(classes="field"):
                 yield Label("Note")
-                yield Input(id="note", compact=True, placeholder="why")
+                yield Input(id="note", compact=True, placeholder="why", select_on_focus=False)
             yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
