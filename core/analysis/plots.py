@@ -82,11 +82,12 @@ def _tenths(row: Mapping[str, Any]) -> Series:
 
 
 def front(candidates: Sequence[Mapping[str, Any]]) -> Plot:
-    """Average over size in GB: the front as a line, each candidate as a point of its own, from `recommend`'s front."""
-    shown = [(c, Point(c["bytes"] / 1e9, c["score"], *c["score_ci"])) for c in candidates]
+    """Average over size: the front as a line, each candidate as a point of its own, from `recommend`'s front."""
+    unit, name = (1e9, "GB") if any(c["bytes"] >= 1e8 for c in candidates) else (1e6, "MB")
+    shown = [(c, Point(c["bytes"] / unit, c["score"], *c["score_ci"])) for c in candidates]
     best = Series("front", tuple(Point(point.x, point.y) for candidate, point in shown if candidate["on_front"]))
     alone = (Series(candidate["label"], (point,), joined=False) for candidate, point in shown)
-    return Plot("size", "Average over size", "weights in GB", (best, *alone))
+    return Plot("size", "Average over size", f"weights in {name}", (best, *alone))
 
 
 def marks(plot: Plot) -> list[str]:
