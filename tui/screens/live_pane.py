@@ -160,7 +160,7 @@ class LivePane(Pane):
     def _title(self) -> None:
         stream = self._present()
         self._last = stream or self._last
-        self.query_one("#stream-title", Static).update(self._heading(stream))
+        self.query_one("#stream-title", Static).update(self._heading(stream), layout=False)
         if stream is not None and stream.loop is not None and not self.paused:
             self.stream.loop(stream.loop)
 

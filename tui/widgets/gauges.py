@@ -53,7 +53,7 @@ class Gauges(Static):
 
     def show(self) -> None:
         """Draw the line."""
-        self.update(Text("  ").join(self._pieces()))
+        self.update(Text("  ").join(self._pieces()), layout=False)
 
     def _pieces(self) -> Iterable[Text]:
         plain = sum(len(name) + len(now) + 4 for name, _, now in self._shown)

@@ -42,7 +42,7 @@ class Header(Static):
         if room > 8:
             plain = path.plain if len(path.plain) <= room else "…" + path.plain[1 - room :]
             top.append(" " * (room - len(plain) + 3)).append(plain, "dim")
-        self.update(Text("\n").join([top, tabs(self._pane)]))
+        self.update(Text("\n").join([top, tabs(self._pane)]), layout=False)
 
     def _state(self) -> Text:
         top = safe("lrm-tui ", "")
