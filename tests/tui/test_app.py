@@ -128,7 +128,7 @@ async def test_form_says_what_runs_take_and_keeps_what_was_typed_on_an_error(sto
         form.query_one("#more-models", Input).value = "no-such [/model]"
         form.query_one("#temperature", Input).value = "warm"
         await until(lambda: "no-such [/model]" in str(form.query_one("#wrong-models", Static).render()))
-        assert "'warm' is no number" in text_of(app)
+        await until(lambda: "'warm' is no number" in text_of(app))
         await pilot.press("ctrl+s")
         await pilot.pause(0.5)
         assert form.query_one("#more-models", Input).value == "no-such [/model]" and app.screen is form

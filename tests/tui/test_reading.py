@@ -141,7 +141,7 @@ async def test_one_response_is_read_searched_and_left(library: Path) -> None:
         folded = len(reader.rows)
         await pilot.press("z")
         await until(lambda: len(reader.rows) > folded + 40, 120)
-        await pilot.press("z", "slash", *"THREE", "enter")
+        await pilot.press("z", "slash", *"follows", "enter")
         await see(app, "match 1 of")
         await pilot.press("n")
         await see(app, "match 2 of")

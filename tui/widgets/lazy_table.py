@@ -62,8 +62,6 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
         before = self.selected
         self._keys, self._records = [key for key, _ in rows], [record for _, record in rows]
         wanted = self._awaited if self._awaited in self._keys else before
-        if wanted == self._awaited:
-            self._awaited = None
         at = self._keys.index(wanted) if wanted in self._keys else self._cursor
         self.virtual_size = Size(self.size.width, len(rows) + 1)
         if say:
@@ -73,11 +71,12 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
 
     def select(self, key: str) -> None:
         """Put the cursor on a row, where there is one of that key."""
+        self._awaited = None
         if key in self._keys:
             self._put(self._keys.index(key))
 
     def await_row(self, key: str) -> None:
-        """Put the cursor on a row as soon as there is one of that key."""
+        """Put the cursor on a row as soon as there is one of that key, until it is put elsewhere."""
         self._awaited = key
 
     def _put(self, at: int) -> None:
@@ -95,6 +94,7 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
             self.post_message(self.Highlighted(self.selected))
 
     def _step(self, rows: int) -> None:
+        self._awaited = None
         self._go(self._cursor + rows, self.selected)
 
     def action_cursor_up(self) -> None:
