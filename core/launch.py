@@ -23,6 +23,7 @@ from core.supervisor import REFUSED, Supervisor, command, is_supervised, wake, w
 
 HANDSHAKE_S = 60.0
 STOP_S = 30.0
+ASK_AGAIN_S = 2.0
 POLL_S = 0.1
 READY = "ready"
 
@@ -95,15 +96,17 @@ def stop_runner(path: Path) -> bool:
     """Ask the runner to stop, or its supervisor to give up, and wait until both have. Returns whether one was there."""
     if not _served(path):
         return False
-    connection = connect(path, "user")
-    with translated(path):
-        connection.execute("UPDATE runner SET wanted = 'stop'")
-    connection.close()
     deadline = time.monotonic() + STOP_S
     while time.monotonic() < deadline:
-        if not _served(path):
-            return True
-        time.sleep(POLL_S)
+        connection = connect(path, "user")
+        with translated(path):  # again and again, since a runner that has only just begun starts with no wishes
+            connection.execute("UPDATE runner SET wanted = 'stop'")
+        connection.close()
+        asked = time.monotonic()
+        while time.monotonic() < asked + ASK_AGAIN_S:
+            if not _served(path):
+                return True
+            time.sleep(POLL_S)
     raise RunnerError(f"The runner of {path} does not stop.", "`lrm-tui runner status` names its process.")
 
 

@@ -33,6 +33,8 @@ class Browser(LazyTable[Record]):
         """Show another window; the cursor's row stays where it is on the screen, else the cursor goes to row `at`."""
         offset, selected = self._cursor - self.scroll_offset.y, self.selected
         self.sync(rows)
+        if self._awaited is not None and self._awaited == self.selected:
+            return
         if at is not None or self.selected != selected:
             self._go(min(at or 0, len(rows) - 1), selected)
         elif self.selected is not None:
