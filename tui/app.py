@@ -22,6 +22,7 @@ from core.text import printable
 from tui import keys
 from tui.access import opened, start_runner
 from tui.commands import KeyCommands
+from tui.line import leave_when_lost
 from tui.look import PLAIN_THEME, Ascii, Look
 from tui.memory import Memory, state_folder, write_private
 from tui.meter import Sample
@@ -114,6 +115,10 @@ class LrmApp(App[None]):
 
     async def action_quit(self) -> None:
         """Leave; the runs go on."""
+        self.leave()
+
+    def leave(self) -> None:
+        """Keep what is to be found again, and end."""
         self.remember()
         self.exit()
 
@@ -276,4 +281,6 @@ class LrmApp(App[None]):
 def run(store: Path, data: Path | None = None, readonly: bool = False, look: Look | None = None) -> None:
     """Open the workbench on a store and return when it is left."""
     look = look or Look()
-    LrmApp(store, data, readonly, look, Memory(state_folder() / "screen.json", store)).run(mouse=look.mouse)
+    app = LrmApp(store, data, readonly, look, Memory(state_folder() / "screen.json", store))
+    leave_when_lost(lambda: app.call_from_thread(app.leave))
+    app.run(mouse=look.mouse)

@@ -22,7 +22,7 @@ THINK_END = "</think>"
 def parts(row: Row, reviews: Sequence[Any], folded: bool) -> list[Part]:
     """What is known of a response, in reading order; `folded` shows a verbatim loop once, with a count."""
     text = row["text"] or ""
-    at = len(text) if row["answer_start"] is None else int(row["answer_start"])
+    at = len(text) if row["answer_start"] is None else min(int(row["answer_start"]), len(text))
     thinking_end = at - len(THINK_END) if text[:at].endswith(THINK_END) else at
     thinking, answer = f"Thinking · {_count(row, 'thinking')}", f"Answer part · {_count(row, 'answer')}"
     return [
