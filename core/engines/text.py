@@ -56,6 +56,7 @@ class WindowDecoder:
 
     _REACH = 8
     _PATIENCE = 8  # tokens; a run of undecodable bytes longer than this is text of replacement characters
+    _STRADDLED = 64  # tokens; as long as this, each may end one character and begin the next, with no place to cut
 
     def __init__(self, decode: Callable[[Sequence[int]], str], before: Sequence[int] = ()) -> None:
         self._decode = decode
@@ -75,7 +76,7 @@ class WindowDecoder:
             settled = self._text(count)
             if len(settled) < len(text) and text.startswith(settled):
                 return self._take(count, settled)
-        return self._take(len(self._ids), text)
+        return self._take(len(self._ids), text) if len(self._ids) >= self._STRADDLED else None
 
     def flush(self) -> Piece | None:
         """See `TextDecoder`."""

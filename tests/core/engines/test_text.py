@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.engines.text import ByteDecoder, Piece, TextDecoder, WindowDecoder
@@ -21,6 +21,7 @@ def feed(decoder: TextDecoder, count: int) -> list[Piece]:
 
 @settings(deadline=None, max_examples=500)
 @given(pieces | torn)
+@example([b"\xe6", b"\x97", b"\xa5\xf0", *[b"\x97", b"\x97", b"\xa5\xf0"] * 6, b"\x97", b"\x97", b"\x97"])
 def test_bytes_of_any_kind(vocabulary: list[bytes]) -> None:
     def decode(ids: Sequence[int]) -> str:
         return b"".join(vocabulary[i] for i in ids).decode("utf-8", "replace")
@@ -36,6 +37,13 @@ def test_undecodable_text_is_not_held_back_for_long() -> None:
     decoder = WindowDecoder(lambda ids: "\N{REPLACEMENT CHARACTER}" * len(ids))
     pushed = [decoder.push(i) for i in range(100)]
     assert sum(len(piece[1]) for piece in pushed if piece) > 90
+
+
+def test_tokens_that_never_end_with_a_character_are_not_held_back_for_ever() -> None:
+    straddling = [b"\xe6", b"\x97", *[b"\xa5\xe6", b"\x97"] * 100]
+    decoder = WindowDecoder(lambda ids: b"".join(straddling[i] for i in ids).decode("utf-8", "replace"))
+    pushed = [decoder.push(i) for i in range(len(straddling))]
+    assert sum(len(piece[1]) for piece in pushed if piece) > len(straddling) - 70
 
 
 @settings(deadline=None)
