@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.widget import Widget
 
 from core.store.reviews import review
+from tui import keys
 
 if TYPE_CHECKING:
     from tui.app import LrmApp
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 class Acting(Widget):
     """A second base of a screen that shows `response`; `reviewed` is called when a verdict by hand has been stored."""
+
+    SCREEN: ClassVar[str] = "response"
+    """What the registry of keys calls it."""
 
     @property
     def owner(self) -> LrmApp:
@@ -58,8 +62,8 @@ class Acting(Widget):
         """Help for this screen."""
         from tui.screens.help import help_screen
 
-        self.app.push_screen(help_screen("response", self.app.focused))
+        self.app.push_screen(help_screen(self.SCREEN, self.app.focused))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing that writes is offered on a read-only screen."""
-        return not (self.owner.readonly and action == "review")
+        return not (self.owner.readonly and action in keys.writing(self.SCREEN))

@@ -19,6 +19,7 @@ from tui import keys
 from tui.access import opened
 from tui.screens.rows import mark
 from tui.shown import UNKNOWN, lines, safe
+from tui.threads import hand_back
 from tui.widgets.lazy_table import LazyTable
 from tui.widgets.table import Cells, Column
 
@@ -66,13 +67,13 @@ class FlipsScreen(ModalScreen[None]):
             with opened(self._store, "reader") as connection:
                 found = browse.answers(connection, record["runs"], [*record["lost"], *record["gained"]])
         except (LrmError, FileNotFoundError) as error:
-            self.app.call_from_thread(self._nothing, str(error))
+            hand_back(self, self._nothing, str(error))
             return
         pairs: list[Pair] = []
         for change in ("lost", "gained"):
             sides = ([found.get((run, key)) for run in record["runs"]] for key in record[change])
             pairs += [(change, a, b) for a, b in sides if a is not None and b is not None]
-        self.app.call_from_thread(self._show, pairs)
+        hand_back(self, self._show, pairs)
 
     def _nothing(self, text: str) -> None:
         self.query_one("#no-flips", Static).update(lines(text, "dim"))

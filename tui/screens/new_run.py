@@ -30,6 +30,7 @@ from tui.screens.draft import Draft
 from tui.screens.forecast import estimates, forecast
 from tui.screens.help import keys_of
 from tui.shown import lines, safe
+from tui.threads import hand_back
 from tui.widgets.choices import Choices, head
 
 FIRST = ("pocket", "none", "pocket-temporal")
@@ -144,16 +145,9 @@ class NewRun(ModalScreen[Queued]):
         with suppress(LrmError):  # the settings' own command says what is wrong with them
             folders = load().general.model_folders
         everything = tuple(dict.fromkeys((*known(folders), *models)))
-        self.app.call_from_thread(self._list, Known(everything, tuple(names()), tuple(teachers)))
-
-    @property
-    def _open(self) -> bool:
-        """Whether there is a form still; what threads find out may come too late."""
-        return self.is_attached and bool(self.app.screen_stack)
+        hand_back(self, self._list, Known(everything, tuple(names()), tuple(teachers)))
 
     def _list(self, known: Known) -> None:
-        if not self._open:
-            return
         model, compression, benchmark = self._chosen
         models = tuple(dict.fromkeys((*known.models, model)))
         self._choices("models").add_options(Selection(safe(_short(name)), name, name == model) for name in models)
@@ -244,12 +238,11 @@ class NewRun(ModalScreen[Queued]):
             except LrmError as error:
                 wrong = {"models": error}
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._weighed, shown, wrong)
+            hand_back(self, self._weighed, shown, wrong)
 
     def _weighed(self, shown: Text, wrong: Mapping[str, LrmError]) -> None:
-        if self._open:
-            self.query_one("#forecast", Static).update(shown)
-            self._complain(wrong)
+        self.query_one("#forecast", Static).update(shown)
+        self._complain(wrong)
 
     def _complain(self, wrong: Mapping[str, LrmError]) -> None:
         """Say what is wrong beside each field."""
@@ -285,9 +278,9 @@ class NewRun(ModalScreen[Queued]):
             except LrmError as error:
                 wrong = {"grid": error}
         if wrong:
-            self.app.call_from_thread(self._failed, wrong)
+            hand_back(self, self._failed, wrong)
         else:
-            self.app.call_from_thread(self.dismiss, Queued(ids, start_runner(self._store)))
+            hand_back(self, self.dismiss, Queued(ids, start_runner(self._store)))
 
     def _failed(self, wrong: Mapping[str, LrmError]) -> None:
         self._busy = False

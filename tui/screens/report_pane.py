@@ -17,11 +17,13 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Static
 from textual.worker import get_current_worker
 
+from core.analysis.plots import Plot
 from core.errors import LrmError
 from tui.access import opened
 from tui.screens.pane import Pane
 from tui.shown import safe
-from tui.views.view import Choices, Plot, Record, View
+from tui.threads import hand_back
+from tui.views.view import Choices, Record, View
 from tui.widgets.empty import Empty
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.finder import Finder
@@ -112,7 +114,7 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         except (LrmError, FileNotFoundError) as error:
             trouble = str(error)
         if not get_current_worker().is_cancelled:
-            self.app.call_from_thread(self._take, view, state, records, trouble)
+            hand_back(self, self._take, view, state, records, trouble)
 
     def _take(self, view: View, state: State, records: Sequence[Record], trouble: str) -> None:
         if self._wanted.get(view.name) != state:
@@ -201,7 +203,7 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
             area.update(Text())
             return
         ascii, legend = self.owner.look.ascii, _legend(found)
-        drawn = terminal_plot(found.series, area.size.width, area.size.height - 1, found.x_label, found.y_most, ascii)
+        drawn = terminal_plot(found.series, area.size.width, area.size.height - 1, found.x_label, ascii)
         area.update(Text("\n").join([legend, Text.from_ansi(drawn, no_wrap=True)]))
 
     def action_view(self, step: int) -> None:
@@ -288,12 +290,11 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
 
 def _legend(plot: Plot) -> Text:
     """The names of the lines with their signs."""
-    from core.analysis.terminal_plot import COLOURS, MARKERS
+    from core.analysis.terminal_plot import MARKERS, colour_of
 
     legend = Text(no_wrap=True, overflow="ellipsis")
     for number, one in enumerate(plot.series):
-        colour = {"orange": "dark_orange"}.get(COLOURS[number % len(COLOURS)], COLOURS[number % len(COLOURS)])
-        legend.append(f" {MARKERS[number % len(MARKERS)]} ", f"bold {colour}").append_text(safe(f"{one.name}  "))
+        legend.append(f" {MARKERS[number % len(MARKERS)]} ", f"bold {colour_of(number)}").append_text(safe(f"{one.name}  "))
     return legend
 
 

@@ -25,6 +25,7 @@ from tui.access import opened
 from tui.screens.acting import Acting
 from tui.screens.parts import parts
 from tui.shown import safe
+from tui.threads import hand_back
 from tui.widgets.finder import Finder
 from tui.widgets.reader import Reader
 
@@ -73,15 +74,15 @@ class ResponseScreen(ModalScreen[int], Acting):
                 if step:
                     found = browse.page(connection, self._wanted, 1, at, backwards=step < 0).rows
                     if not found:
-                        self.app.call_from_thread(self._end, step)
+                        hand_back(self, self._end, step)
                         return
                     at = browse.place(found[0])
                 row, judged = views.response(connection, at.id), reviews(connection, at.id)
         except (LrmError, FileNotFoundError) as error:
-            self.app.call_from_thread(self._title, str(error))
+            hand_back(self, self._title, str(error))
             return
         if row is not None:
-            self.app.call_from_thread(self._show, at, row, list(judged), step)
+            hand_back(self, self._show, at, row, list(judged), step)
 
     def _end(self, step: int) -> None:
         self.notify("This is the last one." if step > 0 else "This is the first one.", markup=False)

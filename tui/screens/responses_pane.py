@@ -28,6 +28,7 @@ from tui.screens.pane import Pane
 from tui.screens.response import ResponseScreen
 from tui.screens.rows import mark
 from tui.shown import UNKNOWN, number, right, safe
+from tui.threads import hand_back
 from tui.widgets.browser import Browser
 from tui.widgets.empty import Empty
 from tui.widgets.filter_line import FilterLine
@@ -164,12 +165,12 @@ class ResponsesPane(Pane, Acting):
                 self._reading = connection
                 page, where = what(connection)
                 if not worker.is_cancelled:
-                    self.app.call_from_thread(self._take, page, where)
+                    hand_back(self, self._take, page, where)
                 if not worker.is_cancelled and (where != "next" or self._count is None):
-                    self.app.call_from_thread(self._counted, wanted, browse.count(connection, wanted))
+                    hand_back(self, self._counted, wanted, browse.count(connection, wanted))
         except (LrmError, FileNotFoundError) as error:
             if not worker.is_cancelled:
-                self.app.call_from_thread(self._say, str(error))
+                hand_back(self, self._say, str(error))
         finally:
             self._reading = None
 
@@ -249,7 +250,7 @@ class ResponsesPane(Pane, Acting):
         except (LrmError, FileNotFoundError):
             return  # the list itself tells what is wrong with the store
         if not get_current_worker().is_cancelled:
-            self.app.call_from_thread(self._show_glance, seen)
+            hand_back(self, self._show_glance, seen)
 
     def _show_glance(self, seen: tuple[str, str]) -> None:
         shown = Text(no_wrap=True, overflow="ellipsis")
@@ -274,10 +275,6 @@ class ResponsesPane(Pane, Acting):
                     self._left = search.step(connection)
         except (LrmError, FileNotFoundError):
             return  # another may do it; `left` says what is missing
-
-    def of_job(self, job: int | None) -> None:
-        """Show the responses of one job, or of every job."""
-        self.show_wanted(Wanted(job=job))
 
     def show_wanted(self, wanted: Wanted) -> None:
         """Show these, from the first one."""

@@ -21,6 +21,7 @@ from core.store.shown import gold, graded
 from tui import keys
 from tui.access import opened
 from tui.shown import UNKNOWN, lines
+from tui.threads import hand_back
 
 CHOICES = (None, True, False)
 
@@ -70,15 +71,18 @@ class ReviewScreen(ModalScreen[Judged]):
             with opened(self._store, "reader") as connection:
                 row, judged = views.response(connection, self._response), reviews(connection, self._response)
         except (LrmError, FileNotFoundError) as error:
-            self.app.call_from_thread(self.query_one("#graded", Static).update, lines(str(error), "bold red"))
+            hand_back(self, self._say, str(error), "bold red")
             return
         if row is not None:
-            self.app.call_from_thread(self._show, row, list(judged))
+            hand_back(self, self._show, row, list(judged))
+
+    def _say(self, said: str, style: str) -> None:
+        self.query_one("#graded", Static).update(lines(said, style))
 
     def _show(self, row: Mapping[str, Any], judged: list[sqlite3.Row]) -> None:
         parsed = UNKNOWN if row["parsed"] is None else row["parsed"]
         said = f"The grader says {graded(row)}: parsed {parsed}, gold {gold(row['gold'])}."
-        self.query_one("#graded", Static).update(lines(said, "dim"))
+        self._say(said, "dim")
         hand = None if row["hand"] is None else bool(row["hand"])
         self.query(RadioButton)[CHOICES.index(hand)].value = True
         self.query_one(Checkbox).value = bool(row["flagged"])

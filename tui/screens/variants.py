@@ -25,6 +25,7 @@ from tui.screens.acting import Acting
 from tui.screens.response import ResponseScreen
 from tui.screens.rows import mark
 from tui.shown import UNKNOWN, number, right, safe
+from tui.threads import hand_back
 from tui.widgets.lazy_table import LazyTable
 from tui.widgets.side_by_side import SideBySide
 from tui.widgets.table import Cells, Column
@@ -44,7 +45,8 @@ COLUMNS = (
 class VariantsScreen(ModalScreen[None], Acting):
     """The response on the left stays; the one under the cursor stands on the right."""
 
-    BINDINGS = keys.bindings("variants")
+    SCREEN = "variants"
+    BINDINGS = keys.bindings(SCREEN)
 
     def __init__(self, store: Path, left: int, right: int | None = None) -> None:
         super().__init__()
@@ -81,9 +83,9 @@ class VariantsScreen(ModalScreen[None], Acting):
             with opened(self._store, "reader") as connection:
                 rows = list(browse.siblings(connection, self._left))
         except (LrmError, FileNotFoundError) as error:
-            self.app.call_from_thread(self._title, str(error))
+            hand_back(self, self._title, str(error))
             return
-        self.app.call_from_thread(self._show_list, rows)
+        hand_back(self, self._show_list, rows)
 
     def _title(self, text: str) -> None:
         self.query_one("#variants-title", Static).update(safe(text, "bold"))
@@ -128,11 +130,11 @@ class VariantsScreen(ModalScreen[None], Acting):
             with opened(self._store, "reader") as connection:
                 texts = [str((views.response(connection, one or 0) or {}).get("text") or "") for one in (left, right)]
         except (LrmError, FileNotFoundError) as error:
-            self.app.call_from_thread(self._title, str(error))
+            hand_back(self, self._title, str(error))
             return
         blocks = word_diff(*texts)
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._show, blocks)
+            hand_back(self, self._show, blocks)
 
     def _show(self, blocks: Sequence[Block]) -> None:
         self._blocks = blocks
