@@ -13,6 +13,7 @@ from core.text import printable
 COLOURS = ("cyan", "orange", "green", "magenta", "yellow", "blue", "red", "white")
 MARKERS = "oxs*+#%@"
 """Points of each series look different too, for terminals without colours; the first series lies on top."""
+MOST = 100
 AROUND = 4
 """Rows of a plot that its axis and its labels take."""
 _FIGURE = Lock()  # plotext has one figure
@@ -23,12 +24,11 @@ def terminal_plot(
     width: int,
     height: int,
     x_label: str,
-    y_most: float = 100,
     ascii: bool = False,
     signs: Sequence[str] = MARKERS,
     ends: tuple[float, float] | None = None,
 ) -> str:
-    """A plot of `width` x `height` cells with y from 0 to `y_most`, as text with colours in ANSI sequences.
+    """A plot of `width` x `height` cells with y from 0 to 100, as text with colours in ANSI sequences.
 
     Spans are bars below y = 0, a row each. `signs` mark the points of each series, " " none; `ends` are those of x, if not
     the outermost points.
@@ -36,15 +36,16 @@ def terminal_plot(
     import plotext as plt
 
     spans = sum(one.span is not None for one in series)
-    row = y_most / max(4, height - AROUND - spans)
+    rows = height - AROUND - spans
+    row = MOST / max(4, rows)
+    y_ticks = range(0, MOST + 1, 25 if rows > 5 else 50 if rows > 2 else MOST)  # of two labels in one row plotext draws either
     with _FIGURE:
         plt.clear_figure()
         plt.theme("clear")
         plt.limit_size(False, False)
         plt.plot_size(width, height)
-        plt.ylim(-row * (spans + 0.5) if spans else 0, y_most)
-        places = [0, y_most / 4, y_most / 2, 3 * y_most / 4, y_most]
-        plt.yticks(places, [f"{place:,.0f}" for place in places])
+        plt.ylim(-row * (spans + 0.5) if spans else 0, MOST)
+        plt.yticks(y_ticks, [str(place) for place in y_ticks])
         xs = [point.x for one in series for point in one.points] or [0.0]
         low, high = ends or (min(xs), max(xs))
         high = max(high, low + 1e-9 * max(1.0, abs(low)))
@@ -70,9 +71,13 @@ def terminal_plot(
 def text_plot(plot: Plot, width: int = 78, height: int = 20, ascii: bool = False) -> Text:
     """A plot with its title above and a line a series below; numbers mark the points, which a front may have many of."""
     signs = marks(plot)
-    drawn = terminal_plot(plot.series, max(30, width), max(10, height), plot.x_label, 100, ascii, signs, reach(plot))
+    drawn = terminal_plot(plot.series, max(30, width), max(10, height), plot.x_label, ascii, signs, reach(plot))
     lines = [Text(printable(plot.title), "bold"), Text.from_ansi(drawn)]
     for number, (one, sign) in enumerate(zip(plot.series, signs, strict=True)):
-        colour = COLOURS[number % len(COLOURS)].replace("orange", "dark_orange")
-        lines.append(Text(f"{sign} {printable(one.name)}{' (bar)' if one.span else ''}", colour))
+        lines.append(Text(f"{sign} {printable(one.name)}{' (bar)' if one.span else ''}", colour_of(number)))
     return Text("\n").join(lines)
+
+
+def colour_of(number: int) -> str:
+    """A series' colour as rich calls it, for its line in a legend."""
+    return COLOURS[number % len(COLOURS)].replace("orange", "dark_orange")
