@@ -104,9 +104,9 @@ class Lanes:
         """Whether any job is under way."""
         return any(lane.busy for lane in self.lanes)
 
-    def fill(self) -> bool:
-        """Start every job that can start now. Returns whether one has."""
-        started, waiting = False, set[bool]()
+    def fill(self) -> None:
+        """Start every job that can start now."""
+        waiting = set[bool]()
         jobs = self._store.startable()
         total = len(gpus.present()) if jobs else 0
         for job in jobs:
@@ -120,8 +120,6 @@ class Lanes:
                 self._store.say(job["id"], f"waits for {needed} GPU{'s' * (needed > 1)}" if needed else "")
             elif (claimed := self._store.claim(job["id"])) is not None:
                 lane.start(claimed)
-                started = True
-        return started
 
     def faults(self) -> list[Lane]:
         """The lanes whose job the store has refused to go on with."""

@@ -54,4 +54,4 @@ PRESETS = {
         40,
     ),
 }
-"""By the name that `lrm-tui add --preset` takes. Those that repeat the paper observe, and stop nothing."""
+"""What the form of a new run offers. Those that repeat the paper observe, and stop nothing."""

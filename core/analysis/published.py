@@ -77,15 +77,11 @@ def _compared(row: Row, name: str, cell: Row) -> dict[str, Any]:
     for metric in ("accuracy", "em", "f1"):
         if cell.get(metric) is None or values.get(metric) is None:
             continue
+        compared = _difference(metric, (cell[metric], cell["finished"]), (values[metric], QUESTIONS[name]))
         if metric == "f1":
             low, high = (end - values[metric] for end in cell["f1_ci"])
-        else:
-            n, questions = cell["finished"], QUESTIONS[name]
-            interval = difference((cell[metric] * n / 100, n), (values[metric] * questions / 100, questions))
-            assert interval is not None
-            low, high = (100 * end for end in interval)
-        ends = {"difference": cell[metric] - values[metric], "difference_ci": [low, high], "within_noise": low <= 0 <= high}
-        found |= {metric: {"printed": values[metric], **ends}}
+            compared |= {"difference_ci": [low, high], "within_noise": low <= 0 <= high}
+        found[metric] = compared
     return {**cell, "published": found}
 
 

@@ -1,6 +1,6 @@
 """How two texts differ, word by word: the longest common subsequence by rapidfuzz, which is linear in words over 64 of them.
 
-difflib's matcher needs seconds for what takes milliseconds here (`tests/speed/test_reading.py` holds one beside the other).
+difflib's matcher needs seconds for what takes milliseconds here (`tests/speed/reading.py` holds one beside the other).
 Stretches of a few equal words between differences are no likeness but chance, and count as different.
 """
 

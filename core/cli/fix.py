@@ -16,10 +16,10 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from core.cli.common import store
+from core.cli.health import exposed
 from core.errors import LrmError
 from core.launch import ensure_runner, status
-from core.store.connection import connect, work_folder
-from core.store.wal import log_of
+from core.store.connection import connect
 from core.store.watch import read
 from core.text import printable
 
@@ -92,15 +92,8 @@ def _permissions(path: Path) -> Iterator[Repair]:
         if found.st_mode & wanted != wanted:
             mode = stat.S_IMODE(found.st_mode) | wanted
             yield Repair(f"let you read and write {place}", partial(place.chmod, mode))
-    if open_ones := [place for place in _private_places(path) if stat.S_IMODE(place.stat().st_mode) & 0o077]:
+    if open_ones := [place for place in exposed(path) if place.stat().st_uid == os.getuid()]:
         yield Repair(f"keep {path} and what lies beside it from other users", lambda: _close(open_ones))
-
-
-def _private_places(path: Path) -> list[Path]:
-    """The store with its log, and its work folder with all in it, as far as they are this user's."""
-    folder = work_folder(path)
-    places = [path, log_of(path), folder.parent, folder, *(folder.rglob("*") if folder.is_dir() else ())]
-    return [place for place in places if place.exists() and not place.is_symlink() and place.stat().st_uid == os.getuid()]
 
 
 def _close(places: list[Path]) -> None:

@@ -185,14 +185,18 @@ def _recent(path: Path) -> Iterator[Finding]:
         yield Finding("told", False, row["message"], row["remedy"], needed=False)
 
 
-def _private(path: Path) -> Finding:
-    """Whether others may read the store or what lies beside it."""
+def exposed(path: Path) -> list[Path]:
+    """What others may read or write of the store, its log, and its work folder with all in it."""
     folder = work_folder(path)
-    places = [path, log_of(path), folder.parent, *(folder.rglob("*") if folder.is_dir() else ())]
-    open_ones = [str(p) for p in places if p.exists() and not p.is_symlink() and stat.S_IMODE(p.stat().st_mode) & 0o077]
+    places = [path, log_of(path), folder.parent, folder, *(folder.rglob("*") if folder.is_dir() else ())]
+    return [p for p in places if p.exists() and not p.is_symlink() and stat.S_IMODE(p.stat().st_mode) & 0o077]
+
+
+def _private(path: Path) -> Finding:
+    open_ones = exposed(path)
     if not open_ones:
         return Finding("private", True, "the store, its logs and its variants are their owner's alone")
-    remedy = f"chmod -R go= {path} {folder.parent}"
+    remedy = f"chmod -R go= {path} {work_folder(path).parent}"
     return Finding("private", False, f"{len(open_ones)} files are open to others, such as {open_ones[0]}", remedy, needed=False)
 
 

@@ -22,6 +22,9 @@ from core.store.snapshot import JobRow
 from core.store.watch import read
 from core.text import printable
 
+FORETOLD = ("benchmark", "compression", "engine", "limit", "seed")
+"""What of a run's specification tells it from the others of one forecast."""
+
 
 def add(given: Namespace) -> int:
     """Queue a grid of runs and make sure that a runner serves them."""
@@ -76,7 +79,7 @@ def _foretell(given: Namespace, specs: list[RunSpec]) -> int:
     except FileNotFoundError:
         found = estimate(None, specs)
     if given.json:
-        print_json([{**asdict(one), "spec": {"benchmark": one.spec.benchmark, **_asked(one.spec)}} for one in found])
+        print_json([{**asdict(one), "spec": {name: getattr(one.spec, name) for name in FORETOLD}} for one in found])
         return 0
     table = Table(box=None, pad_edge=False)
     for heading in ("variant", "benchmark", "questions", "weights", "side by side", "minutes"):
@@ -89,10 +92,6 @@ def _foretell(given: Namespace, specs: list[RunSpec]) -> int:
         table.add_row(*(Text(printable(c)) for c in (name, one.spec.benchmark, str(one.questions), weights, fits, minutes)))
     console().print(table)
     return 0
-
-
-def _asked(spec: RunSpec) -> dict[str, object]:
-    return {"compression": spec.compression, "engine": spec.engine, "limit": spec.limit, "seed": spec.seed}
 
 
 def clone(given: Namespace) -> int:

@@ -123,16 +123,11 @@ def flag(given: Namespace) -> int:
     connection = connect(path, "user")
     with translated(path):
         for number in given.responses:
-            row = connection.execute("SELECT hand FROM responses WHERE id = ?", (number,)).fetchone()
-            hand = None if row is None or row["hand"] is None else bool(row["hand"])
+            row = connection.execute("SELECT hand, flagged FROM responses WHERE id = ?", (number,)).fetchone()
+            hand, was = (None, False) if row is None else row  # `review` says that there is none
             judged = {"correct": True, "wrong": False, "graded": None, None: hand}[given.verdict]
-            flagged = not given.unflag and (given.verdict is None or _flagged(connection, number))
+            flagged = not given.unflag and (given.verdict is None or bool(was))
             review(connection, number, judged, flagged, given.note)
             print(f"response {number}: {given.verdict or ('flagged' if flagged else 'no flag')}")
     connection.close()
     return 0
-
-
-def _flagged(connection: sqlite3.Connection, number: int) -> bool:
-    row = connection.execute("SELECT flagged FROM responses WHERE id = ?", (number,)).fetchone()
-    return bool(row and row[0])

@@ -29,11 +29,8 @@ GGUF_TYPES = (*PLAIN_TYPES, *WEIGHTED_TYPES, *DYNAMIC)
 
 SPARSITIES = (10, 30, 40, 50, 60, 70, 80)
 """Percents at which the paper pruned."""
-FAMILIES = {
-    "pruned": tuple(f"sparsegpt-{percent}" for percent in SPARSITIES),
-    "dynamic": DYNAMIC,
-    "sweep": (NONE, *(f"sparsegpt-{percent}" for percent in SPARSITIES), *DYNAMIC),
-}
+PRUNED = tuple(f"sparsegpt-{percent}" for percent in SPARSITIES)
+FAMILIES = {"pruned": PRUNED, "dynamic": DYNAMIC, "sweep": (NONE, *PRUNED, *DYNAMIC)}
 """Words for several compressions: the paper's sparsities, the dynamic recipes, and both beside the model itself."""
 
 Method = Literal["sparsegpt", "wanda", "magnitude"]

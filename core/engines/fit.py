@@ -104,8 +104,9 @@ def folder_shape(folder: Path) -> Shape:
     """From a folder in Hugging Face format. Raises EngineFailure."""
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        config.keys()
-    except (OSError, ValueError, RecursionError, AttributeError) as error:
+        if not isinstance(config, dict):
+            raise ValueError("it holds no object")
+    except (OSError, ValueError, RecursionError) as error:
         raise EngineFailure("model", f"{folder / 'config.json'} cannot be read: {error}.", GET_AGAIN) from error
     config = config.get("text_config") or config
     weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))

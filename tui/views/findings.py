@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from core.analysis.plots import Point, Series
+from core.analysis.plots import Plot, Point, Series
 from core.store.filters import Wanted
 from tui.shown import UNKNOWN, interval, lines, number, right, safe
-from tui.views.view import Choices, Plot, Record, View
+from tui.views.view import Choices, Record, View
 from tui.widgets.table import Cells, Column
 
 
@@ -224,7 +224,8 @@ class CurvesView(View):
         """The family's curves on every benchmark, the one under the cursor first."""
         family = [r for r in records if (r["family"], r["origin"]) == (record["family"], record["origin"])]
         ordered = sorted(family, key=lambda r: r["benchmark"] != record["benchmark"])
-        return Plot([Series(r["benchmark"], _points(r)) for r in ordered], f"sparsity in percent, {record['family']}")
+        series = tuple(Series(r["benchmark"], _points(r)) for r in ordered)
+        return Plot("curves", record["family"], f"sparsity in percent, {record['family']}", series)
 
 
 def _points(record: Record) -> tuple[Point, ...]:

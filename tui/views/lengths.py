@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from core.analysis.plots import Point, Series
+from core.analysis.plots import Plot, Point, Series
 from core.store.filters import Wanted
 from tui.shown import lines, number, right, safe
-from tui.views.view import Choices, Plot, Record, View
+from tui.views.view import Choices, Record, View
 from tui.widgets.table import Cells, Column
 
 VARIANT = Column("label", "Variant", 19, grow=True)
@@ -134,8 +134,8 @@ class DecilesView(View):
         """The row under the cursor, and the other variants on the same benchmark."""
         same = [r for r in records if r["benchmark"] == record["benchmark"]]
         ordered = sorted(same, key=lambda r: r is not record)[:6]
-        series = [Series(r["label"], tuple(Point(n, t["score"]) for n, t in enumerate(r["deciles"], 1))) for r in ordered]
-        return Plot(series, f"tenth of length on {record['benchmark']}")
+        series = tuple(Series(r["label"], tuple(Point(n, t["score"]) for n, t in enumerate(r["deciles"], 1))) for r in ordered)
+        return Plot("deciles", record["benchmark"], f"tenth of length on {record['benchmark']}", series)
 
 
 class CollapseView(View):

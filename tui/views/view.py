@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from core.analysis.plots import Series
+from core.analysis.plots import Plot
 from core.store.filters import Wanted
 from tui.widgets.table import Cells, Column
 
@@ -37,15 +37,6 @@ class Choices:
     memory: str = ""
     knowledge: bool = False
     share: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """Lines beside a table. y begins at 0 and ends at `y_most`."""
-
-    series: Sequence[Series]
-    x_label: str
-    y_most: float = 100.0
 
 
 class View:

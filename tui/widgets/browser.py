@@ -19,16 +19,6 @@ class Browser(LazyTable[Record]):
             super().__init__()
             self.step, self.far = step, far
 
-    @property
-    def cursor(self) -> int:
-        """The place of the cursor in the window."""
-        return self._cursor
-
-    @property
-    def page(self) -> int:
-        """How many rows are seen at once."""
-        return max(1, self.size.height - 1)
-
     def replace(self, rows: Sequence[tuple[str, Record]], at: int | None = None) -> None:
         """Show another window; the cursor's row stays where it is on the screen, else the cursor goes to row `at`."""
         offset, selected = self._cursor - self.scroll_offset.y, self.selected

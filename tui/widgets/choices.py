@@ -30,7 +30,7 @@ class Choices(SelectionList[str]):
         segments = list(strip)
         box = next(n for n, segment in enumerate(segments) if segment.text == "X")
         if option.disabled:
-            segments[box - 1 : box + 2] = [Segment(" " * 0)]
+            segments[box - 1 : box + 2] = []
             return Strip(segments).adjust_cell_length(strip.cell_length, segments[-1].style)
         segments[box] = Segment(" ", segments[box].style)
         return Strip(segments, strip.cell_length)
