@@ -12,7 +12,8 @@ P = ParamSpec("P")
 
 def hand_back(asker: Widget, callback: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
     """Call `callback` in the app's thread and wait for it, unless the screen of `asker` has been left meanwhile."""
-    asker.app.call_from_thread(lambda: callback(*args, **kwargs) if _there(asker) else None)
+    if asker.is_attached:
+        asker.app.call_from_thread(lambda: callback(*args, **kwargs) if _there(asker) else None)
 
 
 def _there(asker: Widget) -> bool:
