@@ -5,12 +5,13 @@ from __future__ import annotations
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Static
 
 from tui import keys
 from tui.shown import lines
+from tui.widgets.scrolled import Scrolled
 
 
 class Note(ModalScreen[None]):
@@ -26,8 +27,7 @@ class Note(ModalScreen[None]):
         """Title and body."""
         with Vertical(classes="dialog"):
             yield Static(lines(self._title, "bold"), classes="title")
-            with VerticalScroll(can_focus=True):
-                yield Static(self._body)
+            yield Scrolled(self._body)
             yield Static(Text("esc closes", "dim"))
 
 

@@ -63,7 +63,7 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
         self._keys, self._records = [key for key, _ in rows], [record for _, record in rows]
         wanted = self._awaited if self._awaited in self._keys else before
         at = self._keys.index(wanted) if wanted in self._keys else self._cursor
-        self.virtual_size = Size(self.size.width, len(rows) + 1)
+        self.virtual_size = Size(0, len(rows) + 1)  # columns go where there is no room: it never scrolls sideways
         if say:
             self._go(at, before)
         else:
@@ -85,7 +85,7 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
         if not self.scroll_offset.y <= self._cursor < self.scroll_offset.y + page:
             top = self._cursor if self._cursor < self.scroll_offset.y else self._cursor - page + 1
             self.scroll_to(y=top, animate=False)
-        self.refresh()
+        self.refresh(Region(0, 0, *self.size))  # its scroll bar is drawn when it moves
 
     def _go(self, at: int, before: str | None) -> None:
         """Put the cursor somewhere, and say so where it was on row `before` until now."""

@@ -230,7 +230,7 @@ class StreamView(ScrollView, can_focus=True):
         self.virtual_size = Size(self._width, len(self._rows))
         if self.follow:
             self.scroll_end(animate=False, x_axis=False)
-        self.refresh()
+        self.refresh(Region(0, 0, *self.size))
 
     def on_resize(self, event: Resize) -> None:
         """Wrap the window anew when its width changes."""
