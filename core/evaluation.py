@@ -93,11 +93,18 @@ class Evaluation:
     """Drives one claimed run to its end, or to a user's wish to stop it.
 
     The engines of `hosts` share its questions; each loads, dies and comes back by itself while the others go on. `stir` is
-    set when one of them says something.
+    set when one of them says something; `put_back` sends a run that has not begun back into the queue.
     """
 
-    def __init__(self, store: RunnerStore, hosts: Sequence[Host], job: dict[str, Any], stir: threading.Event) -> None:
-        self.store, self.job, self.stir = store, job, stir
+    def __init__(
+        self,
+        store: RunnerStore,
+        hosts: Sequence[Host],
+        job: dict[str, Any],
+        stir: threading.Event,
+        put_back: threading.Event,
+    ) -> None:
+        self.store, self.job, self.stir, self.put_back = store, job, stir, put_back
         self.id = int(job["id"])
         self.sampling = wire.Sampling(**json.loads(job["sampling"]))
         self.benchmark: Benchmark = get(job["benchmark"])
@@ -124,7 +131,7 @@ class Evaluation:
                 self._flush()
                 due = time.monotonic() + TICK_S
                 stop, wanted = self.store.wishes(self.id)
-                if stop or wanted:
+                if stop or wanted or (self.waiting is None and self.put_back.is_set()):
                     return self._leave(wanted)
             if self.stir.wait(max(0.0, due - time.monotonic())) and len(self.replicas) > 1:
                 time.sleep(ROUND_S)
@@ -217,6 +224,7 @@ class Evaluation:
         for replica in self.replicas:
             if replica.watchdog is None:
                 replica.host.close()
+                self._say_waiting(replica, "")
 
     def _items(self) -> list[Item]:
         folder = Path(self.job["data_folder"]) if self.job["data_folder"] else None

@@ -74,6 +74,8 @@ class Host:
             match message:
                 case None:
                     raise ChildDied(self._child.obituary())
+                case wire.Failed("lost", why):
+                    raise ChildDied(why)
                 case wire.Failed():
                     raise failure(message)
                 case wire.Waiting(why):

@@ -52,7 +52,7 @@ class Lane:
     ) -> None:
         self._store, self._folder, self._ended = store, folder, ended
         self.shape, self.places = shape, places
-        self._stir = threading.Event()
+        self._stir, self._put_back = threading.Event(), threading.Event()
         self.hosts = [Host(store, folder / "logs", place, self._stir, number) for number, place in enumerate(places)]
         self.job: dict[str, Any] | None = None
         self.fault: Exception | None = None
@@ -62,6 +62,7 @@ class Lane:
     def start(self, job: dict[str, Any]) -> None:
         """Begin a job; `ended` is called when it has come to its end, whichever."""
         self.job = job
+        self._put_back.clear()
         self._thread = threading.Thread(target=self._run, args=(job,), name=f"job {job['id']}", daemon=True)
         self._thread.start()
 
@@ -74,6 +75,10 @@ class Lane:
     def waits(self) -> bool:
         """Whether its job has not had all of its places yet."""
         return self.busy and any(place.waits for place in self.places)
+
+    def put_back(self) -> None:
+        """Send its run, which still waits for its first place, back into the queue."""
+        self._put_back.set()
 
     def serves(self, job: Mapping[str, Any]) -> bool:
         """Whether the variant of a run is loaded, with its engine."""
@@ -110,7 +115,7 @@ class Lane:
                 if state == "done":
                     return
             else:
-                state = Evaluation(self._store, self.hosts, job, self._stir).run()
+                state = Evaluation(self._store, self.hosts, job, self._stir, self._put_back).run()
             self._store.end_job(number, state)
         except (LeaseLost, StoreDamaged, *PASSING):
             raise
@@ -146,6 +151,8 @@ class Lanes:
         waiting = set[tuple[bool, bool]]()
         jobs = self._store.startable()
         total = len(gpus.present()) if jobs else 0
+        if self._make_room():
+            waiting |= {(True, True)}
         for job in jobs:
             shape = shape_of(job, total)
             needed = shape.parts * (shape.each or 0)
@@ -195,10 +202,22 @@ class Lanes:
             lease = gpus.take(shape.parts * (shape.each or 0))
         return None if lease is None else self._opened(shape, lease.split(shape.parts))
 
+    def _make_room(self) -> bool:
+        """Let a run that waits for room on the cluster have an idle engine of its own variant, else end the idle ones for it.
+
+        Returns whether one is about to come back into the queue for its engine.
+        """
+        idle = [lane for lane in self.lanes if lane.shape.cluster and not lane.busy]
+        for lane in [lane for lane in self.lanes if lane.waits]:
+            if lane.job is not None and any(one.shape == lane.shape and one.serves(lane.job) for one in idle):
+                lane.put_back()
+                return True
+            self._close(idle)
+        return False
+
     def _lane_on_cluster(self, shape: Shape) -> Lane | None:
-        """Where one waits for room already, the others wait behind it, and idle engines make room."""
+        """A new lane; where one waits for room already, the others wait behind it."""
         if any(lane.waits for lane in self.lanes):
-            self._close([lane for lane in self.lanes if lane.shape.cluster and not lane.busy])
             return None
         return self._opened(shape, [Share(self._cluster, shape.each, shape.span) for _ in range(shape.parts)])
 

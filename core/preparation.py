@@ -82,6 +82,8 @@ def _follow(store: RunnerStore, job: dict[str, Any], child: Child[dict[str, Any]
                 keys = ("path", "sha256", "bytes", "parameters", "bits_per_weight", "sparsity")
                 store.variant_ready(job["id"], job["variant_id"], {key: message.get(key) for key in keys})
                 return "done"
+            elif message.get("kind") == "lost":
+                raise ChildDied(message["message"])
             elif message.get("type") == "failed":
                 kind = ModelError if message.get("kind") == "model" else CompressionError
                 raise kind(message["message"], message.get("remedy", ""))

@@ -87,6 +87,12 @@ def sentence(error: BaseException) -> str:
     return lines[0][:300] if lines else type(error).__name__
 
 
+def reason(error: BaseException) -> str:
+    """Why an actor has died, out of Ray's report of it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in lines if "because" in line), sentence(error))[:300]
+
+
 def main() -> int:
     """Print what a cluster has as one JSON line, or what is wrong with it: `python -m core.cluster.connection ADDRESS`."""
     try:

@@ -1,7 +1,7 @@
 """The child of the runner that stands for a process on the cluster: `python -m core.cluster.relay ORDER COMMAND...`.
 
 Its stdin goes to that process, whose stdout and stderr come out of it. It says so in `waiting` lines while the cluster has no
-room, and in a `failed` line where the order cannot be carried out; any other end means that the process, its actor or its
+room, and in a `failed` line where the order cannot be carried out; its kind is `lost` where the process, its actor or its
 machine has died. Output that was lost on its way is such a death too, so that no response ever has a gap.
 """
 
@@ -19,9 +19,10 @@ from types import ModuleType
 from typing import Any, BinaryIO, NoReturn
 
 from core.cluster import seat
-from core.cluster.connection import connect, sentence
+from core.cluster.connection import connect, reason
 from core.engines.pipes import take_pipes
 from core.errors import EngineError, LrmError, ModelError
+from core.processes import VARIABLE
 
 ROOM_S = 2.0  # how long an actor may take to be placed before it counts as one that waits
 END_S = 4.0
@@ -29,6 +30,7 @@ READ_S = 1.0
 REACH_S = 120.0  # how long to wait for a cluster that does not answer
 AGAIN_S = 2.0
 INPUT = 1 << 20
+MARKS = (VARIABLE, "SPT_NOENV")  # by which the runner finds all that works for it, on its own machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Relay:
         self._held: list[bytes] = []  # what came on stdin before the process was there to take it
         self._actor: Any = None
         self._started = False
-        self._told = ""
+        self._told: str | None = None
 
     def run(self, command: list[str]) -> int:
         """Carry it out. Returns the exit status; raises LrmError where it cannot be, Lost where the process is."""
@@ -77,7 +79,7 @@ class Relay:
             self._start(command, where)
             return self._pump(where)
         except self._ray.exceptions.RayError as error:
-            raise Lost(f"The actor is lost: {type(error).__name__}: {sentence(error)}") from error
+            raise Lost(f"lost on the cluster: {reason(error)}") from error
 
     def _connected(self) -> ModuleType:
         """Ray; a cluster that is about to come back is waited for."""
@@ -136,7 +138,7 @@ class Relay:
 
     def _start(self, command: list[str], where: str) -> None:
         order = self._order
-        environment = dict(order.environment)
+        environment = order.environment | {name: os.environ[name] for name in MARKS if name in os.environ}
         if order.span:
             environment["RAY_ADDRESS"] = self._ray.get_runtime_context().gcs_address
         missing = self._ray.get(self._actor.start.remote(command, environment, order.files, bool(order.span)))
@@ -159,7 +161,7 @@ class Relay:
             if out:
                 self._write(out)
             if code is not None and code < 0:
-                raise Lost(f"The process on {where} was ended by {signal.Signals(-code).name}.")
+                raise Lost(f"ended by {signal.Signals(-code).name} on {where}")
             if code is not None:
                 return int(code)
 
@@ -203,12 +205,15 @@ def main() -> int:
     try:
         return Relay(Order(**json.loads(sys.argv[1])), stdin, stdout).run(sys.argv[2:])
     except LrmError as error:
-        kind = "model" if isinstance(error, ModelError) else "engine"
-        said = {"type": "failed", "kind": kind, "message": error.message, "remedy": error.remedy}
-        stdout.write(json.dumps(said).encode() + b"\n")
-        stdout.flush()
+        said = {
+            "kind": "model" if isinstance(error, ModelError) else "engine",
+            "message": error.message,
+            "remedy": error.remedy,
+        }
     except Lost as error:
-        print(f"\n{error}", file=sys.stderr)
+        said = {"kind": "lost", "message": str(error)}
+    stdout.write(json.dumps({"type": "failed", **said}).encode() + b"\n")
+    stdout.flush()
     return 1
 
 

@@ -154,7 +154,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The host cannot go on. `kind` is `model` (bad file), `memory`, `engine` or `usage`."""
+    """The host cannot go on. `kind` is `model` (bad file), `memory`, `engine`, `usage`, or `lost` with its machine."""
 
     kind: str
     message: str

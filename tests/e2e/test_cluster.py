@@ -1,0 +1,169 @@
+"""Runs on a real Ray cluster of two nodes on this machine: nodes, actors and relays that die, and no room."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core import jobs
+from core.processes import marked, owner
+from core.spec import RunSpec
+from core.store.connection import connect, runner_lock
+from tests.e2e.kill import check, finished, stored
+from tests.e2e.test_engine_faults import ended, notices, queued, spec, until
+from tests.speed.load import record
+
+pytest.importorskip("ray", reason="Ray is an optional extra: pip install 'lrm-tui[ray]'")
+sys.path.append(str(Path(__file__).parents[1] / "core" / "helpers"))
+
+from ray_cluster import RayCluster, ray_cluster
+
+QUESTIONS = 24
+TOKENS = 400
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[RayCluster]:
+    """One cluster for the tests of this module, with one processor on its first node."""
+    with ray_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(started: RayCluster, monkeypatch: pytest.MonkeyPatch) -> RayCluster:
+    """The cluster, set as the executor."""
+    for name, value in started.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LRM_EXECUTOR", "ray")
+    monkeypatch.setenv("LRM_RAY_ADDRESS", started.address)
+    monkeypatch.setenv("LRM_REPLAY_ANY", "1")
+    monkeypatch.setenv("LRM_REPLAY_TOKENS_PER_SECOND", "300")
+    monkeypatch.setenv("LRM_REPLAY_SLOTS", "4")
+    return started
+
+
+@pytest.fixture
+def replayed(tmp_path: Path) -> RunSpec:
+    """A run of some seconds that takes no processor to speak of."""
+    record(tmp_path / "recorded.db", TOKENS)
+    return spec(f"replay:{tmp_path / 'recorded.db'}", limit=QUESTIONS, max_tokens=TOKENS)
+
+
+def hosts(path: Path) -> list[psutil.Process]:
+    """The engines of a store that are at work on the cluster's nodes, not the relays that stand for them."""
+    found = []
+    for pid in marked(owner(runner_lock(path))):
+        try:
+            process = psutil.Process(pid)
+            if any(part.endswith("host.py") for part in process.cmdline()[:4]):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def message(store: sqlite3.Connection, job: int) -> str:
+    return str(store.execute("SELECT message FROM jobs WHERE id = ?", (job,)).fetchone()[0])
+
+
+def active(store: sqlite3.Connection) -> int:
+    return int(store.execute("SELECT count(DISTINCT response_id) FROM chunks").fetchone()[0])
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+def whole(store: sqlite3.Connection, job: int, questions: int = QUESTIONS) -> None:
+    """The run is done, and every response is there as long as it was recorded."""
+    row = ended(store, job)
+    assert row["state"] == "done", row["error"]
+    rows = store.execute(
+        "SELECT length(t.token_ids) / 4 FROM responses r JOIN response_texts t ON t.response_id = r.id WHERE r.job_id = ?",
+        (job,),
+    ).fetchall()
+    assert [length for (length,) in rows] == [TOKENS] * questions
+
+
+def test_a_node_is_lost_in_the_middle_of_a_run(cluster: RayCluster, replayed: RunSpec, tmp_path: Path) -> None:
+    node = cluster.add(cpus=1)
+    with queued(tmp_path, replace(replayed, replicas=2, limit=48)) as (store, (job,)):
+        until(lambda: active(store) >= 7, 60)  # more than one engine has slots
+        engines = hosts(tmp_path / "runs.db")
+        assert len(engines) == 2
+        before, begun = finished(store), stored(store)
+        cluster.kill(node)
+        until(lambda: "waits for room on the cluster: it needs 1 CPU on one machine" in message(store, job), 60)
+        assert len(hosts(tmp_path / "runs.db")) == 1 and ended(store, job)["message"] == ""
+        check(store, before, begun)
+        whole(store, job, 48)
+        assert "died and is started again" in notices(store)
+        assert store.execute("SELECT count(*) FROM responses WHERE resumed_at > 0").fetchone()[0] >= 4
+    assert gone(engines)
+
+
+def test_actors_and_relays_are_killed(cluster: RayCluster, replayed: RunSpec, tmp_path: Path) -> None:
+    with queued(tmp_path, replayed) as (store, (job,)):
+        until(lambda: active(store) >= 4, 60)
+        (engine,) = hosts(tmp_path / "runs.db")
+        before, begun = finished(store), stored(store)
+        actor = engine.parent()
+        assert actor is not None and actor.name().startswith("ray::Seat")
+        actor.send_signal(signal.SIGKILL)
+        until(lambda: gone([engine]), 10)
+        until(lambda: notices(store), 30)
+        check(store, before, begun)
+        until(lambda: hosts(tmp_path / "runs.db"), 30)
+        relay = until(lambda: store.execute("SELECT pid FROM hosts").fetchone())[0]
+        (second,) = hosts(tmp_path / "runs.db")
+        second.send_signal(signal.SIGSTOP)  # it hangs, and does not see that its stdin has ended
+        os.kill(relay, signal.SIGKILL)
+        until(lambda: gone([second]), 30)
+        whole(store, job)
+        assert len(finished(store)) == QUESTIONS
+
+
+def test_a_full_cluster_is_waited_for_in_the_order_of_the_queue(cluster: RayCluster, replayed: RunSpec, tmp_path: Path) -> None:
+    short = replace(replayed, limit=4)
+    with queued(tmp_path, replace(replayed, limit=200), short, short) as (store, (first, second, third)):
+        until(lambda: "it needs 1 CPU on one machine; free: 0 of 1 CPUs" in message(store, second), 60)
+        until(lambda: message(store, third) == "waits for room on the cluster, behind another job", 60)
+        assert store.execute("SELECT state FROM jobs WHERE id = ?", (third,)).fetchone()[0] == "queued"
+        assert store.execute("SELECT count(*) FROM responses WHERE job_id = ?", (second,)).fetchone()[0] == 0
+        node = cluster.add(cpus=1)
+        whole(store, second, 4)
+        whole(store, third, 4)
+        assert store.execute("SELECT state FROM jobs WHERE id = ?", (first,)).fetchone()[0] == "running"
+        writer = connect(tmp_path / "runs.db", "user")
+        jobs.cancel(writer, first)
+        writer.close()
+    cluster.kill(node)
+
+
+def test_a_waiting_run_takes_over_the_engine_of_its_variant(cluster: RayCluster, replayed: RunSpec, tmp_path: Path) -> None:
+    with queued(tmp_path, replace(replayed, limit=40), replace(replayed, limit=4)) as (store, (first, second)):
+        until(lambda: "it needs 1 CPU on one machine" in message(store, second), 60)
+        (engine,) = hosts(tmp_path / "runs.db")
+        whole(store, first, 40)
+        whole(store, second, 4)
+        assert hosts(tmp_path / "runs.db") == [engine]
+
+
+def test_more_than_the_cluster_has_waits_and_can_be_cancelled(cluster: RayCluster, replayed: RunSpec, tmp_path: Path) -> None:
+    with queued(tmp_path, replace(replayed, gpus=16)) as (store, (job,)):
+        until(lambda: "No machine of it has that many" in message(store, job), 60)
+        assert "it needs 16 GPUs and 1 CPU on one machine; free: 0 of 0 GPUs" in message(store, job)
+        writer = connect(tmp_path / "runs.db", "user")
+        jobs.cancel(writer, job)
+        writer.close()
+        until(lambda: store.execute("SELECT 1 FROM jobs WHERE state = 'cancelled'").fetchone(), 30)
+        assert not notices(store)
+    assert not marked(owner(runner_lock(tmp_path / "runs.db")))
