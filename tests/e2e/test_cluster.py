@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from core import jobs
+from core.cli.doctor import executor
 from core.processes import marked, owner
 from core.spec import RunSpec
 from core.store.connection import connect, runner_lock
@@ -167,3 +168,39 @@ def test_more_than_the_cluster_has_waits_and_can_be_cancelled(cluster: RayCluste
         until(lambda: store.execute("SELECT 1 FROM jobs WHERE state = 'cancelled'").fetchone(), 30)
         assert not notices(store)
     assert not marked(owner(runner_lock(tmp_path / "runs.db")))
+
+
+def test_a_file_that_a_machine_lacks_is_named(cluster: RayCluster, tmp_path: Path) -> None:
+    with queued(tmp_path, spec(limit=1, max_tokens=8)) as (store, (first,)):
+        assert ended(store, first)["state"] == "done", ended(store, first)["error"]
+        made = Path(store.execute("SELECT path FROM variants").fetchone()[0])
+        made.rename(made.with_name("elsewhere"))
+        writer = connect(tmp_path / "runs.db", "user")
+        (second,) = jobs.add(writer, [spec(limit=1, max_tokens=9)])
+        writer.close()
+        row = ended(store, second)
+        assert row["state"] == "failed" and f"has no {made}" in row["error"] and "variants_folder" in row["remedy"]
+
+
+def test_doctor_reaches_the_cluster(cluster: RayCluster) -> None:
+    found = executor()
+    assert found.ok and found.detail.endswith(f"at {cluster.address}: 1 machines, 0 GPUs, 1 CPUs")
+
+
+def test_a_cluster_of_this_machine_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compression and run of the embedded model; nothing listens outside; a killed runner leaves nothing, and goes on."""
+    monkeypatch.setenv("LRM_EXECUTOR", "ray")
+    path = tmp_path / "runs.db"
+    with queued(tmp_path, spec(limit=16, max_tokens=300)) as (store, (job,)):
+        until(lambda: stored(store), 120)
+        ours = [psutil.Process(pid) for pid in marked(owner(runner_lock(path)))]
+        assert any("raylet" in process.name() for process in ours)
+        ports = [c.laddr.ip for p in ours for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+        assert ports and all(ip.removeprefix("::ffff:").startswith("127.") for ip in ports), ports
+        before, begun = finished(store), stored(store)
+        os.kill(store.execute("SELECT pid FROM runner").fetchone()[0], signal.SIGKILL)
+        until(lambda: gone(ours), 60)
+        row = ended(store, job)
+        assert row["state"] == "done", row["error"]
+        check(store, before, begun)
+    assert not marked(owner(runner_lock(path)))
