@@ -93,7 +93,7 @@ class Evaluation:
     """Drives one claimed run to its end, or to a user's wish to stop it.
 
     The engines of `hosts` share its questions; each loads, dies and comes back by itself while the others go on. `stir` is
-    set when one of them says something; `put_back` sends a run that has not begun back into the queue.
+    set when one of them says something; `put_back` sends a run that has no engine back into the queue.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Evaluation:
                 self._flush()
                 due = time.monotonic() + TICK_S
                 stop, wanted = self.store.wishes(self.id)
-                if stop or wanted or (self.waiting is None and self.put_back.is_set()):
+                if stop or wanted or (self.put_back.is_set() and not any(replica.watchdog for replica in self.replicas)):
                     return self._leave(wanted)
             if self.stir.wait(max(0.0, due - time.monotonic())) and len(self.replicas) > 1:
                 time.sleep(ROUND_S)

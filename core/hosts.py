@@ -33,7 +33,7 @@ class Host:
 
     def serves(self, job: Mapping[str, Any]) -> bool:
         """Whether the variant of a run is loaded, with its engine."""
-        return self._key is not None and self._key[:2] == (job["engine"], job["path"])
+        return self._key is not None and self._key[:2] == (job.get("engine"), job.get("path"))
 
     @property
     def started(self) -> bool:

@@ -208,11 +208,13 @@ class Lanes:
         Returns whether one is about to come back into the queue for its engine.
         """
         idle = [lane for lane in self.lanes if lane.shape.cluster and not lane.busy]
-        for lane in [lane for lane in self.lanes if lane.waits]:
-            if lane.job is not None and any(one.shape == lane.shape and one.serves(lane.job) for one in idle):
+        waiting = [lane for lane in self.lanes if lane.waits]
+        for lane in waiting:
+            nothing_yet = all(place.waits for place in lane.places)
+            if nothing_yet and any(one.shape == lane.shape and one.serves(lane.job or {}) for one in idle):
                 lane.put_back()
                 return True
-            self._close(idle)
+        self._close(idle if waiting else [])
         return False
 
     def _lane_on_cluster(self, shape: Shape) -> Lane | None:

@@ -75,7 +75,8 @@ class Share:
         self.waits = True
         general = load().general
         address, own = self._cluster.reached(general)
-        order = Order(address, general.ray_cpus, self._gpus, self._span, here, tuple(files), dict(environment))
+        environment = {**environment, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # in which Ray counts GPUs
+        order = Order(address, general.ray_cpus, self._gpus, self._span, here, tuple(files), environment)
         return [sys.executable, "-P", "-m", "core.cluster.relay", order.text(), *command], own
 
     def release(self) -> None:

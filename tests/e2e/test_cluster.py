@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -9,12 +10,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from core import jobs
+from core.child import Child
 from core.cli.doctor import executor
+from core.cluster.relay import Order
 from core.processes import marked, owner
 from core.spec import RunSpec
 from core.store.connection import connect, runner_lock
@@ -168,6 +172,46 @@ def test_more_than_the_cluster_has_waits_and_can_be_cancelled(cluster: RayCluste
         until(lambda: store.execute("SELECT 1 FROM jobs WHERE state = 'cancelled'").fetchone(), 30)
         assert not notices(store)
     assert not marked(owner(runner_lock(tmp_path / "runs.db")))
+
+
+SHOW = "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()"
+
+
+def started_with(cluster: RayCluster, log: Path, **ordered: Any) -> tuple[dict[str, str], list[str]]:
+    """The environment of a process that a relay has Ray start, and what it was told while it waited."""
+    wanted: dict[str, Any] = {"cpus": 0, "gpus": None, "span": 0, "here": False, "files": (), "environment": {}, **ordered}
+    command = [sys.executable, "-m", "core.cluster.relay", Order(cluster.address, **wanted).text(), sys.executable, "-c", SHOW]
+    child: Child[dict[str, str]] = Child(command, json.loads, log, cluster.environment, "test.1")
+    said: list[str] = []
+    try:
+        while True:
+            for message in child.receive(60):
+                assert message is not None, child.obituary()
+                assert message.get("type") != "failed", message
+                if "type" not in message:
+                    return message, said
+                said.append(message["message"])
+    finally:
+        child.close()
+
+
+def test_ray_decides_which_gpus_a_process_sees(cluster: RayCluster, tmp_path: Path) -> None:
+    """The GPUs are numbers that the nodes were started with; nothing computes on them."""
+    nodes = [cluster.add(cpus=1, gpus=2), cluster.add(cpus=1, gpus=2)]
+    try:
+        one, _ = started_with(cluster, tmp_path / "log")
+        assert one["CUDA_VISIBLE_DEVICES"] in ("0", "1"), "one, since there are any"
+        two, _ = started_with(cluster, tmp_path / "log", gpus=2)
+        assert two["CUDA_VISIBLE_DEVICES"] == "0,1"
+        none, _ = started_with(cluster, tmp_path / "log", gpus=0)
+        assert none["CUDA_VISIBLE_DEVICES"] == ""
+        here, _ = started_with(cluster, tmp_path / "log", here=True)
+        assert here["CUDA_VISIBLE_DEVICES"] == "", "this node has none"
+        wide, said = started_with(cluster, tmp_path / "log", gpus=0, span=4)
+        assert "CUDA_VISIBLE_DEVICES" not in wide and wide["RAY_ADDRESS"] == cluster.address and said == [""]
+    finally:
+        for node in nodes:
+            cluster.kill(node)
 
 
 def test_a_file_that_a_machine_lacks_is_named(cluster: RayCluster, tmp_path: Path) -> None:

@@ -73,13 +73,31 @@ def talk(command: Sequence[str], environment: Mapping[str, str], body: str, seco
         child.close()
 
 
+def loss() -> None:
+    """How long it takes until the loss of a machine is noticed, with Ray's own settings."""
+    with ray_cluster(soon=False) as cluster, tempfile.TemporaryDirectory() as name:
+        for _ in range(3):
+            node = cluster.add(cpus=1, gpus=1)
+            order = Order(cluster.address, 1.0, 1, 0, False, (), {})
+            command, environment = relayed(cluster, [sys.executable, "-S", "-c", TALKER, "600", "0.05"], order)
+            child: Child[dict[str, object]] = Child(command, json.loads, Path(name) / "log", environment, "speed.1")
+            child.send("{}\n")
+            while not any("at" in (message or {}) for message in child.receive(1.0)):
+                pass
+            cluster.kill(node)
+            killed = time.monotonic()
+            while not any((message or {}).get("kind") == "lost" for message in child.receive(1.0)):
+                pass
+            print(f"a machine that is gone was missed after {time.monotonic() - killed:.1f} s")
+            child.close()
+
+
 def _used(processes: Sequence[psutil.Process]) -> float:
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
-def relayed(cluster: RayCluster, talker: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+def relayed(cluster: RayCluster, talker: Sequence[str], order: Order) -> tuple[list[str], dict[str, str]]:
     """The command of a relay, and its environment."""
-    order = Order(cluster.address, 1.0, 0, 0, False, (), {})
     return [sys.executable, "-P", "-m", "core.cluster.relay", order.text(), *talker], dict(cluster.environment)
 
 
@@ -88,7 +106,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--streams", type=int, default=64)
+    parser.add_argument("--loss", action="store_true", help="only how soon a lost machine is missed")
     given = parser.parse_args()
+    if given.loss:
+        loss()
+        return
     texts = ["".join(words(TOKENS, seed)) for seed in range(given.streams)]
     event = wire.Deltas(tuple(wire.Delta(str(i), text, tuple(range(TOKENS))) for i, text in enumerate(texts)))
     body = wire.encode(event).rstrip("\n")
@@ -99,7 +121,7 @@ def main() -> None:
             print(" the plain pipe")
             talk(talker, {}, body, given.seconds, ())
             print(" over Ray")
-            command, environment = relayed(cluster, talker)
+            command, environment = relayed(cluster, talker, Order(cluster.address, 1.0, 0, 0, False, (), {}))
             talk(command, environment, body, given.seconds, ("core.cluster.relay", "ray::Seat", "raylet", "gcs_server"))
     print("load average:", *os.getloadavg())
 
