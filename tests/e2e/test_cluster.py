@@ -19,6 +19,7 @@ from core import jobs
 from core.child import Child
 from core.cli.doctor import executor
 from core.cluster.relay import Order
+from core.engines import wire
 from core.processes import marked, owner
 from core.spec import RunSpec
 from core.store.connection import connect, runner_lock
@@ -138,18 +139,23 @@ def test_actors_and_relays_are_killed(cluster: RayCluster, replayed: RunSpec, tm
 
 def test_a_full_cluster_is_waited_for_in_the_order_of_the_queue(cluster: RayCluster, replayed: RunSpec, tmp_path: Path) -> None:
     short = replace(replayed, limit=4)
-    with queued(tmp_path, replace(replayed, limit=200), short, short) as (store, (first, second, third)):
+    with queued(tmp_path, replace(replayed, limit=200), short, replace(short, gpus=16)) as (store, (first, second, greedy)):
         until(lambda: "it needs 1 CPU on one machine; free: 0 of 1 CPUs" in message(store, second), 60)
-        until(lambda: message(store, third) == "waits for room on the cluster, behind another job", 60)
-        assert store.execute("SELECT state FROM jobs WHERE id = ?", (third,)).fetchone()[0] == "queued"
+        until(lambda: message(store, greedy) == "waits for room on the cluster, behind another job", 60)
+        assert store.execute("SELECT state FROM jobs WHERE id = ?", (greedy,)).fetchone()[0] == "queued"
         assert store.execute("SELECT count(*) FROM responses WHERE job_id = ?", (second,)).fetchone()[0] == 0
         node = cluster.add(cpus=1)
         whole(store, second, 4)
-        whole(store, third, 4)
+        until(lambda: "No machine of it has that many" in message(store, greedy), 60)
+        assert "it needs 16 GPUs and 1 CPU on one machine; free: 0 of 0 GPUs" in message(store, greedy)
         assert store.execute("SELECT state FROM jobs WHERE id = ?", (first,)).fetchone()[0] == "running"
         writer = connect(tmp_path / "runs.db", "user")
-        jobs.cancel(writer, first)
+        for job in (first, greedy):
+            jobs.cancel(writer, job)
         writer.close()
+        until(lambda: store.execute("SELECT count(*) FROM jobs WHERE state = 'cancelled'").fetchone()[0] == 2, 60)
+        assert not notices(store)
+    assert not marked(owner(runner_lock(tmp_path / "runs.db")))
     cluster.kill(node)
 
 
@@ -162,26 +168,19 @@ def test_a_waiting_run_takes_over_the_engine_of_its_variant(cluster: RayCluster,
         assert hosts(tmp_path / "runs.db") == [engine]
 
 
-def test_more_than_the_cluster_has_waits_and_can_be_cancelled(cluster: RayCluster, replayed: RunSpec, tmp_path: Path) -> None:
-    with queued(tmp_path, replace(replayed, gpus=16)) as (store, (job,)):
-        until(lambda: "No machine of it has that many" in message(store, job), 60)
-        assert "it needs 16 GPUs and 1 CPU on one machine; free: 0 of 0 GPUs" in message(store, job)
-        writer = connect(tmp_path / "runs.db", "user")
-        jobs.cancel(writer, job)
-        writer.close()
-        until(lambda: store.execute("SELECT 1 FROM jobs WHERE state = 'cancelled'").fetchone(), 30)
-        assert not notices(store)
-    assert not marked(owner(runner_lock(tmp_path / "runs.db")))
-
-
 SHOW = "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); sys.stdin.read()"
+
+
+def relay(cluster: RayCluster, **ordered: Any) -> list[str]:
+    """The command of a relay whose process shows its environment."""
+    wanted: dict[str, Any] = {"cpus": 0, "gpus": None, "span": 0, "here": False, "files": (), "environment": {}, **ordered}
+    order = Order(cluster.address, **wanted).text()
+    return [sys.executable, "-m", "core.cluster.relay", order, sys.executable, "-c", SHOW]
 
 
 def started_with(cluster: RayCluster, log: Path, **ordered: Any) -> tuple[dict[str, str], list[str]]:
     """The environment of a process that a relay has Ray start, and what it was told while it waited."""
-    wanted: dict[str, Any] = {"cpus": 0, "gpus": None, "span": 0, "here": False, "files": (), "environment": {}, **ordered}
-    command = [sys.executable, "-m", "core.cluster.relay", Order(cluster.address, **wanted).text(), sys.executable, "-c", SHOW]
-    child: Child[dict[str, str]] = Child(command, json.loads, log, cluster.environment, "test.1")
+    child: Child[dict[str, str]] = Child(relay(cluster, **ordered), json.loads, log, cluster.environment, "test.1")
     said: list[str] = []
     try:
         while True:
@@ -215,15 +214,12 @@ def test_ray_decides_which_gpus_a_process_sees(cluster: RayCluster, tmp_path: Pa
 
 
 def test_a_file_that_a_machine_lacks_is_named(cluster: RayCluster, tmp_path: Path) -> None:
-    with queued(tmp_path, spec(limit=1, max_tokens=8)) as (store, (first,)):
-        assert ended(store, first)["state"] == "done", ended(store, first)["error"]
-        made = Path(store.execute("SELECT path FROM variants").fetchone()[0])
-        made.rename(made.with_name("elsewhere"))
-        writer = connect(tmp_path / "runs.db", "user")
-        (second,) = jobs.add(writer, [spec(limit=1, max_tokens=9)])
-        writer.close()
-        row = ended(store, second)
-        assert row["state"] == "failed" and f"has no {made}" in row["error"] and "variants_folder" in row["remedy"]
+    model = str(tmp_path / "model.gguf")
+    child = Child(relay(cluster, files=(sys.executable, model)), wire.decode, tmp_path / "log", cluster.environment, "test.1")
+    failed = until(lambda: next((said for said in child.receive(1.0) if isinstance(said, wire.Failed)), None), 60)
+    child.close()
+    assert failed.kind == "model" and f"has no {model}." in failed.message
+    assert "variants_folder" in failed.remedy
 
 
 def test_doctor_reaches_the_cluster(cluster: RayCluster) -> None:
@@ -235,7 +231,7 @@ def test_a_cluster_of_this_machine_alone(tmp_path: Path, monkeypatch: pytest.Mon
     """Compression and run of the embedded model; nothing listens outside; a killed runner leaves nothing, and goes on."""
     monkeypatch.setenv("LRM_EXECUTOR", "ray")
     path = tmp_path / "runs.db"
-    with queued(tmp_path, spec(limit=16, max_tokens=300)) as (store, (job,)):
+    with queued(tmp_path, spec(limit=8, max_tokens=300)) as (store, (job,)):
         until(lambda: stored(store), 120)
         ours = [psutil.Process(pid) for pid in marked(owner(runner_lock(path)))]
         assert any("raylet" in process.name() for process in ours)
