@@ -18,6 +18,7 @@ from benchmarks.registry import get
 from core.child import TRIES, ChildDied
 from core.collapse import Detector
 from core.engines import wire
+from core.engines.catalog import FORMATS, WITHOUT_WEIGHTS
 from core.engines.options import OPTIONS
 from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.grading import columns, loop_columns, server_columns
@@ -79,9 +80,9 @@ class Replica:
     waits_for: str = ""
     given_up: bool = False
 
-    def takes_more(self) -> bool:
-        """Whether it has room for another request."""
-        return self.watchdog is not None and len(self.streams) < self.slots_loaded + AHEAD
+    def takes_more(self, ahead: int) -> bool:
+        """Whether it has a slot for another request, or it is to wait there as one of `ahead`."""
+        return self.watchdog is not None and len(self.streams) < self.slots_loaded + ahead
 
     @property
     def slots_loaded(self) -> int:
@@ -167,7 +168,8 @@ class Evaluation:
     def _may_load(self, replica: Replica) -> bool:
         """Engines that share one memory load one after the other, so that each sees what those before it have left."""
         before = self.replicas[: self.replicas.index(replica)]
-        return replica.host.place.alone or all(other.watchdog is not None or other.given_up for other in before)
+        weightless = FORMATS[self.job["engine"]] in WITHOUT_WEIGHTS
+        return weightless or replica.host.place.alone or all(other.watchdog is not None or other.given_up for other in before)
 
     def _welcome(self, replica: Replica, ready: wire.Ready, items: list[Item]) -> None:
         """A loaded engine; the first one begins the run."""
@@ -278,8 +280,12 @@ class Evaluation:
             self.store.say(self.id, next((other.waits_for for other in self.replicas if other.waits_for), ""))
 
     def _feed(self) -> None:
-        """Hand out what waits, always to the engine with most room."""
-        while self.waiting and (free := [replica for replica in self.replicas if replica.takes_more()]):
+        """Hand out what waits, always to the engine with most room; the last ones wait for whichever slot is free first."""
+        several = sum(replica.slots_loaded for replica in self.replicas) if len(self.replicas) > 1 else 0
+        while self.waiting:
+            ahead = AHEAD if len(self.waiting) > several else 0
+            if not (free := [replica for replica in self.replicas if replica.takes_more(ahead)]):
+                return
             replica = min(free, key=lambda one: len(one.streams) / one.slots_loaded)
             pending = self.waiting.popleft()
             stream = Stream(pending, pending.text, list(pending.ids), pending.chunks)

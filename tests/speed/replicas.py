@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--engine", choices=("replay", "llama.cpp"), default="replay")
     parser.add_argument("--model", default="pocket", help="for llama.cpp")
     parser.add_argument("--threads", type=int, default=1, help="of each llama.cpp")
-    parser.add_argument("--questions", type=int, default=96)
+    parser.add_argument("--questions", type=int, default=192)
     parser.add_argument("--tokens", type=int, default=500)
     parser.add_argument("--rate", type=float, default=200.0, help="tokens a second of each replayed response")
     given = parser.parse_args()
