@@ -66,6 +66,7 @@ class Relay:
         self._mutex = threading.Lock()
         self._held: list[bytes] = []  # what came on stdin before the process was there to take it
         self._actor: Any = None
+        self._gpus = 0
         self._started = False
         self._told: str | None = None
 
@@ -98,7 +99,7 @@ class Relay:
         ray, order = self._ray, self._order
         ray.cloudpickle.register_pickle_by_value(seat)
         node = ray.get_runtime_context().get_node_id() if order.here else self._node_to_span_from() if order.span else None
-        gpus = self._one_if_any(node) if order.gpus is None else order.gpus
+        gpus = self._gpus = self._one_if_any(node) if order.gpus is None else order.gpus
         options: dict[str, Any] = {"num_cpus": order.cpus, "num_gpus": gpus, "max_restarts": 0, "max_task_retries": 0}
         if node is not None:
             affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
@@ -128,6 +129,8 @@ class Relay:
         """What is waited for, beside what there is."""
         total, free = self._ray.cluster_resources(), self._ray.available_resources()
         wanted = {name: count for name, count in wanted.items() if count}
+        if not wanted:
+            return "waits for Ray to start an actor"
         needs = " and ".join(f"{count:g} {name}{'s' * (count != 1)}" for name, count in wanted.items())
         left = ", ".join(f"{free.get(name, 0):g} of {total.get(name, 0):g} {name}s" for name in wanted)
         has = [node["Resources"] for node in self._ray.nodes() if node["Alive"]] if together else [total]
@@ -139,6 +142,8 @@ class Relay:
     def _start(self, command: list[str], where: str) -> None:
         order = self._order
         environment = order.environment | {name: os.environ[name] for name in MARKS if name in os.environ}
+        if not self._gpus and not order.span:
+            environment["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves all of them to an actor that has reserved none
         if order.span:
             environment["RAY_ADDRESS"] = self._ray.get_runtime_context().gcs_address
         missing = self._ray.get(self._actor.start.remote(command, environment, order.files, bool(order.span)))

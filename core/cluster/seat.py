@@ -41,7 +41,7 @@ class Seat:
         if missing := [file for file in files if not Path(file).exists()]:
             return missing
         inherited = dict(os.environ)
-        if all_gpus:  # Ray hides them from an actor that has reserved none
+        if all_gpus:  # whatever the actor itself has reserved
             inherited.pop("CUDA_VISIBLE_DEVICES", None)
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", TRAMPOLINE, str(os.getpid()), *command],
