@@ -31,17 +31,24 @@ class Child(Generic[Message]):
     """Starts a command in a session of its own, parses every line of its stdout in a thread, keeps its stderr in a log file.
 
     The child ends itself when its stdin closes, which the kernel does for it should this process be killed; `run_id` marks it
-    and all that it starts.
+    and all that it starts. `stir` is set at every message, for whoever looks after several children.
     """
 
     def __init__(
-        self, command: Sequence[str], parse: Callable[[str], Message], log: Path, environment: Mapping[str, str], run_id: str
+        self,
+        command: Sequence[str],
+        parse: Callable[[str], Message],
+        log: Path,
+        environment: Mapping[str, str],
+        run_id: str,
+        stir: threading.Event | None = None,
     ) -> None:
         private_folder(log.parent)
         keeper = Keeper(log)
         self.log = log
         self._parse = parse
         self._run_id = run_id
+        self._stir = stir or threading.Event()
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -62,15 +69,19 @@ class Child(Generic[Message]):
         assert self.process.stdout is not None
         for line in self.process.stdout:
             with contextlib.suppress(ValueError):  # a line that is no message is a library's chatter
-                self._messages.put(self._parse(line.decode("utf-8", "replace")))
-        self._messages.put(None)
+                self._tell(self._parse(line.decode("utf-8", "replace")))
+        self._tell(None)
+
+    def _tell(self, message: Message | None) -> None:
+        self._messages.put(message)
+        self._stir.set()
 
     def _watch(self) -> None:
         """Notice the end of the child even where something that it started holds its stdout open."""
         wait_until_gone(self.process.pid)
         self._reader.join(DRAIN_S)
         if self._reader.is_alive():
-            self._messages.put(None)
+            self._tell(None)
 
     def send(self, line: str) -> None:
         """Write one line; a child that has died is noticed by `receive`."""
@@ -83,7 +94,7 @@ class Child(Generic[Message]):
         """What has come within `timeout` seconds, everything that waits at once; None marks the end of the child."""
         found: list[Message | None] = []
         with contextlib.suppress(queue.Empty):
-            found.append(self._messages.get(timeout=timeout))
+            found.append(self._messages.get(timeout > 0, timeout))
             while True:
                 found.append(self._messages.get_nowait())
         return found

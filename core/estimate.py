@@ -63,7 +63,7 @@ class _Past:
     compression: str
     benchmark: str
     engine: str
-    pace: float  # seconds a question
+    pace: float  # seconds a question of one engine
 
 
 def estimate(connection: sqlite3.Connection | None, specs: Sequence[RunSpec]) -> list[Estimate]:
@@ -88,7 +88,7 @@ def _estimate(connection: sqlite3.Connection | None, spec: RunSpec, past: Sequen
         shape = _shape(model)
         size = size or _predicted(model, shape, compression, engine, bits)
         slots, budget = _fit(engine, replace(shape, weights=size), spec.sampling.max_tokens)
-    seconds = pace * questions if pace is not None else None
+    seconds = pace * questions / spec.replicas if pace is not None else None
     return Estimate(spec, model.name, size, made, slots, budget, questions, seconds, seen)
 
 
@@ -167,7 +167,7 @@ def _pace(past: Iterable[_Past], wanted: tuple[str, str, str, str]) -> tuple[flo
 
 
 _PACES = """
-SELECT m.name, v.compression, j.benchmark, j.engine, (max(r.finished) - min(r.started)) / count(*)
+SELECT m.name, v.compression, j.benchmark, j.engine, (max(r.finished) - min(r.started)) * j.replicas / count(*)
 FROM (SELECT * FROM jobs WHERE kind = 'run' AND state = 'done' ORDER BY id DESC LIMIT 200) j
 JOIN responses r ON r.job_id = j.id JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
 GROUP BY j.id

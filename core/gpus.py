@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from core.settings import load
 
@@ -15,10 +17,11 @@ VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 
 class Lease:
-    """GPUs that are ours until `release`, or until this process ends."""
+    """GPUs that are ours until `release`, or until this process ends: a place on this machine (see `core.places`)."""
 
-    def __init__(self, held: Sequence[tuple[str, int]] = ()) -> None:
-        self._held = list(held)
+    def __init__(self, held: Sequence[tuple[str, int]] = (), threads: int | None = None) -> None:
+        self._held, self._threads = list(held), threads
+        self.waits, self.alone = False, bool(held) or threads is None
 
     @property
     def names(self) -> list[str]:
@@ -28,8 +31,20 @@ class Lease:
     def environment(self) -> dict[str, str]:
         """What makes a child see these GPUs alone. Without any, it sees what this process sees."""
         if not self._held:
-            return {}
+            return {} if self._threads is None else {"OMP_NUM_THREADS": str(self._threads)}
         return {VARIABLE: ",".join(self.names), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # the driver's order; CUDA's own is by speed
+
+    def child(
+        self, command: Sequence[str], environment: Mapping[str, str], files: Sequence[str] = (), *, here: bool = False
+    ) -> tuple[list[str], dict[str, str]]:
+        """See `places.Place`: the command itself, which sees these GPUs alone."""
+        return list(command), {**environment, **self.environment()}
+
+    def split(self, parts: int) -> list[Lease]:
+        """As many leases of equally many of these GPUs. Without any, the parts share the processors."""
+        each = len(self._held) // parts
+        threads = None if each or parts == 1 else max(1, (psutil.cpu_count(logical=False) or 1) // parts)
+        return [Lease(self._held[i * each : (i + 1) * each], threads) for i in range(parts)]
 
     def release(self) -> None:
         """Give them back."""

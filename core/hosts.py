@@ -1,111 +1,102 @@
-"""The one engine host of a lane: kept for consecutive runs of the same variant, ended on change."""
+"""An engine host in its place: kept for consecutive runs of the same variant, ended on change."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from core.child import Child, ChildDied
 from core.engines import wire
-from core.engines.catalog import command
+from core.engines.catalog import FORMATS, HOST, WITHOUT_WEIGHTS, command
 from core.errors import EngineError, EngineOutOfMemory, ModelError
+from core.places import Place
 from core.settings import load
 from core.store.writes import RunnerStore
 
 ENGINE_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "PYTHONUNBUFFERED": "1"}
 
 
-class Interrupted(Exception):
-    """A user wants something else of the job while its model loads; `wanted` is None where the runner stops."""
-
-    def __init__(self, wanted: str | None) -> None:
-        super().__init__(wanted)
-        self.wanted = wanted
-
-
 class Host:
-    """A loaded engine."""
+    """At most one engine at a time, for (engine, path, options). `stir` is set whenever it says something."""
 
-    def __init__(self, child: Child[wire.Request | wire.Event], ready: wire.Ready) -> None:
-        self.child = child
-        self.ready = ready
-
-    def send(self, message: wire.Request) -> None:
-        """Send a request."""
-        self.child.send(wire.encode(message))
-
-    def events(self, timeout: float) -> list[wire.Event]:
-        """What the engine says within `timeout` seconds. Raises EngineError or ChildDied where it has ended."""
-        found = self.child.receive(timeout)
-        for message in found:
-            if isinstance(message, wire.Failed):
-                raise failure(message)
-        if None in found:
-            raise ChildDied(self.child.obituary())
-        return found  # type: ignore[return-value]  # a host sends events only
-
-
-class Hosts:
-    """Starts a host for (engine, path, options), or gives back the one that serves them already."""
-
-    def __init__(self, store: RunnerStore, logs: Path, devices: Mapping[str, str]) -> None:
-        self._store = store
-        self._logs = self.log = logs  # `log` is the one of the host that was started last
-        self._environment = {**ENGINE_ENVIRONMENT, **devices}
+    def __init__(self, store: RunnerStore, logs: Path, place: Place, stir: threading.Event, number: int = 0) -> None:
+        self._store, self._logs, self._stir, self._number = store, logs, stir, number
+        self.place = place
+        self.log = logs  # the one of the child that was started last
+        self.ready: wire.Ready | None = None
+        self._child: Child[wire.Request | wire.Event] | None = None
         self._key: tuple[str, str, str] | None = None
-        self._host: Host | None = None
+        self._deadline = 0.0
 
     def serves(self, job: Mapping[str, Any]) -> bool:
         """Whether the variant of a run is loaded, with its engine."""
-        return self._key is not None and self._key[:2] == (job["engine"], job["path"])
+        return self._key is not None and self._key[:2] == (job.get("engine"), job.get("path"))
 
-    def get(self, job: int, engine: str, path: str, options: Mapping[str, Any]) -> Host:
-        """The host for a variant. Raises ModelError or EngineError with the engine's own words, ChildDied or Interrupted."""
+    @property
+    def started(self) -> bool:
+        """Whether an engine is there, be it loaded or not."""
+        return self._child is not None
+
+    def load(self, job: int, engine: str, path: str, options: Mapping[str, Any]) -> None:
+        """Have a variant loaded, unless it is already; `events` tells of the rest. Raises EngineError without a place."""
         key = (engine, path, repr(sorted(options.items())))
-        if self._host is not None and self._key == key:
-            return self._host
+        if self._child is not None and self._key == key:
+            return
         self.close()
-        self.log = self._logs / f"host-{job}.log"
-        child: Child[wire.Request | wire.Event] = Child(
-            command(engine), wire.decode, self.log, self._environment, self._store.run_id(job)
-        )
-        try:
-            self._store.host_started(child.process.pid, child.started, job)
-            child.send(wire.encode(wire.Load(path, options)))
-            self._host, self._key = Host(child, self._ready(child, job)), key
-        except BaseException:
-            self._end(child)
-            raise
-        return self._host
+        self.log = self._logs / (f"host-{job}-{self._number}.log" if self._number else f"host-{job}.log")
+        line = command(engine)
+        files = (line[0], str(HOST), *(() if FORMATS[engine] in WITHOUT_WEIGHTS else (path,)))
+        line, environment = self.place.child(line, ENGINE_ENVIRONMENT, files)
+        self._child = Child(line, wire.decode, self.log, environment, self._store.run_id(job), self._stir)
+        self._store.host_started(self._child.process.pid, self._child.started, job)
+        self._ask(wire.Load(path, options))
+        self._key, self._deadline = key, time.monotonic() + load().general.load_s
 
-    def _ready(self, child: Child[wire.Request | wire.Event], job: int) -> wire.Ready:
-        patience = load().general.load_s
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            self._store.beat()
-            stop, wanted = self._store.wishes(job)
-            if stop or wanted:
-                raise Interrupted(wanted)
-            for message in child.receive(1.0):
-                if isinstance(message, wire.Ready):
-                    return message
-                if isinstance(message, wire.Failed):
+    def _ask(self, request: wire.Load) -> None:
+        self.send(request)
+
+    def send(self, message: wire.Request) -> None:
+        """Send a request."""
+        assert self._child is not None
+        self._child.send(wire.encode(message))
+
+    def events(self) -> Iterator[wire.Event]:
+        """What the engine has said since, without waiting; it is loaded from `Ready` on.
+
+        Raises ModelError or EngineError with the engine's own words, ChildDied where it has ended.
+        """
+        if self._child is None:
+            return
+        for message in self._child.receive(0.0):
+            match message:
+                case None:
+                    raise ChildDied(self._child.obituary())
+                case wire.Failed("lost", why):
+                    raise ChildDied(why)
+                case wire.Failed():
                     raise failure(message)
-                if message is None:
-                    raise ChildDied(child.obituary())
-        raise EngineError(f"The engine loaded nothing within {patience:.0f} s.", "Raise `load_s`, or look at its log.")
+                case wire.Waiting(why):
+                    self.place.waits = bool(why)
+                    self._deadline = time.monotonic() + load().general.load_s
+                case wire.Ready():
+                    self.ready = message
+            yield message  # type: ignore[misc]  # a host sends events only
+        if self.ready is None and not self.place.waits and time.monotonic() > self._deadline:
+            raise EngineError("The engine loaded nothing within `load_s`.", "Raise the setting `load_s`, or look at its log.")
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self._child.last_words() if self._child else ""
 
     def close(self) -> None:
-        """End the host, so that its memory comes back."""
-        if self._host is not None:
-            self._end(self._host.child)
-        self._host = self._key = None
-
-    def _end(self, child: Child[wire.Request | wire.Event]) -> None:
-        child.close()
-        self._store.host_ended(child.process.pid)
+        """End the engine, so that its memory comes back."""
+        child, self._child, self._key, self.ready = self._child, None, None, None
+        if child is not None:
+            child.close()
+            self._store.host_ended(child.process.pid)
 
 
 def failure(message: wire.Failed) -> EngineError | ModelError:

@@ -68,6 +68,10 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
         raise UsageError(f"Sampling is out of range: {spec.sampling}.", "top-k >= 0, 0 <= min-p < 1.")
     if spec.gpus is not None and spec.gpus < 0:
         raise UsageError(f"No run takes {spec.gpus} GPUs.", "Give 0 or more.")
+    if spec.replicas < 1:
+        raise UsageError(f"{spec.replicas} replicas make no run.", "Give 1 or more.")
+    if spec.replicas > 1 and model.format == "server":
+        raise UsageError("A server's model has no replicas here.", "Ask it more at once: the setting openai.slots.")
     if spec.policy == "audit" and not 0 < spec.audit_share < 1:
         remedy = "Give more than 0 and less than 1, or choose the policy stop or observe."
         raise UsageError(f"An audit of {spec.audit_share:g} is no share.", remedy)
@@ -108,6 +112,7 @@ def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, wanted
         "data_folder": _text(spec.data),
         "prompts_file": _text(spec.prompts),
         "gpus": spec.gpus,
+        "replicas": spec.replicas,
         "created": time.time(),
     }
     marks = ", ".join(f":{key}" for key in row)
@@ -219,6 +224,7 @@ def spec_of(connection: sqlite3.Connection, job: int) -> RunSpec:
         Path(row["data_folder"]) if row["data_folder"] else None,
         Path(row["prompts_file"]) if row["prompts_file"] else None,
         row["gpus"],
+        row["replicas"],
     )
 
 

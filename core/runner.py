@@ -126,7 +126,7 @@ class Runner:
             raise fault
 
         def write() -> None:
-            lane.hosts.close()
+            lane.end_engines()
             self.store.put_back(int(job["id"]))
 
         self._pause(fault)

@@ -28,6 +28,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from core.engines.options import OPTIONS, BadOption, chosen
 from core.errors import UsageError
 
+EXECUTORS = ("local", "ray")
 _ROOT = Path(__file__).resolve().parents[1]  # where `make vllm` builds an environment
 
 
@@ -49,6 +50,16 @@ class General:
     )
     gpus: tuple[str, ...] = _say(
         (), "GPUs that runs may use, named as in CUDA_VISIBLE_DEVICES; unset: all that the driver shows."
+    )
+    executor: str = _say(
+        "local", "Where engines and compressions run: local (this machine) or ray (a cluster, docs/cluster.md)."
+    )
+    ray_address: str = _say(
+        "", "The Ray cluster: HOST:PORT, or auto for the one that this machine is in; empty: one of this machine is started."
+    )
+    ray_cpus: float = _say(1.0, "Processors that each engine or compression on the cluster reserves, and uses without a GPU.")
+    variants_folder: str = _say(
+        "", "Folder for the weights of variants, which all machines of a cluster share; empty: beside the store."
     )
     model_folders: tuple[str, ...] = _say(
         (), "Folders in which the form for new runs looks for models; with colons in LRM_MODEL_FOLDERS."
@@ -79,6 +90,8 @@ class Settings:
         general = {name: value for name, value in table.items() if name in get_type_hints(General)}
         general |= {name: tuple(map(str, value)) for name, value in general.items() if isinstance(value, list)}
         self.general: General = self._chosen(General, general, "")
+        if self.general.executor not in EXECUTORS:
+            raise UsageError(f"There is no executor {self.general.executor!r}.", f"Choose from {', '.join(EXECUTORS)}.")
         self._engines = {engine: self._given(cls, table.get(engine, {}), engine) for engine, cls in OPTIONS.items()}
         self._python = self._interpreters(table.get("python", {}), file)
 

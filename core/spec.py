@@ -40,7 +40,8 @@ class RunSpec:
 
     `limit` is the number of questions (None: all), drawn from the front of the benchmark's order. `audit_share` is the
     share (0 to 1) of the collapsed responses that run on under policy `audit`. `gpus` is how many it takes (None: one where
-    there are any, unless the engine's settings say otherwise).
+    there are any, unless the engine's settings say otherwise). `replicas` engines share the questions, each with `gpus` of its
+    own.
     """
 
     model: str
@@ -55,3 +56,4 @@ class RunSpec:
     data: Path | None = None
     prompts: Path | None = None
     gpus: int | None = None
+    replicas: int = 1

@@ -26,7 +26,7 @@ class Watchdog:
 
     def note(self, event: wire.Event) -> None:
         """Take in what the engine says; every such event is progress."""
-        self._heard, self._flagged = time.monotonic(), False
+        self.rest()
         match event:
             case wire.Started(key):
                 self._reading.add(key)
@@ -34,6 +34,10 @@ class Watchdog:
                 self._reading.difference_update(item.id for item in items)
             case wire.Finished(key):
                 self._reading.discard(key)
+
+    def rest(self) -> None:
+        """The engine has nothing to do, so that its silence means nothing."""
+        self._heard, self._flagged = time.monotonic(), False
 
     def newly_quiet(self) -> float | None:
         """The limit that will end the engine, told once a silence when `FLAG_S` have passed without progress; else None."""

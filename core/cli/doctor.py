@@ -7,6 +7,7 @@ import platform
 import shutil
 import sqlite3
 import subprocess
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -16,9 +17,11 @@ from pathlib import Path
 from core.cli.common import data_folder, print_json, store
 from core.cli.fix import fix
 from core.cli.health import Finding, states
+from core.cluster.connection import check_installed
 from core.engines import catalog
 from core.errors import LrmError
 from core.models import resolve
+from core.settings import load
 from core.text import printable
 
 PACKAGES = (
@@ -53,6 +56,7 @@ def findings(given: Namespace) -> Iterator[Finding]:
     for engine in catalog.names():
         yield _engine(engine)
     yield _gpu()
+    yield executor()
     yield _disk(store(given).parent)
     yield from states(store(given))
     yield _data(data_folder(given))
@@ -87,6 +91,32 @@ def _gpu() -> Finding:
     query = [tool, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader"]
     done = subprocess.run(query, capture_output=True, text=True, timeout=PROBE_S, check=False)
     return Finding("gpu", done.returncode == 0, (done.stdout or done.stderr).strip(), "Check the driver.", needed=False)
+
+
+def executor() -> Finding:
+    """Whether what places the work is there."""
+    try:
+        general = load().general
+    except LrmError as error:
+        return Finding("executor", False, error.message, error.remedy)
+    if general.executor == "local":
+        return Finding("executor", True, "local: this machine")
+    try:
+        check_installed()
+    except LrmError as error:
+        return Finding("executor", False, error.message, error.remedy)
+    if not general.ray_address:
+        return Finding("executor", True, f"ray {version('ray')}: one of this machine, started when it is needed")
+    command = [sys.executable, "-P", "-m", "core.cluster.connection", general.ray_address]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_S, stdin=subprocess.DEVNULL, check=False)
+        said = json.loads(done.stdout.strip().splitlines()[-1])
+    except (OSError, subprocess.TimeoutExpired, IndexError, ValueError) as error:
+        return Finding("executor", False, f"ray at {general.ray_address} does not answer: {error}", "See `ray status`.")
+    if "error" in said:
+        return Finding("executor", False, said["error"], said["remedy"])
+    has = f"{said['nodes']} machines, {said['gpus']:g} GPUs, {said['cpus']:g} CPUs"
+    return Finding("executor", True, f"ray {said['version']} at {general.ray_address}: {has}")
 
 
 def _disk(folder: Path) -> Finding:

@@ -169,7 +169,7 @@ def _listening(pids: list[int]) -> Finding:
             for connection in psutil.Process(pid).net_connections("inet"):
                 if connection.status == psutil.CONN_LISTEN:
                     open_to.append(f"{connection.laddr.ip}:{connection.laddr.port} ({pid})")
-    outside = [place for place in open_to if not place.startswith(("127.", "::1"))]
+    outside = [place for place in open_to if not place.startswith(("127.", "::1", "::ffff:127."))]
     detail = f"at {', '.join(open_to)}" if open_to else "at no address"
     return Finding("listening", not outside, detail, "Only loopback is expected: end the process, and report this.")
 

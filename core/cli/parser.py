@@ -216,7 +216,10 @@ def _run(parser: argparse.ArgumentParser) -> None:
         "--min-p", type=float, default=Sampling().min_p, help="drop what is less likely than P times the likeliest"
     )
     parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end a response at this text (repeatable)")
-    parser.add_argument("--gpus", type=int, metavar="N", help="GPUs that the run takes (default: 1 where there are any)")
+    parser.add_argument("--gpus", type=int, metavar="N", help="GPUs that each engine takes (default: 1 where there are any)")
+    parser.add_argument(
+        "--replicas", type=int, default=1, metavar="N", help="engines that share a run's questions, each on GPUs of its own (1)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="start of the random numbers (default 0)")
     parser.add_argument(
         "--policy",

@@ -45,6 +45,7 @@ def add(given: Namespace) -> int:
             data_folder(given),
             given.prompts,
             given.gpus,
+            given.replicas,
         )
         compressions = expand(given.compression or [NONE], given.calibration)
         specs += jobs.grid([model], compressions, given.benchmark, template)

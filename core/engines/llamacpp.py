@@ -96,7 +96,7 @@ class LlamaCpp(Batching):
         """Open the KV cache with `slots`, halved as often as it takes. Returns the number."""
         from .llama_native import LlamaContext
 
-        threads = self._options.threads or _physical_cores()
+        threads = self._options.threads or _threads()
         while True:
             try:
                 batch = max(self._options.batch, slots)
@@ -146,8 +146,10 @@ def _library() -> ModuleType:
     return importlib.import_module("llama_cpp")
 
 
-def _physical_cores() -> int:
-    """Cores that this process may use, hardware threads of one core counted once."""
+def _threads() -> int:
+    """What OMP_NUM_THREADS says, else the cores that this process may use, hardware threads of one core counted once."""
+    if (said := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
+        return max(1, int(said))
     cores = set()
     for cpu in os.sched_getaffinity(0):
         siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")

@@ -14,7 +14,8 @@ T = TypeVar("T")
 KV_TYPES = ("f16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 _POSITIVE = (
     "slots", "context", "batch", "threads", "memory_gib", "tensor_parallel", "pipeline_parallel", "memory_share",
-    "kv_gib", "stream_interval", "tries", "seconds", "silence", "tokens_per_second", "silence_s", "prefill_s", "load_s",
+    "kv_gib", "stream_interval", "tries", "seconds", "silence", "tokens_per_second",
+    "silence_s", "prefill_s", "load_s", "ray_cpus",
 )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ class LlamaCppOptions:
     )
     memory_gib: float | None = _say(None, "Memory for weights and KV cache, in GiB; unset: 80 % of what is free.")
     gpu_layers: int = _say(-1, "Layers on the GPU; -1 for all, where there is a GPU.")
-    threads: int | None = _say(None, "Threads; unset: one a physical core.")
+    threads: int | None = _say(None, "Threads; unset: OMP_NUM_THREADS, else one a physical core.")
     batch: int = _say(256, "Tokens a step, which bounds how long a prompt's prefill holds up the others.")
     kv_type: str = _say("f16", f"Type of the KV cache: {', '.join(KV_TYPES)}; fewer bits, more slots, other last digits.")
     exact: bool = _say(False, "One slot, and a prefix is fed as it was made: a resumed run equals an uninterrupted one.")
@@ -73,6 +74,9 @@ class VllmOptions:
     dtype: str = _say("auto", "Numbers of activations and plain weights: auto (as stored), float32, bfloat16 or float16.")
     tensor_parallel: int | None = _say(None, "GPUs that share each layer; unset: all that the run has and no stage needs.")
     pipeline_parallel: int = _say(1, "Stages of layers, each on GPUs of its own.")
+    spans_nodes: bool = _say(
+        False, "Take these GPUs from several machines of the Ray cluster (executor ray); stages best lie within a machine."
+    )
     memory_share: float = _say(0.9, "Share of each GPU's memory for weights, activations and KV cache.")
     kv_gib: float | None = _say(None, "KV cache in GiB; unset: what memory_share leaves, and on a CPU what the slots need.")
     stream_interval: int = _say(1, "Tokens between two deltas of a response; more costs less time between.")

@@ -11,6 +11,7 @@ import asyncio
 import importlib
 import os
 import random
+import resource
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 CONNECT_S = 15.0
 LONGEST_PAUSE_S = 60.0
 LONGEST_MESSAGE = 500
+OTHER_CONNECTIONS = 8
+OTHER_FILES = 256
 
 
 class Remote(Tasks):
@@ -50,11 +53,14 @@ class Remote(Tasks):
         except ValueError as error:
             raise EngineFailure("model", str(error), "Name it as openai:http://127.0.0.1:8000/v1#name.") from error
         self._key = os.environ.get(given.key_variable, "")
+        _make_room(given.slots)
+        connections = type(library.DEFAULT_CONNECTION_LIMITS)(max_connections=given.slots + OTHER_CONNECTIONS)
         self._client = library.AsyncOpenAI(
             base_url=self._url,
             api_key=self._key or "none",  # the library wants some; servers that need no key ignore it
             max_retries=0,
             timeout=None,  # every wait has a limit of its own in Try
+            http_client=library.DefaultAsyncHttpxClient(limits=connections),  # the library's own would stop at 1,000
         )
         self._open(given.slots)
         served = asyncio.run_coroutine_threadsafe(self._served(), self._loop).result()
@@ -140,6 +146,17 @@ def _end(request: Generate, attempt: Try, empty: int, any_text: bool) -> Finishe
         return Finished(request.id, "error", f"The server sent {empty + 1} empty replies.", attempt.usage, empty + 1)
     error = "The server withheld the rest (content filter)." if attempt.reason == "error" else None
     return Finished(request.id, attempt.reason or "stop", error, attempt.usage, empty)
+
+
+def _make_room(slots: int) -> None:
+    """Let this process have a connection for every slot. Raises EngineFailure where the system does not allow so many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = slots + OTHER_FILES
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        message = f"{slots} requests side by side need {wanted} open files, and the system allows {hard}."
+        raise EngineFailure("usage", message, "Raise the limit (`ulimit -Hn`), or lower openai.slots.")
+    if soft != resource.RLIM_INFINITY and wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _choose(url: str, name: str, served: Mapping[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:

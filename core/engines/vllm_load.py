@@ -19,6 +19,7 @@ from .fit import GIB, MEMORY_SHARE, Need, folder_shape, free_gpu_memory, free_me
 from .hf_vocabulary import HfVocabulary, load_tokenizer
 from .options import VllmOptions
 from .overheard import Overheard
+from .vllm_spread import everywhere, spread
 from .wire import Generate
 
 _CONFIG_FAULTS = (ValueError, OSError, KeyError, TypeError, AttributeError, ImportError, NotImplementedError)
@@ -37,16 +38,15 @@ class Loaded:
 
 def load(folder: Path, given: VllmOptions) -> Loaded:
     """Start the engine. Raises EngineFailure with the reason that vLLM's own processes gave."""
-    tensor = given.tensor_parallel or max(1, torch.cuda.device_count() // given.pipeline_parallel)
-    context, kv_bytes = _size(folder, given, tensor * given.pipeline_parallel)
+    parallel = spread(given, torch.cuda.device_count())
+    context, kv_bytes = _size(folder, given, parallel["tensor_parallel_size"] * given.pipeline_parallel)
     tokenizer = _tokenizer(folder)
     arguments = {
         "model": str(folder),
         "dtype": given.dtype,
         "max_model_len": context,
         "max_num_seqs": given.slots,
-        "tensor_parallel_size": tensor,
-        "pipeline_parallel_size": given.pipeline_parallel,
+        **parallel,
         "gpu_memory_utilization": given.memory_share,
         "kv_cache_memory_bytes": kv_bytes,
         "stream_interval": given.stream_interval,
@@ -87,7 +87,7 @@ def _size(folder: Path, given: VllmOptions, devices: int) -> tuple[int, int | No
     need = torch_need(shape, 2, context)
     kv_bytes = int(given.kv_gib * GIB) if given.kv_gib else None
     if not current_platform.is_cpu():
-        if free := free_gpu_memory()[:devices]:
+        if free := everywhere(free_gpu_memory(), devices, given.spans_nodes):
             budget = int(sum(free) * given.memory_share)
             slots_that_fit(folder.name, need, 1, context, budget, f"may be used on {len(free)} GPUs")
         return context, kv_bytes

@@ -2,7 +2,8 @@
 
 The runner sends one `Load`, then any number of `Generate` and `Cancel`. The host answers with `Ready`, then for every
 request `Started`, `Deltas` and one `Finished`; `Prefill` may come in between. `Failed` means that the host itself cannot go
-on; it exits after it. A host ends when its stdin closes.
+on; it exits after it. A host ends when its stdin closes. Before anything else comes `Waiting`, where a place for the host is
+looked for on a cluster.
 """
 
 from __future__ import annotations
@@ -63,6 +64,13 @@ class Cancel:
     """Stop one response; `Finished` with reason `cancelled` follows unless it had finished already."""
 
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """There is no room for the host yet, and why; an empty message says that it has found its place and starts."""
+
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +154,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The host cannot go on. `kind` is `model` (bad file), `memory`, `engine` or `usage`."""
+    """The host cannot go on. `kind` is `model` (bad file), `memory`, `engine`, `usage`, or `lost` with its machine."""
 
     kind: str
     message: str
@@ -154,10 +162,10 @@ class Failed:
 
 
 Request = Load | Generate | Cancel
-Event = Ready | Started | Deltas | Prefill | Finished | Failed
+Event = Waiting | Ready | Started | Deltas | Prefill | Finished | Failed
 
 _TYPES: dict[str, type[Any]] = {
-    cls.__name__.lower(): cls for cls in (Load, Generate, Cancel, Ready, Started, Deltas, Prefill, Finished, Failed)
+    cls.__name__.lower(): cls for cls in (Load, Generate, Cancel, Waiting, Ready, Started, Deltas, Prefill, Finished, Failed)
 }
 
 

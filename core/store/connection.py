@@ -28,7 +28,7 @@ from core.store.integrity import QUICK_BYTES, RESTORE, RUNNER_BYTES, refuse_dama
 from core.store.locks import exclusive
 from core.store.mounts import NETWORK, file_system
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 BUSY_TIMEOUT_S = 5.0
 
 Role = Literal["reader", "user", "runner"]

@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 9
+VERSION_OF_STEPS = 10
 
 steps = Migrations("lrm-tui")
 
@@ -105,6 +105,12 @@ def former_grades(db: Database) -> None:
         "correct INTEGER, em REAL, f1 REAL, strict_em REAL, strict_f1 REAL) STRICT"
     )
     db.execute("CREATE INDEX former_grades_by_response ON former_grades (response_id)")
+
+
+@steps(name="0010_replicas_of_a_run")
+def replicas_of_a_run(db: Database) -> None:
+    """How many engines share the questions of a run."""
+    db.execute("ALTER TABLE jobs ADD COLUMN replicas INTEGER NOT NULL DEFAULT 1 CHECK (replicas >= 1)")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -277,7 +277,7 @@ class RunnerStore:
     def pending(self, job: int) -> list[Pending]:
         """The responses that are still to be had, those begun before first, with their stored tokens."""
         with self._mutex:
-            rows = self.connection.execute(_PENDING, (job,)).fetchall()
+            rows = self.connection.execute(_PENDING.format("r.job_id = ?"), (job,)).fetchall()
             return [self._with_tokens(row) for row in rows]
 
     def _with_tokens(self, row: sqlite3.Row) -> Pending:
@@ -292,6 +292,15 @@ class RunnerStore:
         after = chunks[-1]["seq"] + 1 if chunks else 0
         known = (row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"])
         return Pending(*known, text, tuple(ids), after, row["empty_replies"])
+
+    def take_back(self, responses: Sequence[int]) -> list[Pending]:
+        """Let responses wait again whose engine has died, and return them with their stored tokens."""
+        marks = ", ".join("?" * len(responses))
+        with self.fenced() as connection:
+            connection.execute(f"UPDATE responses SET state = 'pending' WHERE state = 'active' AND id IN ({marks})", responses)
+        with self._mutex:
+            rows = self.connection.execute(_PENDING.format(f"r.id IN ({marks})"), responses).fetchall()
+            return [self._with_tokens(row) for row in rows]
 
     def discard(self, response: int) -> None:
         """Forget the stored tokens of an active response that begins anew."""
@@ -407,6 +416,6 @@ WHERE j.kind = 'run' AND j.state = 'queued' AND v.ready_at IS NULL AND p.state I
 _PENDING = """
 SELECT r.id, r.position, r.seed, r.attempt, r.empty_replies, i.fields, i.gold, i.key
 FROM responses r JOIN items i ON i.id = r.item_id
-WHERE r.job_id = ? AND r.state = 'pending'
+WHERE {} AND r.state = 'pending'
 ORDER BY EXISTS (SELECT 1 FROM chunks c WHERE c.response_id = r.id) DESC, r.position
 """

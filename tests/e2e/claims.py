@@ -30,7 +30,7 @@ from core.store.locks import held
 POINTS = {
     "after the claim": "core.hosts.Child = die",
     "after the spawn": "RunnerStore.host_started = die",
-    "after the host's row": "core.hosts.Hosts._ready = die",
+    "after the host's row": "core.hosts.Host._ask = die",
     "under way": "core.evaluation.Evaluation._finish = die",
 }
 RUNNER = """

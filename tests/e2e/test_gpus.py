@@ -133,3 +133,12 @@ def test_a_store_opens_without_any_gpu(tmp_path: Path) -> None:
     assert connect(tmp_path / "runs.db", "user").execute("SELECT count(gpus) FROM jobs").fetchone()[0] == 0
     ensure_runner(tmp_path / "runs.db")
     stop_runner(tmp_path / "runs.db")
+
+
+def test_replicas_have_gpus_of_their_own_and_what_is_too_much_is_refused(folder: Path, two: list[str]) -> None:
+    with queued(folder, long(replicas=2, gpus=1), long(replicas=3, seed=1)) as (store, (job, greedy)):
+        pids = until(lambda: len(found := store.execute(HOSTS).fetchall()) == 2 and [row["pid"] for row in found])
+        assert sorted(str(seen(pid)) for pid in pids) == two
+        assert ended(store, job)["state"] == "done"
+        assert ended(store, greedy)["error"] == "It needs 3 GPUs (3 replicas of 1), and there are 2."
+        assert store.execute("SELECT count(*) FROM responses WHERE job_id = ? AND state = 'done'", (job,)).fetchone()[0] == 6

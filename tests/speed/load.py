@@ -1,4 +1,4 @@
-"""The runner under load from the engine "replay": `python -m tests.speed.load [--streams 256] [--rate 20000] [--seconds 60]`.
+"""The runner under load from the engine "replay": `python -m tests.speed.load [--streams 256] [--rate 20000] [--seconds 60] [--replicas 1]`.
 
 Each stream plays a recording of random words at its share of the rate, into a real store, through host, pipe, runner and
 detector. Printed: the largest delay of any stream behind the clock (stored tokens against the time since it began), the
@@ -68,26 +68,37 @@ def behind(store: sqlite3.Connection, rate: float) -> float:
     return max((now - started - tokens / rate for started, tokens in store.execute(sql)), default=0.0)
 
 
-def load(streams: int, rate: float, seconds: float, folder: Path) -> None:
+def load(streams: int, rate: float, seconds: float, replicas: int, folder: Path) -> None:
     """Run it and print the figures."""
     each = rate / streams
     record(folder / "recorded.db", int(each * seconds))
     os.environ |= {
-        "LRM_REPLAY_SLOTS": str(streams), "LRM_REPLAY_TOKENS_PER_SECOND": str(each), "LRM_REPLAY_ANY": "1",
+        "LRM_REPLAY_SLOTS": str(streams // replicas), "LRM_REPLAY_TOKENS_PER_SECOND": str(each), "LRM_REPLAY_ANY": "1",
     }  # fmt: skip
     path = folder / "runs.db"
     writer = connect(path, "user")
     sampling = Sampling(max_tokens=1_000_000)
-    spec = RunSpec(f"replay:{folder / 'recorded.db'}", "none", BENCHMARK, "replay", sampling, limit=streams, policy="observe")
+    spec = RunSpec(
+        f"replay:{folder / 'recorded.db'}",
+        "none",
+        BENCHMARK,
+        "replay",
+        sampling,
+        limit=streams,
+        policy="observe",
+        replicas=replicas,
+    )
     jobs.add(writer, [spec])
     ensure_runner(path)
     store = connect(path, "reader")
     while not store.execute("SELECT 1 FROM chunks").fetchone():
         time.sleep(0.02)
     runner = psutil.Process(store.execute("SELECT pid FROM runner").fetchone()[0])
-    host = psutil.Process(store.execute("SELECT pid FROM hosts").fetchone()[0])
+    while store.execute("SELECT count(DISTINCT response_id) FROM chunks").fetchone()[0] < streams:
+        time.sleep(0.1)
+    hosts = [psutil.Process(pid) for (pid,) in store.execute("SELECT pid FROM hosts")]
     began = time.monotonic()
-    used = {process: sum(process.cpu_times()[:2]) for process in (runner, host)}
+    used = {process: sum(process.cpu_times()[:2]) for process in (runner, *hosts)}
     delays, stored = [], 0
     while time.monotonic() - began < seconds - POLL_S:
         time.sleep(POLL_S)
@@ -95,9 +106,11 @@ def load(streams: int, rate: float, seconds: float, folder: Path) -> None:
     passed = time.monotonic() - began
     shares = {process: (sum(process.cpu_times()[:2]) - before) / passed for process, before in used.items()}
     stored = store.execute("SELECT sum(length(token_ids)) / 4 FROM chunks").fetchone()[0] or 0
-    print(f"{streams} streams, {rate:.0f} tokens/s asked, {stored / passed:.0f} stored a second over {passed:.0f} s")
+    print(
+        f"{streams} streams on {replicas} engines, {rate:.0f} tokens/s asked, {stored / passed:.0f} stored a second over {passed:.0f} s"
+    )
     print(f"behind the clock: {max(delays):.2f} s at most, {median(delays):.2f} s in the median of {len(delays)} looks")
-    print(f"runner: {shares[runner]:.2f} of a core; host: {shares[host]:.2f}")
+    print(f"runner: {shares[runner]:.2f} of a core; all hosts: {sum(shares[host] for host in hosts):.2f}")
     print("load average:", *os.getloadavg())
     store.close()
     writer.close()
@@ -140,13 +153,14 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=256)
     parser.add_argument("--rate", type=float, default=20_000)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--replicas", type=int, default=1, help="engines that share the streams")
     parser.add_argument("--parts", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if given.parts:
             parts(Path(name), given.streams)
         else:
-            load(given.streams, given.rate, given.seconds, Path(name))
+            load(given.streams, given.rate, given.seconds, given.replicas, Path(name))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 
 from rich.text import Text
 from textual import on, work
@@ -95,11 +95,20 @@ class QueuePane(Pane, can_focus=True):
         return before if before and before[:2] == (job, gpus) else (job, gpus, cells(job, gpus))
 
     def _gpus(self, job: JobRow) -> str:
-        """Where a running engine is: the numbers of its GPUs, or the processor."""
+        """Where a running engine is: the numbers of its GPUs, the processor, or somewhere on a cluster."""
         machine = self.owner.machine
         if machine is None or job.pid is None:
             return ""
-        return ",".join(map(str, machine.gpus_of.get(job.pid, ()))) or "cpu"
+        return ",".join(map(str, machine.gpus_of.get(job.pid, ()))) or self._without_gpu
+
+    @cached_property
+    def _without_gpu(self) -> str:
+        from core.settings import load
+
+        try:
+            return "ray" if load().general.executor == "ray" else "cpu"
+        except LrmError:
+            return "cpu"
 
     def _go_on(self) -> None:
         """A cursor on the running job goes on to the next one, which is the first line, when it has finished."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import answer, drip, keep_alive, raw, serving, status, torn
+from chat_server import Handler, answer, drip, keep_alive, raw, serving, status, torn
 from host_process import Answer, Host, generate, running
 
 from core.engines.wire import Finished, Started
@@ -182,6 +184,29 @@ def test_cancel_closes_the_stream_and_one_model_needs_no_name() -> None:
         ends = [answer.finished for answer in child.wait("a", "b")]
     assert [end and end.reason for end in ends] == ["cancelled", "cancelled"]
     assert len(server.bodies) == 1
+
+
+def test_as_many_requests_are_at_a_server_at_once_as_there_are_slots() -> None:
+    """No request is answered before all are there, as behind a load balancer with many engines."""
+    slots = 64
+    everyone = threading.Barrier(slots)
+
+    def together(handler: Handler) -> None:
+        everyone.wait(60)
+        answer(*HELLO)(handler)
+
+    with serving(together) as server, running(ENGINE) as child:
+        child.load(f"{server.address}#m", slots=slots)
+        names = [str(number) for number in range(slots)]
+        child.send(*(generate(name, "hi", chat=True) for name in names))
+        assert {found.text for found in child.wait(*names)} == {"It is 42."}
+
+
+def test_more_slots_than_the_system_has_files_are_refused() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with serving(answer(*HELLO)) as server, running(ENGINE) as child:
+        failed = child.refuse(f"{server.address}#m", slots=hard)
+        assert failed.kind == "usage" and "side by side" in failed.message and "openai.slots" in failed.remedy
 
 
 def test_addresses_that_lead_nowhere() -> None:

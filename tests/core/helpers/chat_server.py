@@ -17,6 +17,7 @@ class Server(ThreadingHTTPServer):
     """Plays `acts` in turn (the last one again and again); keeps the bodies and headers of what was asked."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, acts: list[Act], models: list[dict[str, Any]] | None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
