@@ -24,11 +24,10 @@ class Note(ModalScreen[None]):
         self._title, self._body = title, body
 
     def compose(self) -> ComposeResult:
-        """Title and body."""
-        with Vertical(classes="dialog"):
-            yield Static(lines(self._title, "bold"), classes="title")
-            yield Scrolled(self._body)
-            yield Static(Text("esc closes", "dim"))
+        """The body in a frame that says what it is and how to leave."""
+        body = Scrolled(self._body)
+        body.border_title, body.border_subtitle = lines(self._title), Text("esc closes")
+        yield body
 
 
 class Confirm(ModalScreen[bool]):
