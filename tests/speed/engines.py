@@ -4,9 +4,10 @@ All answer the same 8 prompts with SmolLM2-135M at temperature 0, as many tokens
 
 - ours: the host of the engine "llama.cpp", spoken to on its pipes;
 - high-level: llama-cpp-python's `Llama.create_completion`, one prompt after the other, which is all that it can do;
-- server: xllamacpp's llama-server with 8 slots over HTTP (skipped, with a word, where xllamacpp is not installed).
+- server: xllamacpp's llama-server with 8 slots over HTTP (`make peers`; skipped, with a word, where it is not installed).
 
-A machine with other work on it stretches wall time, so that tokens a second of processor time stand beside it.
+A machine with other work on it stretches wall time, so that tokens a second of processor time stand beside it, and what
+others took of the processors.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import psutil
 from core.engines import wire
 from core.engines.catalog import HOST
 from core.models import resolve
+from tests.speed.machine import Others
 
 STREAMS = 8
 CONTEXT = 1024
@@ -178,9 +180,12 @@ def main() -> None:
         answer(2)  # warms the caches
     for number in range(1, given.rounds + 1):
         for name, (answer, pid) in there.items():
+            others = Others()
             found = measured(answer, pid, given.tokens)
             rounds[name].append(found)
-            print(f"round {number} {name}: {found['wall']:.1f} tokens/s, {found['cpu']:.1f} a second of CPU", flush=True)
+            print(
+                f"round {number} {name}: {found['wall']:.1f} tokens/s, {found['cpu']:.1f} a second of CPU; {others}", flush=True
+            )
     for process in psutil.Process().children():
         process.kill()
     for kind in ("wall", "cpu"):

@@ -30,6 +30,7 @@ from core.engines.wire import Deltas, Generate, Sampling
 from core.launch import ensure_runner, stop_runner
 from core.spec import RunSpec
 from core.store.connection import connect
+from tests.speed.machine import Others
 
 BENCHMARK = "pocket-temporal"
 BENCHMARKS = ("pocket-temporal", "pocket-logic", "pocket-arithmetic", "pocket-facts")
@@ -88,11 +89,12 @@ def compare(folder: Path, name: str, rounds: int, questions: int, tokens: int) -
     model = connect(path, "reader").execute("SELECT path FROM variants").fetchone()[0]
     ratios = []
     for number in range(rounds):
+        others = Others()
         command = [sys.executable, "-m", "tests.speed.stack", "--bare", model, str(questions), str(tokens)]
         alone = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         stacked = whole(path, name, questions, tokens)
         ratios.append(stacked / alone)
-        print(f"round {number + 1}: bare {alone:.1f}, whole stack {stacked:.1f} tokens/s", flush=True)
+        print(f"round {number + 1}: bare {alone:.1f}, whole stack {stacked:.1f} tokens/s; {others}", flush=True)
     stop_runner(path)
     print(f"whole stack / bare: {median(ratios):.3f} (median of {rounds} rounds)")
 
@@ -107,7 +109,7 @@ def first_token(store: sqlite3.Connection, job: int) -> None:
 def queue(folder: Path, model: str, questions: int, tokens: int) -> None:
     """Print loads, idle share and times to the first token."""
     path = folder / "runs.db"
-    began = time.monotonic()
+    others, began = Others(), time.monotonic()
     (first,) = added(path, [spec(model, BENCHMARK, 1, tokens)])
     store = connect(path, "reader")
     first_token(store, first)
@@ -130,6 +132,7 @@ def queue(folder: Path, model: str, questions: int, tokens: int) -> None:
     print(
         f"idle between four benchmarks: {idle:.2f} of {spans[-1][1] - spans[0][0]:.1f} s, {idle / (spans[-1][1] - spans[0][0]):.2%}"
     )
+    print(others)
     store.close()
     stop_runner(path)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import gguf
-from host_process import running
+from host_process import generate, running
 
 from core.engines.llama_native import LlamaModel
 
@@ -30,6 +30,26 @@ def test_a_prompt_longer_than_a_batch_gives_what_one_batch_gives(gguf_model: Pat
     assert answers[0].started is not None
     assert answers[0].started.prompt_tokens > 48
     assert answers[0].ids == answers[1].ids
+
+
+def test_a_long_prompt_is_read_in_slices_while_others_decode(slow_gguf: Path) -> None:
+    batch = 16
+    with running(ENGINE) as child:
+        child.load(slow_gguf, slots=2, context=512, batch=batch, threads=1)
+        child.send(generate("first", "The", temperature=0.0, max_tokens=400))
+        while not child.answers["first"].ids:
+            child.next_event()
+        child.send(generate("newcomer", "word " * 60, temperature=0.0, max_tokens=4))
+        answer = child.answers["newcomer"]
+        while answer.started is None:
+            child.next_event()
+        before = len(child.answers["first"].ids)
+        while not answer.ids:
+            child.next_event()
+        meanwhile = len(child.answers["first"].ids) - before
+    assert answer.started.prompt_tokens > 4 * batch
+    # Every slice shares its step with a token of the one that decodes.
+    assert meanwhile >= answer.started.prompt_tokens // batch
 
 
 def test_files_that_are_no_models(gguf_model: Path, tmp_path: Path) -> None:
