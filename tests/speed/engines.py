@@ -68,17 +68,19 @@ def ours(model: str, threads: int) -> tuple[Round, int]:
 
 
 def high_level(model: str, threads: int) -> Round:
-    """llama-cpp-python's own loop, with weights laid out as ours are: the layout for AMX ends in SIGSEGV with GCC 12."""
+    """llama-cpp-python's own loop, with weights laid out as ours are."""
     import llama_cpp.llama as library
+
+    from core.engines.llama_native import layouts_are_sound
 
     defaults = library.llama_cpp.llama_model_default_params
 
-    def plain() -> Any:
+    def as_ours() -> Any:
         parameters = defaults()
-        parameters.use_extra_bufts = False
+        parameters.use_extra_bufts = layouts_are_sound()
         return parameters
 
-    library.llama_cpp.llama_model_default_params = plain
+    library.llama_cpp.llama_model_default_params = as_ours
     llama = library.Llama(model, n_ctx=CONTEXT, n_threads=threads, n_threads_batch=threads, verbose=False)
 
     def answer(tokens: int) -> int:

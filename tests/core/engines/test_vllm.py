@@ -125,7 +125,7 @@ def test_a_quantized_checkpoint_is_loaded_as_it_is_and_streams_in_parts(vllm_pyt
     prompt = "Sam was at the park from 9am to 11am."
     dense = host.ask(prompt, temperature=0.0, max_tokens=64)
     with running("vllm", vllm_python) as child:
-        child.load(quantized(tmp_path / "int8"), **OPTIONS, stream_interval=16)
+        child.load(quantized(tmp_path / "int8"), **OPTIONS, stream_interval=16, dtype="bfloat16")
         answer = child.ask(prompt, temperature=0.0, max_tokens=64)
     assert len(answer.ids) == len(dense.ids) == 64
     assert answer.ids[:5] == dense.ids[:5], "8 bits changed even the likeliest first tokens"
