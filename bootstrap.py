@@ -69,10 +69,10 @@ def set_up(venv: Path) -> None:
     done = state_of(stamp)
     flags = os.environ.get("CMAKE_ARGS", done.get("flags", "")).strip()
     packages = hashlib.sha256((HERE / "pyproject.toml").read_bytes()).hexdigest()
-    wanted = {"flags": flags, "packages": packages, "python": version_of(sys.version_info)}
+    kept = wheels(flags)
+    wanted = {"flags": flags, "packages": packages, "python": version_of(sys.version_info), "wheel": kept.name}
     if done == wanted:
         return
-    kept = wheels(flags)
     if not built(kept):
         check_compiler()
     check_disk(venv.parent)

@@ -19,7 +19,7 @@ _KEPT = 200
 class Overheard:
     """Listens to file descriptors 1 and 2 from now on, of this process and of its children to come.
 
-    In a host both lead to the log already (see `serve`); vLLM's own log goes to the first, its processes' last words to the second.
+    In a host both lead to the log already (see `serve`); vLLM's log goes to the first, its processes' last words to the second.
     """
 
     def __init__(self) -> None:
