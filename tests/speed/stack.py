@@ -27,6 +27,7 @@ from benchmarks.registry import get
 from core import jobs
 from core.engines.llamacpp import LlamaCpp
 from core.engines.wire import Deltas, Generate, Sampling
+from core.evaluation import response_seed
 from core.launch import ensure_runner, stop_runner
 from core.spec import RunSpec
 from core.store.connection import connect
@@ -45,7 +46,8 @@ def bare(model: str, questions: int, tokens: int) -> float:
     engine.load(model, {"slots": SLOTS, "context": CONTEXT})
     sampling = Sampling(temperature=0.6, max_tokens=tokens)
     for number, item in enumerate(benchmark.load(DataSource(None, seed=0))[:questions]):
-        engine.submit(Generate(str(number), template.fill(item.fields), template.chat, number, sampling))
+        seed = response_seed(0, item.key)  # as the runner draws them, so that both write much the same
+        engine.submit(Generate(str(number), template.fill(item.fields), template.chat, seed, sampling))
     count, began = 0, time.monotonic()
     while engine.busy:
         count += sum(delta.tokens for event in engine.step() if isinstance(event, Deltas) for delta in event.items)
