@@ -88,8 +88,9 @@ class LlamaModel:
         parameters = C.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
         parameters.use_extra_bufts = layouts_are_sound()
-        # Weights that are laid out anew are copies: read into them, since a mapped file would count beside them.
-        parameters.use_mmap = not (has_amx() and parameters.use_extra_bufts and gpu_layers == 0)
+        if has_amx() and parameters.use_extra_bufts and not (gpu_layers and C.llama_supports_gpu_offload()):
+            # Weights that are laid out anew are copies: they are read into them, since a mapped file would count beside them.
+            parameters.load_mode = C.LLAMA_LOAD_MODE_NONE
         _log.clear()
         self.handle = C.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.handle:
