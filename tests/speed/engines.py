@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -27,6 +28,7 @@ import psutil
 
 from core.engines import wire
 from core.engines.catalog import HOST
+from core.engines.llamacpp import SPINS
 from core.models import resolve
 from tests.speed.machine import Others
 
@@ -42,7 +44,10 @@ Round = Callable[[int], int]
 
 def ours(model: str, threads: int) -> tuple[Round, int]:
     """The engine's host as a child. Returns its round and its process."""
-    child = subprocess.Popen([sys.executable, "-P", str(HOST), "llama.cpp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    # As the host would choose by itself on an idle machine, whatever is going on while it starts here.
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": str(SPINS)}
+    command = [sys.executable, "-P", str(HOST), "llama.cpp"]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     assert child.stdin and child.stdout
     sent, came = child.stdin, child.stdout
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import gguf
 from host_process import generate, running
 
 from core.engines.llama_native import LlamaModel
+from core.engines.llamacpp import idle_share
 
 ENGINE = "llama.cpp"
 
@@ -85,3 +90,14 @@ def test_an_unknown_architecture_is_told_in_llama_cpps_words(tmp_path: Path) -> 
 def test_memory_that_is_not_there_means_fewer_slots(gguf_model: Path) -> None:
     with running(ENGINE) as child:
         assert 1 <= child.load(gguf_model, slots=1 << 22, context=512, threads=1).slots < 1 << 22
+
+
+def test_threads_do_not_spin_where_others_want_the_processors() -> None:
+    burn = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        time.sleep(0.5)
+        assert idle_share() < 0.25
+    finally:
+        for process in burn:
+            process.kill()
+            process.wait()
