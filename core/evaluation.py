@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.base import Benchmark, DataSource, Item
+from benchmarks.base import Benchmark, Item
 from benchmarks.prompts import PromptTemplate, load_template
 from benchmarks.registry import get
 from core.child import TRIES, ChildDied
@@ -23,6 +23,7 @@ from core.engines.options import OPTIONS
 from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.grading import columns, loop_columns, server_columns
 from core.hosts import Host
+from core.questions import questions
 from core.secrets import mask
 from core.settings import load
 from core.spec import PROMPT_ROOM
@@ -122,7 +123,7 @@ class Evaluation:
 
         Raises LrmError where the run cannot go on; what it has so far is stored.
         """
-        items, due = self._items(), time.monotonic() + TICK_S
+        items, due = questions(self.job), time.monotonic() + TICK_S
         while self.waiting is None or self.waiting or any(replica.streams for replica in self.replicas):
             for replica in self.replicas:
                 if not replica.given_up:
@@ -227,11 +228,6 @@ class Evaluation:
             if replica.watchdog is None:
                 replica.host.close()
                 self._say_waiting(replica, "")
-
-    def _items(self) -> list[Item]:
-        folder = Path(self.job["data_folder"]) if self.job["data_folder"] else None
-        items = self.benchmark.load(DataSource(folder, seed=int(self.job["seed"])))
-        return items[: self.job["item_limit"]] if self.job["item_limit"] else items
 
     def _options(self, replica: Replica) -> dict[str, Any]:
         """What the engine is to be loaded with: the user's settings, within what this run asks for."""

@@ -24,6 +24,7 @@ from core.evaluation import Evaluation
 from core.hosts import Host
 from core.places import Place
 from core.preparation import prepare, variants
+from core.questions import make_ahead
 from core.settings import load
 from core.store.writes import RunnerStore
 
@@ -163,6 +164,7 @@ class Lanes:
                 self._refuse(job, shape, total)
             elif (lane := self._lane(job, shape)) is None:
                 waiting.add(queue)
+                make_ahead(job)
                 self._store.say(
                     job["id"], FULL if shape.cluster else f"waits for {needed} GPU{'s' * (needed > 1)}" if needed else ""
                 )

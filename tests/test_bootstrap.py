@@ -21,6 +21,7 @@ def bootstrap(tmp_path: Path) -> ModuleType:
     """The script, copied with its pyproject.toml to where it may write."""
     for name in ("bootstrap.py", "pyproject.toml"):
         shutil.copy(REPOSITORY / name, tmp_path)
+    shutil.copytree(REPOSITORY / "native", tmp_path / "native")
     spec = importlib.util.spec_from_file_location("bootstrap", tmp_path / "bootstrap.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -92,3 +93,35 @@ def test_flags_once_given_hold_and_a_set_up_that_is_done_does_nothing(tmp_path: 
         bootstrap.set_up(venv)
         assert any("-DGGML_CUDA=on" in one for one in ran)
     assert json.loads((venv / ".ready").read_text())["flags"] == "-DGGML_CUDA=on"
+
+
+def test_a_processor_with_amx_gets_a_header_and_a_wheel_of_its_own(
+    tmp_path: Path, bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = tmp_path / "cpuinfo"
+    facts.write_text("processor\t: 0\nmodel name\t: one with amx_int8\nflags\t\t: fpu avx512_vnni\n")
+    assert not bootstrap.has_amx(facts)
+    facts.write_text("processor\t: 0\nflags\t\t: fpu amx_bf16 amx_tile amx_int8 avx512_vnni\n")
+    assert bootstrap.has_amx(facts)
+    monkeypatch.setenv("LRM_WHEELS", str(tmp_path / "wheels"))
+    kept = []
+    for amx in (False, True):
+        monkeypatch.setattr(bootstrap, "has_amx", lambda amx=amx: amx)
+        kept.append(bootstrap.wheels(""))
+        (step,) = [step for step in bootstrap.plan(tmp_path / ".venv", kept[-1], "") if "wheel" in step.command]
+        assert (step.headers, "--no-cache-dir" in step.command) == ((str(tmp_path / "native"), True) if amx else ("", False))
+    assert kept[0] != kept[1]
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="no g++")
+def test_with_that_header_the_whole_configuration_reaches_the_tiles(tmp_path: Path, bootstrap: ModuleType) -> None:
+    """The compiler alone is asked, so that a machine without AMX shows it too."""
+    source = tmp_path / "tiles.cpp"
+    source.write_text(
+        "#include <immintrin.h>\n"
+        "void set() { alignas(64) unsigned char tiles[64] = {1}; tiles[48] = 113; _tile_loadconfig(tiles); }\n"
+    )
+    flags = ("-O3", "-march=sapphirerapids", "-S", "-o", "-")
+    environment = {**os.environ, "CPLUS_INCLUDE_PATH": str(REPOSITORY / "native")}
+    made = subprocess.run(["g++", *flags, str(source)], env=environment, capture_output=True, text=True, check=True).stdout
+    assert "$113" in made and "lrm_whole_tile_configuration" in made

@@ -40,6 +40,20 @@ def quieten() -> None:
 quieten()
 
 
+def has_amx() -> bool:
+    """Whether this build of llama.cpp multiplies with AMX."""
+    return b"AMX_INT8 = 1" in C.llama_print_system_info()
+
+
+def layouts_are_sound() -> bool:
+    """Whether weights may be laid out anew for faster products.
+
+    GCC compiles llama.cpp's AMX kernels wrongly, so that the first product ends in SIGSEGV, unless they were built with
+    native/amxtileintrin.h, which leaves this symbol. Without AMX all is well.
+    """
+    return not has_amx() or hasattr(libggml, "lrm_whole_tile_configuration")
+
+
 def log_tail() -> str:
     """The last errors of llama.cpp, for a message."""
     return "; ".join(_log) or "llama.cpp gave no reason"
@@ -73,9 +87,10 @@ class LlamaModel:
         C.llama_backend_init()
         parameters = C.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
-        # GCC 12 and older compile llama.cpp's AMX kernels wrongly (their _tile_loadconfig declares 8 of 64 bytes as read),
-        # and the first Q8_0 or Q4_0 product ends in SIGSEGV: a build with AMX keeps the plain layout of its weights.
-        parameters.use_extra_bufts = b"AMX_INT8 = 1" not in C.llama_print_system_info()
+        parameters.use_extra_bufts = layouts_are_sound()
+        if has_amx() and parameters.use_extra_bufts and not (gpu_layers and C.llama_supports_gpu_offload()):
+            # Weights that are laid out anew are copies: they are read into them, since a mapped file would count beside them.
+            parameters.load_mode = C.LLAMA_LOAD_MODE_NONE
         _log.clear()
         self.handle = C.llama_model_load_from_file(str(path).encode(), parameters)
         if not self.handle:

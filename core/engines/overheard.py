@@ -1,4 +1,4 @@
-"""What a library's own processes say on stderr: passed on to the log, and searched for the cause of a failure."""
+"""What a library's own processes say on stdout and stderr: passed on to the log, and searched for the cause of a failure."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ _KEPT = 200
 
 
 class Overheard:
-    """Listens to file descriptor 2 from now on, of this process and of its children to come."""
+    """Listens to file descriptors 1 and 2 from now on, of this process and of its children to come.
+
+    In a host both lead to the log already (see `serve`); vLLM's log goes to the first, its processes' last words to the second.
+    """
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=_KEPT)
         reading, writing = os.pipe()
         self._log = os.dup(2)
+        os.dup2(writing, 1)
         os.dup2(writing, 2)
         os.close(writing)
         threading.Thread(target=self._listen, args=(reading,), daemon=True).start()

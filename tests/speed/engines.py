@@ -4,15 +4,17 @@ All answer the same 8 prompts with SmolLM2-135M at temperature 0, as many tokens
 
 - ours: the host of the engine "llama.cpp", spoken to on its pipes;
 - high-level: llama-cpp-python's `Llama.create_completion`, one prompt after the other, which is all that it can do;
-- server: xllamacpp's llama-server with 8 slots over HTTP (skipped, with a word, where xllamacpp is not installed).
+- server: xllamacpp's llama-server with 8 slots over HTTP (`make peers`; skipped, with a word, where it is not installed).
 
-A machine with other work on it stretches wall time, so that tokens a second of processor time stand beside it.
+A machine with other work on it stretches wall time, so that tokens a second of processor time stand beside it, and what
+others took of the processors.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -26,11 +28,15 @@ import psutil
 
 from core.engines import wire
 from core.engines.catalog import HOST
+from core.engines.llamacpp import SPINS
 from core.models import resolve
+from tests.speed.machine import Others
 
-STREAMS = 8
 CONTEXT = 1024
-PROMPTS = [f"Question {i}: why is the sky blue, and what else is? Answer at length.\n" for i in range(STREAMS)]
+THEMES = ("rivers", "clocks", "bridges", "whales", "maps", "bees", "trains", "the moon")
+# In the model's own markup, which all three recognise: so it writes at length and does not stop at once.
+PROMPTS = [f"<|im_start|>user\nWrite a long story about {theme}.<|im_end|>\n<|im_start|>assistant\n" for theme in THEMES]
+STREAMS = len(PROMPTS)
 
 Round = Callable[[int], int]
 """Answer all prompts with so many tokens each; returns how many came."""
@@ -38,7 +44,10 @@ Round = Callable[[int], int]
 
 def ours(model: str, threads: int) -> tuple[Round, int]:
     """The engine's host as a child. Returns its round and its process."""
-    child = subprocess.Popen([sys.executable, "-P", str(HOST), "llama.cpp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    # As the host would choose by itself on an idle machine, whatever is going on while it starts here.
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": str(SPINS)}
+    command = [sys.executable, "-P", str(HOST), "llama.cpp"]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     assert child.stdin and child.stdout
     sent, came = child.stdin, child.stdout
 
@@ -66,17 +75,19 @@ def ours(model: str, threads: int) -> tuple[Round, int]:
 
 
 def high_level(model: str, threads: int) -> Round:
-    """llama-cpp-python's own loop, with weights laid out as ours are: the layout for AMX ends in SIGSEGV with GCC 12."""
+    """llama-cpp-python's own loop, with weights laid out as ours are."""
     import llama_cpp.llama as library
+
+    from core.engines.llama_native import layouts_are_sound
 
     defaults = library.llama_cpp.llama_model_default_params
 
-    def plain() -> Any:
+    def as_ours() -> Any:
         parameters = defaults()
-        parameters.use_extra_bufts = False
+        parameters.use_extra_bufts = layouts_are_sound()
         return parameters
 
-    library.llama_cpp.llama_model_default_params = plain
+    library.llama_cpp.llama_model_default_params = as_ours
     llama = library.Llama(model, n_ctx=CONTEXT, n_threads=threads, n_threads_batch=threads, verbose=False)
 
     def answer(tokens: int) -> int:
@@ -178,9 +189,13 @@ def main() -> None:
         answer(2)  # warms the caches
     for number in range(1, given.rounds + 1):
         for name, (answer, pid) in there.items():
+            others = Others()
             found = measured(answer, pid, given.tokens)
             rounds[name].append(found)
-            print(f"round {number} {name}: {found['wall']:.1f} tokens/s, {found['cpu']:.1f} a second of CPU", flush=True)
+            print(
+                f"round {number} {name}: {found['tokens']} tokens, {found['wall']:.1f}/s, {found['cpu']:.1f} a second of CPU; {others}",
+                flush=True,
+            )
     for process in psutil.Process().children():
         process.kill()
     for kind in ("wall", "cpu"):

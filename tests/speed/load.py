@@ -26,6 +26,7 @@ from core.launch import ensure_runner, stop_runner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
 from core.store.writes import Chunk, RunnerStore
+from tests.speed.machine import Others
 
 BENCHMARK = "pocket-temporal"
 POLL_S = 2.0
@@ -97,7 +98,7 @@ def load(streams: int, rate: float, seconds: float, replicas: int, folder: Path)
     while store.execute("SELECT count(DISTINCT response_id) FROM chunks").fetchone()[0] < streams:
         time.sleep(0.1)
     hosts = [psutil.Process(pid) for (pid,) in store.execute("SELECT pid FROM hosts")]
-    began = time.monotonic()
+    others, began = Others(), time.monotonic()
     used = {process: sum(process.cpu_times()[:2]) for process in (runner, *hosts)}
     delays, stored = [], 0
     while time.monotonic() - began < seconds - POLL_S:
@@ -111,7 +112,7 @@ def load(streams: int, rate: float, seconds: float, replicas: int, folder: Path)
     )
     print(f"behind the clock: {max(delays):.2f} s at most, {median(delays):.2f} s in the median of {len(delays)} looks")
     print(f"runner: {shares[runner]:.2f} of a core; all hosts: {sum(shares[host] for host in hosts):.2f}")
-    print("load average:", *os.getloadavg())
+    print(others)
     store.close()
     writer.close()
     stop_runner(path)

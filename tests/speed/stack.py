@@ -27,9 +27,11 @@ from benchmarks.registry import get
 from core import jobs
 from core.engines.llamacpp import LlamaCpp
 from core.engines.wire import Deltas, Generate, Sampling
+from core.evaluation import response_seed
 from core.launch import ensure_runner, stop_runner
 from core.spec import RunSpec
 from core.store.connection import connect
+from tests.speed.machine import Others
 
 BENCHMARK = "pocket-temporal"
 BENCHMARKS = ("pocket-temporal", "pocket-logic", "pocket-arithmetic", "pocket-facts")
@@ -44,7 +46,8 @@ def bare(model: str, questions: int, tokens: int) -> float:
     engine.load(model, {"slots": SLOTS, "context": CONTEXT})
     sampling = Sampling(temperature=0.6, max_tokens=tokens)
     for number, item in enumerate(benchmark.load(DataSource(None, seed=0))[:questions]):
-        engine.submit(Generate(str(number), template.fill(item.fields), template.chat, number, sampling))
+        seed = response_seed(0, item.key)  # as the runner draws them, so that both write much the same
+        engine.submit(Generate(str(number), template.fill(item.fields), template.chat, seed, sampling))
     count, began = 0, time.monotonic()
     while engine.busy:
         count += sum(delta.tokens for event in engine.step() if isinstance(event, Deltas) for delta in event.items)
@@ -88,11 +91,12 @@ def compare(folder: Path, name: str, rounds: int, questions: int, tokens: int) -
     model = connect(path, "reader").execute("SELECT path FROM variants").fetchone()[0]
     ratios = []
     for number in range(rounds):
+        others = Others()
         command = [sys.executable, "-m", "tests.speed.stack", "--bare", model, str(questions), str(tokens)]
         alone = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         stacked = whole(path, name, questions, tokens)
         ratios.append(stacked / alone)
-        print(f"round {number + 1}: bare {alone:.1f}, whole stack {stacked:.1f} tokens/s", flush=True)
+        print(f"round {number + 1}: bare {alone:.1f}, whole stack {stacked:.1f} tokens/s; {others}", flush=True)
     stop_runner(path)
     print(f"whole stack / bare: {median(ratios):.3f} (median of {rounds} rounds)")
 
@@ -107,7 +111,7 @@ def first_token(store: sqlite3.Connection, job: int) -> None:
 def queue(folder: Path, model: str, questions: int, tokens: int) -> None:
     """Print loads, idle share and times to the first token."""
     path = folder / "runs.db"
-    began = time.monotonic()
+    others, began = Others(), time.monotonic()
     (first,) = added(path, [spec(model, BENCHMARK, 1, tokens)])
     store = connect(path, "reader")
     first_token(store, first)
@@ -130,6 +134,7 @@ def queue(folder: Path, model: str, questions: int, tokens: int) -> None:
     print(
         f"idle between four benchmarks: {idle:.2f} of {spans[-1][1] - spans[0][0]:.1f} s, {idle / (spans[-1][1] - spans[0][0]):.2%}"
     )
+    print(others)
     store.close()
     stop_runner(path)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import gguf
-from host_process import running
+from host_process import generate, running
 
 from core.engines.llama_native import LlamaModel
+from core.engines.llamacpp import idle_share
 
 ENGINE = "llama.cpp"
 
@@ -30,6 +35,26 @@ def test_a_prompt_longer_than_a_batch_gives_what_one_batch_gives(gguf_model: Pat
     assert answers[0].started is not None
     assert answers[0].started.prompt_tokens > 48
     assert answers[0].ids == answers[1].ids
+
+
+def test_a_long_prompt_is_read_in_slices_while_others_decode(slow_gguf: Path) -> None:
+    batch = 16
+    with running(ENGINE) as child:
+        child.load(slow_gguf, slots=2, context=512, batch=batch, threads=1)
+        child.send(generate("first", "The", temperature=0.0, max_tokens=400))
+        while not child.answers["first"].ids:
+            child.next_event()
+        child.send(generate("newcomer", "word " * 60, temperature=0.0, max_tokens=4))
+        answer = child.answers["newcomer"]
+        while answer.started is None:
+            child.next_event()
+        before = len(child.answers["first"].ids)
+        while not answer.ids:
+            child.next_event()
+        meanwhile = len(child.answers["first"].ids) - before
+    assert answer.started.prompt_tokens > 4 * batch
+    # Every slice shares its step with a token of the one that decodes.
+    assert meanwhile >= answer.started.prompt_tokens // batch
 
 
 def test_files_that_are_no_models(gguf_model: Path, tmp_path: Path) -> None:
@@ -65,3 +90,14 @@ def test_an_unknown_architecture_is_told_in_llama_cpps_words(tmp_path: Path) -> 
 def test_memory_that_is_not_there_means_fewer_slots(gguf_model: Path) -> None:
     with running(ENGINE) as child:
         assert 1 <= child.load(gguf_model, slots=1 << 22, context=512, threads=1).slots < 1 << 22
+
+
+def test_threads_do_not_spin_where_others_want_the_processors() -> None:
+    burn = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        time.sleep(0.5)
+        assert idle_share() < 0.25
+    finally:
+        for process in burn:
+            process.kill()
+            process.wait()

@@ -121,6 +121,48 @@ def test_requests_that_cannot_be_run_fail_alone(host: Host) -> None:
     assert fine.finished is not None and fine.finished.reason in ("stop", "length")
 
 
+def test_a_quantized_checkpoint_is_loaded_as_it_is_and_streams_in_parts(vllm_python: str, host: Host, tmp_path: Path) -> None:
+    prompt = "Sam was at the park from 9am to 11am."
+    dense = host.ask(prompt, temperature=0.0, max_tokens=64)
+    with running("vllm", vllm_python) as child:
+        child.load(quantized(tmp_path / "int8"), **OPTIONS, stream_interval=16, dtype="bfloat16")
+        answer = child.ask(prompt, temperature=0.0, max_tokens=64)
+    assert len(answer.ids) == len(dense.ids) == 64
+    assert answer.ids[:5] == dense.ids[:5], "8 bits changed even the likeliest first tokens"
+    assert answer.deltas <= 64 // 16 + 2 < dense.deltas
+
+
+def quantized(folder: Path) -> Path:
+    """The embedded model in 8 bits as compressed-tensors writes it: integers and a scale a row."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(weights_dir(), folder)
+    weights = load_file(folder / "model.safetensors")
+    for name in [name for name in weights if name.endswith("_proj.weight")]:
+        values = weights[name].float()
+        scale = values.abs().amax(dim=1, keepdim=True) / 127
+        weights[name] = (values / scale).round().to(torch.int8)
+        weights[f"{name}_scale"] = scale.to(torch.float16)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    whole = {"num_bits": 8, "type": "int", "symmetric": True}
+    group = {
+        "targets": ["Linear"],
+        "weights": {**whole, "strategy": "channel", "dynamic": False},
+        "input_activations": {**whole, "strategy": "token", "dynamic": True},
+    }
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {
+        "quant_method": "compressed-tensors",
+        "format": "int-quantized",
+        "quantization_status": "compressed",
+        "config_groups": {"group_0": group},
+        "ignore": ["lm_head"],
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
 def test_nothing_outlives_a_host_that_is_killed(host: Host) -> None:
     """The last test of the shared host: kill -9 reaches neither vLLM's engine nor its workers."""
     family = psutil.Process(host.process.pid).children(recursive=True)
