@@ -112,7 +112,7 @@ class PublishedView(ScoresView):
 
     def title(self, records: Sequence[Record], choices: Choices) -> str:
         """What the numbers are."""
-        return "Own scores, their distance from the printed ones (~ within noise); dim: printed, T the table."
+        return "Own scores, their distance from the printed (~ within noise); dim: printed."
 
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """The paper's benchmarks alone."""

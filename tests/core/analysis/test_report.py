@@ -53,6 +53,8 @@ def test_a_report_holds_tables_plots_and_origins(book: Book, tmp_path: Path, cap
         assert plot.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert "\\toprule" in (folder / "lengths-30.tex").read_text()
     assert (folder / "collapse-points.csv").read_text().count("collapsed") == 3
+    ends = list(csv.DictReader((folder / "lengths-30.csv").open()))
+    assert {row["origin"] for row in ends} == {"", "published"} and "Table 4" in (folder / "lengths-30.tex").read_text()
 
 
 def test_an_older_report_is_replaced_and_other_folders_are_refused(book: Book, tmp_path: Path) -> None:
@@ -70,7 +72,9 @@ def test_an_older_report_is_replaced_and_other_folders_are_refused(book: Book, t
 
 
 def test_an_empty_store_makes_an_empty_report(book: Book, tmp_path: Path) -> None:
-    assert cli.run(cli.parse(["export", str(tmp_path / "report"), "--db", str(book.path)])) == 0
+    folder = tmp_path / "report"
+    assert cli.run(cli.parse(["export", str(folder), "--db", str(book.path)])) == 0
+    assert {file.name for file in folder.glob("*.csv")} <= {"scores.csv", "findings.csv"}, "no file that holds nothing"
 
 
 @settings(max_examples=40)
