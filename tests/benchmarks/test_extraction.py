@@ -41,6 +41,8 @@ TEMPORAL = [
     ("\\boxed{A} or rather \\boxed{C}", "C"),
     ("The answer isn't (A) nor option B.\nThe answer is: C", "C"),
     ("A man saw her. Answer: A", "A"),
+    ("The answer is A and B.", None),
+    ("The answer is \\textbf{(b)}.", "B"),
     ("", None),
 ]
 FOLIO = [
@@ -57,6 +59,7 @@ FOLIO = [
     ("The conclusion is neither true nor false.", "Uncertain"),
     ("Answer: It cannot be determined from the premises.", "Uncertain"),
     ("Answer: unknown", "Uncertain"),
+    ("It is impossible to say.", "Uncertain"),
     ("Answer: TRUE!!!", "True"),
     ("The answer is true. No wait.\nAnswer: false", "False"),
     ("", None),
@@ -80,6 +83,9 @@ AIME = [
     ("\\boxed{" + "9" * 6_000 + "}", "9" * 6_000),
     ("\\boxed{}", None),
     ("Answer: 70°", "70"),
+    ("\\boxed{33 \\pmod{1000}}", "33"),
+    ("The answer is 33 (mod 1000), a model of 12.", "12"),
+    ("Answer: 2024 mod 1000 = 24", "24"),
 ]
 MUSIQUE = [
     ("**Final Answer:** Accra.", "Accra"),
