@@ -197,8 +197,9 @@ def rich_table(sheet: Sheet) -> Table:
     table = plain_table(sheet.title, sheet.caption)
     for at, head in enumerate(heads):
         text = at < sheet.texts - headed
-        names = [row[at].text for row in sheet.rows] + [f"  {row[1].text}" for row in sheet.rows if headed]
-        longest = max(map(len, names), default=0) if text else 0  # names stay in one piece
+        names = [*head.split("\n"), *(row[at].text for row in sheet.rows)]
+        names += [f"  {row[1].text}" for row in sheet.rows if headed]
+        longest = max(map(len, names)) if text else 0  # names stay in one piece
         table.add_column(Text(head), justify="left" if text else "right", overflow="fold", min_width=min(longest, NAME_WIDTH))
     before = None
     for at, row in enumerate(sheet.rows):
