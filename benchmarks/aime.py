@@ -14,7 +14,8 @@ from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import Span, candidates
 
 _INTEGER = re.compile(r"(?<![\d.,^_−-])(?<!\^\{)(?<!_\{)(?:\\?\$)?(\d{1,3}(?:,\d{3}){1,9}|\d+)(?:\.0+)?(?![\d]|[.,]\d)")
-_FRACTION = re.compile(r"\\[dt]?frac\s*\{[^{}]*\}\s*\{[^{}]*\}")
+_NO_INTEGER = re.compile(r"\\[dt]?frac\s*\{[^{}]*\}\s*\{[^{}]*\}|mod(?:ulo)?[\s{]{0,9}\d+")
+"""Fractions, and what a remainder is taken by: `33 \\pmod{1000}` is 33."""
 
 
 class Aime:
@@ -51,7 +52,7 @@ class Aime:
         return None
 
     def _integer(self, span: Span) -> Extraction | None:
-        whole = _FRACTION.sub(lambda match: " " * len(match[0]), span.text)
+        whole = _NO_INTEGER.sub(lambda match: " " * len(match[0]), span.text)
         matches = list(_INTEGER.finditer(whole))
         if not matches:
             return None

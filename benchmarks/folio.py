@@ -16,7 +16,7 @@ from benchmarks.statements import WINDOW, Span, candidates
 _WORDS = (
     r"neither\s+true\s+nor\s+false|not\s+(?:necessarily\s+)?(?:certain|known|clear|determinable|determined)|can\s?not\s+(?:\w+\s+)?be\s+(?:\w+\s+)?(?:determined|concluded|"
     r"inferred|confirmed|verified|established)|can['’]t\s+be\s+determined|undetermined|indeterminate|inconclusive|"
-    r"uncertain|unknown|not\s+(?:necessarily\s+)?true|not\s+false|incorrect|correct|true|false"
+    r"impossible\s+to\s+(?:say|tell|know|determine|conclude)|uncertain|unknown|not\s+(?:necessarily\s+)?true|not\s+false|incorrect|correct|true|false"
 )
 _VERDICT = re.compile(rf"(?<![A-Za-z])({_WORDS})(?![A-Za-z])", re.IGNORECASE)
 _CONCLUSION = re.compile(

@@ -12,10 +12,11 @@ from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
 from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import Span, candidates
 
-_LETTER = re.compile(r"\(\s*([A-D])\s*\)|(?<![A-Za-z\\'’])([A-D])(?![A-Za-z'’])")
+_LETTER = re.compile(r"\(\s*([A-Da-d])\s*\)|(?<![A-Za-z\\'’])([A-D])(?![A-Za-z'’])")
 _DENIED = re.compile(
     r"(?:\bnot|n't|\bnever|\brather\s+than|\binstead\s+of|\bexcept)\s*(?:option\s*)?[*_(\s\"]*$", re.IGNORECASE
 )
+_TEXT = re.compile(r"\\text(?:bf)?\{")
 _NONE = re.compile(r"\b(?:none\s+of|no\s+(?:\w+\s+)?(?:option|time|slot|answer)s?)\b", re.IGNORECASE)
 _OPENING = re.compile(r"\s*(?P<answer>\(?[A-D]\)[^\n]{0,20000})")
 NEAR = 80
@@ -68,17 +69,16 @@ class Temporal:
         return self._letter(Span("first line", opening["answer"], opening.start("answer"))) if opening else None
 
     def _undecided(self, span: Span) -> bool:
-        return bool(_NONE.search(span.text)) or len({m[1] or m[2] for m in _stated(span.text)}) > 1
+        return bool(_NONE.search(span.text)) or len({_name(m) for m in _stated(span.text)}) > 1
 
     def _letter(self, span: Span) -> Extraction | None:
-        text = span.text.replace("\\text{", " ").replace("\\textbf{", " ") if "\\text" in span.text else span.text
+        text = _TEXT.sub(lambda match: " " * len(match[0]), span.text)
         stated = _stated(text)
-        letters = {m[1] or m[2] for m in stated}
+        letters = {_name(m) for m in stated}
         if len(letters) != 1:
             return None
-        letter = letters.pop()
-        at = span.text.find(letter, 0 if text is not span.text else stated[0].start())
-        return Extraction(letter, span.rule, span.start + at, span.start + at + 1)
+        start = stated[0].start(1) if stated[0][1] else stated[0].start(2)
+        return Extraction(letters.pop(), span.rule, span.start + start, span.start + start + 1)
 
     def _option(self, span: Span, item: Item) -> Extraction | None:
         said = _times(span.text)
@@ -94,6 +94,11 @@ class Temporal:
         return Grade(found, correct=found is not None and found.answer == item.gold[0])
 
 
+def _name(match: re.Match[str]) -> str:
+    """The option that a letter stands for; in brackets small ones count too."""
+    return (match[1] or match[2]).upper()
+
+
 def _stated(text: str) -> list[re.Match[str]]:
     """The letters that a text names and does not deny."""
     return [m for m in _LETTER.finditer(text) if not _denied(text, m) and not _article(text, m)]
@@ -105,8 +110,8 @@ def _denied(text: str, match: re.Match[str]) -> bool:
 
 
 def _article(text: str, match: re.Match[str]) -> bool:
-    """ "A" that begins a sentence is a word, not an option."""
-    return match[2] == "A" and bool(re.match(r"\s+[a-z]", text[match.end() : match.end() + NEAR]))
+    """ "A" that begins a sentence is a word, not an option; in "A and B" it is one."""
+    return match[2] == "A" and bool(re.match(r"\s+(?!(?:and|or)\b)[a-z]", text[match.end() : match.end() + NEAR]))
 
 
 def _times(text: str) -> str:

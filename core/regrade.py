@@ -17,6 +17,7 @@ from typing import Any
 from benchmarks.base import Item
 from benchmarks.parts import split
 from benchmarks.registry import get
+from core.errors import UsageError
 from core.grading import grade_columns
 from core.store.connection import transaction
 
@@ -60,9 +61,14 @@ def regrade(
     dry: bool = False,
     progress: Callable[[Regraded], None] = lambda run: None,
 ) -> list[Regraded]:
-    """Grade the finished responses of runs (None: of every run) again; with `dry` only say what would change."""
+    """Grade the finished responses of runs (None: of every run) again; with `dry` only say what would change.
+
+    Raises UsageError where a run is not in the store, before anything is written.
+    """
     chosen = None if runs is None else json.dumps(list(runs))
     found = [Regraded(*row) for row in connection.execute(_RUNS, {"runs": chosen}).fetchall()]
+    if unknown := sorted(set(runs or ()) - {run.run for run in found}):
+        raise UsageError(f"There is no run {', '.join(map(str, unknown))}.", "`lrm-tui ls` lists them; nothing was graded.")
     for run in found:
         for batch in _batches(connection, run.run):
             changes = [change for row in batch if (change := _change(run, row))]

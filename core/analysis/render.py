@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from benchmarks.registry import names
 from core.analysis.scores import AVERAGES
-from core.analysis.sheets import belongs, censored, counts, paper_at
+from core.analysis.sheets import belongs, censored, counts, f1_digits, paper_at
+from core.analysis.writers import plain_table
 from core.text import printable
 
 Row = Mapping[str, Any]
@@ -44,7 +44,7 @@ def scores_table(rows: Sequence[Row]) -> Table:
 
 
 def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[Row]) -> Table:
-    table = _table(
+    table = plain_table(
         title,
         "Percent; below it the 95 % interval, n responses (finished of planned where some are missing) and, where "
         "there are any, those without an answer that can be read and those that failed. Average: "
@@ -74,7 +74,7 @@ def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[Row]) -> Table:
 def lengths_table(rows: Sequence[Row]) -> Table:
     """What `lengths_rows` gives: scores and mean lengths of the shortest and of the longest q %, variant by variant."""
     q = f"{rows[0]['q']:g} %" if rows else "q %"
-    table = _table(
+    table = plain_table(
         f"The shortest and the longest {q}",
         "Words: thinking plus answer, mean. k: responses at each end. Ratio: longest over shortest. Censored: cut at "
         "the limit or stopped for repetition, of the finished. Scores in percent.",
@@ -95,7 +95,7 @@ def lengths_table(rows: Sequence[Row]) -> Table:
 
 def collapse_table(cells: Sequence[Row]) -> Table:
     """What `collapse_cells` gives: how often outputs ended in a loop, where and at what cost, variant by variant."""
-    table = _table(
+    table = plain_table(
         "Repetition collapse",
         "Onset and period: medians in words. Saved: what the limits left to the stopped ones. Lost: of the collapsed that were "
         "let run on, those that earned credit in the end, with the 95 % interval of their share. Corrected: the score in "
@@ -141,12 +141,6 @@ def _indented(benchmark: str) -> Text:
     return Text("  " + printable(benchmark))
 
 
-def _table(title: str, caption: str) -> Table:
-    return Table(
-        title=title, caption=caption, caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-    )
-
-
 def _header(benchmark: str, rows: Iterable[Row]) -> Text:
     two = any("f1" in row["benchmarks"].get(benchmark, {}) for row in rows)
     return Text(printable(benchmark.removeprefix(_MINI_SUITE)) + ("\nEM / F1" if two else ""))
@@ -178,17 +172,18 @@ def _score(cell: Row | None, best: float | None) -> Text:
     below = Text("\n").append(narrow, "dim")
     if "accuracy" in cell:
         return _number(cell["accuracy"], cell["accuracy_ci"], best) + below
-    em, f1 = (_number(cell[name], cell[f"{name}_ci"], best, decides=name == "f1") for name in ("em", "f1"))
+    em = _number(cell["em"], cell["em_ci"], None)
+    f1 = _number(cell["f1"], cell["f1_ci"], best, f1_digits(cell))
     lines = [Text(" / ").join(pair) for pair in zip_longest(em.split("\n"), f1.split("\n"), fillvalue=Text(UNKNOWN))]
     return Text("\n").join(lines) + below
 
 
-def _number(value: float | None, interval: Sequence[float] | None, best: float | None, decides: bool = True) -> Text:
+def _number(value: float | None, interval: Sequence[float] | None, best: float | None, digits: int = 1) -> Text:
     if value is None:
         return Text(UNKNOWN)
-    bold = decides and best is not None and best - value < _ROUNDING
+    bold = best is not None and best - value < _ROUNDING
     below = f"\n{interval[0]:.0f}-{interval[1]:.0f}" if interval else ""
-    return Text.assemble((f"{value:.1f}", "bold" if bold else ""), (below, "dim"))
+    return Text.assemble((f"{value:.{digits}f}", "bold" if bold else ""), (below, "dim"))
 
 
 def _averaged(benchmarks: Sequence[str]) -> Sequence[str]:

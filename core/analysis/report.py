@@ -15,7 +15,7 @@ from core.analysis.lengths import deciles_rows, lengths_rows
 from core.analysis.loops import collapse_cells
 from core.analysis.plots import Plot, curves, front, tenths
 from core.analysis.provenance import provenance, provenance_sheet
-from core.analysis.published import published_rows, with_differences
+from core.analysis.published import lengths_with_differences, published_lengths, published_rows, with_differences
 from core.analysis.recommend import recommend
 from core.analysis.runs import one_picture, shown_runs
 from core.analysis.scores import by_benchmark, scores_rows
@@ -87,7 +87,7 @@ def _page(sheets: Sequence[Sheet], plots: Sequence[Plot]) -> str:
 
 
 def _tables(connection: sqlite3.Connection, published: bool) -> dict[str, tuple[Sequence[Mapping[str, Any]], list[Sheet]]]:
-    """By name of file: rows for CSV, and the sheets that show them."""
+    """By name of file: rows for CSV, and the sheets that show them; nothing stands for what has no rows."""
     scored = scores_rows(connection)
     if published:
         scored = [*with_differences(scored), *published_rows()]
@@ -96,6 +96,8 @@ def _tables(connection: sqlite3.Connection, published: bool) -> dict[str, tuple[
     }
     for q in QS:
         rows = lengths_rows(connection, q)
+        if published and rows:
+            rows = [*lengths_with_differences(rows), *published_lengths(q)]
         tables[f"lengths-{q:g}"] = (rows, [lengths_sheet(rows)])
     tenths, cells, found = deciles_rows(connection), collapse_cells(connection), points(connection)
     tables["deciles"] = (tenths, [deciles_sheet(tenths)])
@@ -104,4 +106,4 @@ def _tables(connection: sqlite3.Connection, published: bool) -> dict[str, tuple[
     claims = findings(connection)
     tables["findings"] = (claims["claims"], findings_sheets(claims))
     tables["ranking"] = (claims["ranking"], [])
-    return tables
+    return {name: table for name, table in tables.items() if table[0]}

@@ -53,11 +53,11 @@ def scores_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
 
 
 def by_benchmark(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One row for each variant and benchmark, as CSV wants them."""
+    """One row for each variant and benchmark, as CSV wants them; of some variants the paper printed an average alone."""
     return [
         {**{k: v for k, v in row.items() if k != "benchmarks"}, "benchmark": name, **cell}
         for row in rows
-        for name, cell in row["benchmarks"].items()
+        for name, cell in (row["benchmarks"] or {None: {}}).items()
     ]
 
 

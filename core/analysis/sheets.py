@@ -124,7 +124,12 @@ def _score(cell: Row | None, best: float | None, with_run: bool) -> Cell:
     if "accuracy" in cell:
         return Cell(number(cell["accuracy"]), interval(cell["accuracy_ci"]) + below, strong)
     both = [f"{low[0]} / {high[0]}" for low, high in [(interval(cell["em_ci"]), interval(cell["f1_ci"]))] if low and high]
-    return Cell(f"{number(cell['em'])} / {number(cell['f1'])}", (*both, *below), strong)
+    return Cell(f"{number(cell['em'])} / {number(cell['f1'], f1_digits(cell))}", (*both, *below), strong)
+
+
+def f1_digits(cell: Row) -> int:
+    """The paper prints F1 with two digits after the point; one's own has as many as other scores."""
+    return 2 if cell["finished"] is None else 1
 
 
 def counts(cell: Row) -> tuple[str, ...]:
@@ -150,7 +155,7 @@ def _published(found: Row) -> tuple[str, ...]:
         if metric in found:
             one = found[metric]
             noise = {True: ", within noise", False: ", beyond noise", None: ""}[one["within_noise"]]
-            notes.append(f"{name} {number(one['printed'])}: {one['difference']:+.1f}{noise}")
+            notes.append(f"{name} {number(one['printed'], 1 + (metric == 'f1'))}: {one['difference']:+.1f}{noise}")
     return tuple(notes)
 
 

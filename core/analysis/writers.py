@@ -7,16 +7,19 @@ import html
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from core.analysis.sheets import Cell, Sheet
 from core.text import printable
 
-NAME_WIDTH = 18
+NAME_WIDTH = 19
 """Columns that a name gets on a terminal, however narrow it is."""
 
 _FORMULA = re.compile(r"^\s*[=+\-@]")
@@ -165,21 +168,38 @@ def html_page(title: str, body: str) -> str:
     )
 
 
+class FittedTable(Table):
+    """A table for any terminal: where it is too wide, gaps close, columns with a `min_width` keep that, the rest folds.
+
+    rich gives columns their `min_width` after it has shared out the width, and then cuts the last column.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self.__rich_measure__(console, options).maximum <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        narrow = copy(self)
+        narrow.padding = 0
+        narrow.columns = [replace(column, width=column.min_width or None) for column in self.columns]
+        yield from super(FittedTable, narrow).__rich_console__(console, options)
+
+
+def plain_table(title: str, caption: str) -> FittedTable:
+    """An empty table as every command draws it: a rule under the heads, the caption to the left."""
+    box_and_gaps: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False}
+    return FittedTable(title=printable(title), caption=printable(caption), caption_justify="left", **box_and_gaps)
+
+
 def rich_table(sheet: Sheet) -> Table:
     """For a terminal: small things dim below, every column folded rather than cut; variants head their benchmarks."""
     headed = sheet.heads[:2] == ("Variant", "Benchmark")
     heads = ("Variant\n  Benchmark", *sheet.heads[2:]) if headed else sheet.heads
-    table = Table(
-        title=printable(sheet.title),
-        caption=printable(sheet.caption),
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
+    table = plain_table(sheet.title, sheet.caption)
     for at, head in enumerate(heads):
         text = at < sheet.texts - headed
-        longest = max((len(row[at].text) for row in sheet.rows), default=0) if text else 0  # names stay in one piece
+        names = [*head.split("\n"), *(row[at].text for row in sheet.rows)]
+        names += [f"  {row[1].text}" for row in sheet.rows if headed]
+        longest = max(map(len, names)) if text else 0  # names stay in one piece
         table.add_column(Text(head), justify="left" if text else "right", overflow="fold", min_width=min(longest, NAME_WIDTH))
     before = None
     for at, row in enumerate(sheet.rows):

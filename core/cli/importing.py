@@ -22,7 +22,8 @@ EVERY = 50
 
 def import_outputs(given: Namespace) -> int:
     """Read, grade and scan outputs, then store them in one transaction. What is there already is not doubled."""
-    said = Given(given.model, given.benchmark, given.compression, given.parameters, given.finish_reason)
+    about = (given.model, given.benchmark, given.compression, given.parameters)
+    said = Given(*about, given.finish_reason, given.bits_per_weight)
     source = DataSource(data_folder(given))
     graded = [(path, _graded(path, said, source)) for path in given.paths]
     path = store(given)

@@ -277,4 +277,5 @@ def _import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--benchmark", help="the benchmark, likewise")
     parser.add_argument("--compression", help="what was done to the model, such as awq-4bit or sparsegpt-50 (none)")
     parser.add_argument("--parameters", help="such as 8B")
+    parser.add_argument("--bits-per-weight", type=float, metavar="BITS", help="such as 4.25; sizes in `recommend` need it")
     parser.add_argument("--finish-reason", choices=("stop", "length"), help="how every output ended, where that is known")

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.errors import DataError, UsageError
 from core.importing import harness, inspect_log
-from core.importing.record import MEND, Record, benchmark_of, from_mapping, parameters_of, reason_of
+from core.importing.record import MEND, Record, benchmark_of, from_mapping, number_of, parameters_of, reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,12 @@ class Given:
     compression: str | None = None
     parameters: str | None = None
     reason: str | None = None
+    bits: float | None = None
 
-    def defaults(self) -> dict[str, str]:
+    def defaults(self) -> dict[str, Any]:
         """The fields of a JSON row that were given."""
-        found = {"model": self.model, "benchmark": self.benchmark, "compression": self.compression}
-        found |= {"parameters": self.parameters, "finish_reason": self.reason}
+        found: dict[str, Any] = {"model": self.model, "benchmark": self.benchmark, "compression": self.compression}
+        found |= {"parameters": self.parameters, "finish_reason": self.reason, "bits_per_weight": self.bits}
         return {name: value for name, value in found.items() if value is not None}
 
 
@@ -77,6 +78,7 @@ def _numbered(folder: Path, files: list[Path], given: Given) -> Iterator[Record]
             reason=reason_of(given.reason, name),
             compression=given.compression or "none",
             parameters=parameters_of(given.parameters, name),
+            bits_per_weight=number_of(given.defaults(), "bits_per_weight", name),
         )
 
 

@@ -19,7 +19,7 @@ from core.importing.record import MEND, Record, benchmark_of, from_mapping
 _NAME = re.compile(r"samples_(?P<task>.+?)_(?P<time>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl")
 
 
-def samples(path: Path, given: Mapping[str, str]) -> Iterator[Record]:
+def samples(path: Path, given: Mapping[str, Any]) -> Iterator[Record]:
     """The outputs of one task. Raises DataError naming file and line."""
     name = _NAME.fullmatch(path.name)
     task = given.get("benchmark") or (name["task"] if name else path.stem.removeprefix("samples_"))

@@ -19,7 +19,7 @@ from core.importing.record import MEND, Record, from_mapping
 CONVERT = "Convert it with `inspect log convert --to json`; nothing was imported."
 
 
-def document(path: Path, given: Mapping[str, str]) -> Iterator[Record]:
+def document(path: Path, given: Mapping[str, Any]) -> Iterator[Record]:
     """The outputs of a log that is one JSON document. Raises DataError naming the file and the sample."""
     try:
         log = json.loads(path.read_text(encoding="utf-8"))
@@ -31,7 +31,7 @@ def document(path: Path, given: Mapping[str, str]) -> Iterator[Record]:
         yield from _sample(sample, log["eval"], f"{path}, sample {number}", given)
 
 
-def archive(path: Path, given: Mapping[str, str]) -> Iterator[Record]:
+def archive(path: Path, given: Mapping[str, Any]) -> Iterator[Record]:
     """The outputs of an `.eval` archive."""
     try:
         with zipfile.ZipFile(path) as log:
@@ -45,7 +45,7 @@ def archive(path: Path, given: Mapping[str, str]) -> Iterator[Record]:
         raise DataError(f"{path} is no finished log of Inspect: {error!r}.", CONVERT) from error
 
 
-def _sample(sample: Any, about: Mapping[str, Any], place: str, given: Mapping[str, str]) -> Iterator[Record]:  # noqa: ANN401
+def _sample(sample: Any, about: Mapping[str, Any], place: str, given: Mapping[str, Any]) -> Iterator[Record]:  # noqa: ANN401
     try:
         choice = sample["output"]["choices"][0]
         content, reason = choice["message"]["content"], choice.get("stop_reason")

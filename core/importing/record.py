@@ -70,8 +70,8 @@ def from_mapping(row: Mapping[str, Any], place: str) -> Record:
         reason=reason_of(row.get("finish_reason"), place),
         compression=_compression(row.get("compression"), place),
         parameters=parameters_of(row.get("parameters"), place),
-        bits_per_weight=_number(row, "bits_per_weight", place),
-        sparsity=_number(row, "sparsity", place),
+        bits_per_weight=number_of(row, "bits_per_weight", place),
+        sparsity=number_of(row, "sparsity", place),
     )
 
 
@@ -127,10 +127,11 @@ def _compression(value: object, place: str) -> str:
     return value.strip() or "none"
 
 
-def _number(row: Mapping[str, Any], name: str, place: str) -> float | None:
+def number_of(row: Mapping[str, Any], name: str, place: str) -> float | None:
+    """A number from 0 to 100; None where there is none."""
     value = row.get(name)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
-        raise DataError(f"{place}: `{name}` must be a number, not {value!r}.", MEND)
+        raise DataError(f"{place}: `{name}` must be a number from 0 to 100, not {value!r}.", MEND)
     return float(value)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.base import DataSource, Item
+from benchmarks.base import DataSource, Grade, Item
 from benchmarks.metrics import exact_match, f1, normalise
 from benchmarks.parts import split
 from benchmarks.registry import get
@@ -41,6 +41,8 @@ TEMPORAL = [
     ("\\boxed{A} or rather \\boxed{C}", "C"),
     ("The answer isn't (A) nor option B.\nThe answer is: C", "C"),
     ("A man saw her. Answer: A", "A"),
+    ("The answer is A and B.", None),
+    ("The answer is \\textbf{(b)}.", "B"),
     ("", None),
 ]
 FOLIO = [
@@ -57,6 +59,7 @@ FOLIO = [
     ("The conclusion is neither true nor false.", "Uncertain"),
     ("Answer: It cannot be determined from the premises.", "Uncertain"),
     ("Answer: unknown", "Uncertain"),
+    ("It is impossible to say.", "Uncertain"),
     ("Answer: TRUE!!!", "True"),
     ("The answer is true. No wait.\nAnswer: false", "False"),
     ("", None),
@@ -80,6 +83,9 @@ AIME = [
     ("\\boxed{" + "9" * 6_000 + "}", "9" * 6_000),
     ("\\boxed{}", None),
     ("Answer: 70°", "70"),
+    ("\\boxed{33 \\pmod{1000}}", "33"),
+    ("The answer is 33 (mod 1000), a model of 12.", "12"),
+    ("Answer: 2024 mod 1000 = 24", "24"),
 ]
 MUSIQUE = [
     ("**Final Answer:** Accra.", "Accra"),
@@ -155,13 +161,25 @@ def test_thinking_and_answer(text: str, reason: str | None, answer: str, start: 
 )
 def test_real_outputs(real_data: Path, task: str, name: str, parsed: int, right: int) -> None:
     """Counts on 483 outputs of a 4-bit model, against which every change of a rule is held."""
+    grades = _grades(real_data, task, name)
+    assert (sum(g.extraction is not None for g in grades), sum(bool(g.correct) for g in grades)) == (parsed, right)
+
+
+def test_real_outputs_of_musique(real_data: Path) -> None:
+    grades = _grades(real_data, "MuSiQue100", "musique")
+    assert (sum(g.em or 0 for g in grades), sum(g.strict_em or 0 for g in grades)) == (3, 0)
+    assert sum(g.f1 or 0 for g in grades) == pytest.approx(7.24, abs=0.005)
+
+
+def _grades(folder: Path, task: str, name: str) -> list[Grade]:
+    """The grades of the published outputs of one benchmark."""
     benchmark = get(name)
-    items = benchmark.load(DataSource(real_data))
-    with gzip.open(real_data / "traces_shared.jsonl.gz", "rt", encoding="utf-8") as lines:
+    items = benchmark.load(DataSource(folder))
+    with gzip.open(folder / "traces_shared.jsonl.gz", "rt", encoding="utf-8") as lines:
         rows = [row for row in map(json.loads, lines) if row["task"] == task]
     grades = []
     for row in rows:
         index = int(re.findall(r"(\d+)\.txt$", row["path"])[0])
         parts = split(row["output"], "length" if row["label"] == "collapsed" else "stop")
         grades.append(benchmark.grade(parts.answer, items[index]))
-    assert (sum(g.extraction is not None for g in grades), sum(bool(g.correct) for g in grades)) == (parsed, right)
+    return grades

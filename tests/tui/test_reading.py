@@ -324,6 +324,30 @@ async def test_published_numbers_stand_there(library: Path) -> None:
         await see(app, "DeepSeek-R1")
 
 
+async def test_printed_rows_can_be_told_apart_at_80_columns(library: Path) -> None:
+    app = LrmApp(library)
+    async with app.run_test(size=(80, 60)) as pilot:
+        pane = await at_view(app, pilot, "3", "Published")
+        printed = [record for record in pane.records if record["origin"] == "published"]
+        await see(app, *(record["compression"] for record in printed))
+        width = pane.table.ordered_columns[0].width
+        names = {line[:width].strip() for line in text_of(app).splitlines() if line.startswith((" T2 ", " T3 "))}
+        assert len(names) == len(printed) > 15
+
+
+async def test_views_with_nothing_to_show_say_what_to_do_first(library: Path) -> None:
+    app = LrmApp(library)
+    async with app.run_test(size=SIZE) as pilot:
+        pane = await at_view(app, pilot, "3", "Table")
+        await pilot.press("v", "v")
+        assert pane.view.name == "Compare" and not pane.records
+        await see(app, "No two variants are chosen yet.", "press a, then on another and press c")
+        await pilot.press("V", "V", "a", "v", "v")
+        await see(app, "is A, and nothing is compared with it yet", "] takes the next variant")
+        await pilot.press("right_square_bracket")
+        await until(lambda: pane.records, 120)
+
+
 async def test_lengths_views_and_keys(library: Path) -> None:
     app = LrmApp(library)
     async with app.run_test(size=SIZE, notifications=True) as pilot:

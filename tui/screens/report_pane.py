@@ -133,9 +133,7 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         self._heads()
         waiting = self._wanted.get(view.name) != self._computed.get(view.name)
         finished = bool(self.snapshot and self.snapshot.finished_responses)
-        none = self._trouble or (
-            "Computing …" if waiting else view.title(self.records, self.choices) if finished else self.empty
-        )
+        none = self._trouble or ("Computing …" if waiting else view.nothing(self.choices) if finished else self.empty)
         if self.records and not records:
             none = f"No row holds {self.filter!r}.\n\n/ changes the filter, escape drops it."
         self.query_one(Empty).instead_of(table, None if records else none)

@@ -32,7 +32,19 @@ class CompareView(View):
         """Who is compared."""
         if choices.one and choices.other and choices.one != choices.other:
             return f"A {choices.one}  |  B {choices.other}  ·  ] next B, x swaps, enter lists the flips"
-        return f"A {choices.one or UNKNOWN}  |  B {UNKNOWN}  ·  choose with a and c in the table"
+        return f"A {choices.one or UNKNOWN}  |  B {UNKNOWN}"
+
+    def nothing(self, choices: Choices) -> str:
+        """How two variants are chosen."""
+        if choices.one:
+            return (
+                f"{choices.one} is A, and nothing is compared with it yet.\n\n] takes the next variant as B; or in the table "
+                "(V, then V again) c compares the variant under the cursor."
+            )
+        return """No two variants are chosen yet.
+
+In the table (V, then V again) put the cursor on one variant and press a, then on another and press c.
+Both must be your own and have run the same benchmark; 1 goes to the queue, where n queues runs."""
 
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """Scores, difference, flips."""
@@ -114,7 +126,7 @@ class RecommendView(View):
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """Sizes and scores."""
         return (
-            Column("label", "Variant", 22, grow=True),
+            Column("label", "Variant", 22, grow=True, name=True),
             Column("needs", "Needs", 9, number=True),
             Column("fits", "Fits", 5),
             Column("score", "Average", 7, number=True),
@@ -173,10 +185,17 @@ class CurvesView(View):
         """What a collapse point is."""
         return "Collapse points: where less than half of the dense score, above chance, is left."
 
+    def nothing(self, choices: Choices) -> str:
+        """What a curve needs."""
+        return """No family of pruned variants has finished yet.
+
+A curve needs a model as it is and pruned to one or more sparsities, on the same benchmark: in a shell
+`lrm-tui sweep MODEL` queues that, or 1 goes to the queue, where n queues runs."""
+
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """State and interval."""
         return (
-            Column("family", "Family", 22, grow=True),
+            Column("family", "Family", 22, grow=True, name=True),
             Column("benchmark", "Benchmark", 17),
             Column("state", "State", 17),
             Column("low", "From %", 6, number=True),

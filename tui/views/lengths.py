@@ -13,7 +13,7 @@ from tui.shown import lines, number, right, safe
 from tui.views.view import Choices, Record, View
 from tui.widgets.table import Cells, Column
 
-VARIANT = Column("label", "Variant", 19, grow=True)
+VARIANT = Column("label", "Variant", 19, grow=True, name=True)
 BENCHMARK = Column("benchmark", "Benchmark", 17)
 
 
@@ -32,6 +32,10 @@ class LengthsView(View):
     def title(self, records: Sequence[Record], choices: Choices) -> str:
         """What the numbers are."""
         return f"Shortest and longest {choices.share:g} % (t changes): mean words, and percent correct (EM/F1)."
+
+    def nothing(self, choices: Choices) -> str:
+        """Both ends need a response."""
+        return f"No run has finished enough responses for {choices.share:g} % at either end.\n\nt takes another share."
 
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """Both ends."""

@@ -43,7 +43,7 @@ class ScoresView(View):
         room = self.cell_width(width, len(ordered))
         scores = [Column(name, SHORT.get(name, safe(name).plain), room, number=True) for name in ordered]
         return (
-            Column("label", "Variant", 20, grow=True),
+            Column("label", "Variant", 20, grow=True, name=True),
             Column("bits_per_weight", "Bits", 4, drop=1, number=True),
             *scores,
             Column("average", "Average", max(7, room), number=True),
@@ -112,13 +112,13 @@ class PublishedView(ScoresView):
 
     def title(self, records: Sequence[Record], choices: Choices) -> str:
         """What the numbers are."""
-        return "Own scores, their distance from the printed ones (~ within noise); printed rows dim."
+        return "Own scores, their distance from the printed (~ within noise); dim: printed."
 
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """The paper's benchmarks alone."""
         room = 14 if width >= WIDE else 12
         return (
-            Column("label", "Variant", 22, grow=True),
+            Column("label", "Variant", 22, grow=True, name=True),
             *(Column(name, SHORT[name], room, number=True) for name in PAPER[:3]),
             Column("musique", SHORT["musique"], room + 6, drop=2, number=True),
             Column("average", "Average", 7, drop=1, number=True),
@@ -131,7 +131,7 @@ class PublishedView(ScoresView):
         style = "dim" if printed else ""
         return {
             **{name: right(_with_difference(cell), style) for name, cell in record["benchmarks"].items()},
-            "label": safe(f"  {record['label']}" if printed else record["label"], style),
+            "label": safe(f"T{record['table']} {record['variant']}" if printed else record["label"], style),
             "average": right(number(record["average"]), style or "bold"),
             "origin": safe(record["origin"], style),
         }

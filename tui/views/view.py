@@ -55,6 +55,10 @@ class View:
         """What the numbers are."""
         raise NotImplementedError
 
+    def nothing(self, choices: Choices) -> str:
+        """Why there are no records although responses have finished, and what to do."""
+        return "No run has finished enough responses for this table yet.\n\n1 goes to the queue, which says what runs."
+
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """The columns for these records on a screen of this width."""
         raise NotImplementedError

@@ -20,7 +20,7 @@ class Column:
     """A column of `width` cells.
 
     On narrow screens the highest `drop` goes first, 0 always stays; `grow` takes what is left. The heads of numbers
-    stand to the right, as numbers do.
+    stand to the right, as numbers do. Where `name`, cells that are too long lose their middle: names differ at the end.
     """
 
     key: str
@@ -29,6 +29,7 @@ class Column:
     drop: int = 0
     grow: bool = False
     number: bool = False
+    name: bool = False
 
     @property
     def head(self) -> Text:
@@ -131,8 +132,7 @@ class RowTable(DataTable[Text], inherit_bindings=False):
             return
         if before.get(key) is cells:
             return
-        for column, _ in self._fitted:
-            new = cells.get(column.key, Text())
+        for (column, _), new in zip(self._fitted, self._in_order(cells), strict=True):
             if not _same(self.get_cell(key, column.key), new):
                 self.update_cell(key, column.key, new)
 
@@ -152,7 +152,19 @@ class RowTable(DataTable[Text], inherit_bindings=False):
                 self.scroll_to(scrolled.x, scrolled.y, animate=False, force=True)
 
     def _in_order(self, cells: Cells) -> list[Text]:
-        return [cells.get(column.key, Text()) for column, _ in self._fitted]
+        shown = [(column, width, cells.get(column.key, Text())) for column, width in self._fitted]
+        return [both_ends(cell, width + 1) if column.name else cell for column, width, cell in shown]
+
+
+def both_ends(cell: Text, width: int) -> Text:
+    """A cell that fits `width`: a quarter of that from the beginning, `…`, and the rest from the end."""
+    if cell.cell_len <= width:
+        return cell
+    head, tail = cell.copy(), cell.copy()
+    head.truncate(width // 4 + 1, overflow="ellipsis")
+    while tail.cell_len > width - head.cell_len:
+        tail = tail[1:]
+    return head.append_text(tail)
 
 
 def _apart(cell: Text) -> Text:

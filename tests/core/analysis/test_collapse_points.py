@@ -24,6 +24,17 @@ def test_the_papers_table_3_gives_the_papers_own_words(name: str) -> None:
     assert found["low_ci"][0] <= found["low"] <= found["low_ci"][1]
 
 
+def test_what_is_known_of_musique_in_table_3_fits_the_papers_words() -> None:
+    cells = [
+        (row["sparsity"], row["benchmarks"]["musique"]["em"])
+        for row in published_rows(3)
+        if row["model"] == "R1-Distill-Llama-70B" and "musique" in row["benchmarks"]
+    ]
+    [said] = [row for row in tables()["collapse"] if row["benchmark"] == "musique"]
+    found = collapse_point([Step(sparsity, em, 100) for sparsity, em in cells], 0.0)
+    assert (found["state"], found["high"]) == ("collapsed", said["high"]) and found["low"] <= said["low"]
+
+
 @pytest.mark.parametrize(
     ("shares", "chance", "expected"),
     [

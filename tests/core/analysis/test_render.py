@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import io
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
 from rich.console import Console
 from rich.table import Table
 
-from core.analysis.lengths import lengths_rows
+from core.analysis.collapse_points import points
+from core.analysis.compare import compare
+from core.analysis.findings import findings
+from core.analysis.lengths import deciles_rows, lengths_rows
 from core.analysis.loops import collapse_cells
+from core.analysis.published import published_rows, with_differences
 from core.analysis.render import collapse_table, lengths_table, scores_table
 from core.analysis.scores import scores_rows
+from core.analysis.sheets import deciles_sheet, scores_sheets
+from core.analysis.sheets_findings import compare_sheet, findings_sheets, points_sheet
+from core.analysis.writers import rich_table
 from tests.core.analysis.book import Book, graded, stopped
 
 PAPER = ("aime", "folio", "temporal", "musique")
@@ -92,6 +100,23 @@ def test_lengths_and_loops_fit(book: Book) -> None:
         assert "…" not in shown
     assert "20 %" in lengths and "1,234" in lengths and "20,000" in lengths and "1/10" in lengths
     assert "10.0 %" in loops and "1 of 10" in loops
+
+
+def test_nothing_is_cut_at_80_columns(book: Book) -> None:
+    """A narrow terminal folds: it shows the very characters that a wide one shows."""
+    fill(book, PAPER + MINI)
+    for row in (reader := book.reader).execute("SELECT id FROM variants").fetchall():
+        book.run(row[0], "pocket-arithmetic", [*graded(1, 45, words=9), *graded(0, 42, parsed=None, words=17_000), stopped()])
+    scores = [*with_differences(scores_rows(reader)), *published_rows()]
+    names = [f"R1-Distill-Llama-8B {compression}" for compression in ("none", "magnitude-50")]
+    sheets = [deciles_sheet(deciles_rows(reader)), compare_sheet(compare(reader, *names)), points_sheet(points(reader))]
+    sheets += [*findings_sheets(findings(reader)), *scores_sheets(scores)]
+    tables = [scores_table(scores), lengths_table(lengths_rows(reader)), collapse_table(collapse_cells(reader))]
+    for table in [*tables, *map(rich_table, sheets)]:
+        narrow, wide = (Counter(drawn(table, width)) for width in (80, 400))
+        for layout in " \n─":
+            del narrow[layout], wide[layout]
+        assert narrow == wide, drawn(table)
 
 
 def test_hostile_names_are_made_safe(book: Book) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from rich.text import Text
 
 from core import cli
 from core.analysis.collapse_points import points
@@ -20,7 +21,7 @@ from core.analysis.drawing import png, svg
 from core.analysis.lengths import deciles_rows
 from core.analysis.plots import Plot, Point, Series, curves, front, tenths, ticks
 from core.analysis.recommend import recommend
-from core.analysis.terminal_plot import text_plot
+from core.analysis.terminal_plot import terminal_plot, text_plot
 from tests.core.analysis.book import Book, graded, stopped
 
 XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
@@ -53,6 +54,8 @@ def test_a_report_holds_tables_plots_and_origins(book: Book, tmp_path: Path, cap
         assert plot.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert "\\toprule" in (folder / "lengths-30.tex").read_text()
     assert (folder / "collapse-points.csv").read_text().count("collapsed") == 3
+    ends = list(csv.DictReader((folder / "lengths-30.csv").open()))
+    assert {row["origin"] for row in ends} == {"", "published"} and "Table 4" in (folder / "lengths-30.tex").read_text()
 
 
 def test_an_older_report_is_replaced_and_other_folders_are_refused(book: Book, tmp_path: Path) -> None:
@@ -70,7 +73,9 @@ def test_an_older_report_is_replaced_and_other_folders_are_refused(book: Book, t
 
 
 def test_an_empty_store_makes_an_empty_report(book: Book, tmp_path: Path) -> None:
-    assert cli.run(cli.parse(["export", str(tmp_path / "report"), "--db", str(book.path)])) == 0
+    folder = tmp_path / "report"
+    assert cli.run(cli.parse(["export", str(folder), "--db", str(book.path)])) == 0
+    assert {file.name for file in folder.glob("*.csv")} <= {"scores.csv", "findings.csv"}, "no file that holds nothing"
 
 
 @settings(max_examples=40)
@@ -86,6 +91,15 @@ def test_a_picture_has_its_size_and_its_colours() -> None:
     with Image.open(io.BytesIO(png(plot))) as image:
         colours = {colour for _, colour in image.getcolors(1 << 20) or []}
         assert image.width == 1120 and {(255, 255, 255), (0x1B, 0x6C, 0xA8)} <= colours
+
+
+@pytest.mark.parametrize(
+    ("height", "marks"),
+    [(5, ["100"]), (6, ["100", "0"]), (7, ["100", "50", "0"]), (8, ["100", "50", "0"]), (9, ["100", "75", "50", "25", "0"])],
+)
+def test_a_low_plot_has_no_more_marks_than_rows(height: int, marks: list[str]) -> None:
+    drawn = Text.from_ansi(terminal_plot([Series("a", (Point(0, 100), Point(50, 20)))], 60, height, "x"))
+    assert re.findall(r"(?m)^ *(\d+)┤", drawn.plain) == marks
 
 
 def test_curves_mark_where_a_family_collapses(book: Book) -> None:

@@ -119,11 +119,13 @@ def test_a_folder_of_numbered_texts(folder: Path) -> None:
     for name, text in {"AIME_2024/0.txt": "0", "AIME_2024/10.md": "", "temporal_sequences/1.txt": "The answer is (B)."}.items():
         (folder / "R1-8B" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "R1-8B" / name).write_text(text, encoding="utf-8")
-    assert lrm("import", folder / "R1-8B", "--compression", "awq-4bit") == 0
-    assert stored(folder, "j.benchmark, i.key, v.compression, r.correct") == [
-        ("aime", "2024-I-0", "awq-4bit", 1),
-        ("temporal", "1", "awq-4bit", 1),
+    given = ("--compression", "awq-4bit", "--parameters", "8B", "--bits-per-weight", "4.25")
+    assert lrm("import", folder / "R1-8B", *given) == 0
+    assert stored(folder, "j.benchmark, i.key, v.compression, v.parameters, v.bits_per_weight, r.correct") == [
+        ("aime", "2024-I-0", "awq-4bit", 8 * 10**9, 4.25, 1),
+        ("temporal", "1", "awq-4bit", 8 * 10**9, 4.25, 1),
     ]
+    assert lrm("import", folder / "R1-8B", "--bits-per-weight", "400") != 0
 
 
 def test_sample_logs_of_lm_evaluation_harness(folder: Path) -> None:
