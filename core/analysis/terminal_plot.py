@@ -37,16 +37,16 @@ def terminal_plot(
 
     spans = sum(one.span is not None for one in series)
     rows = height - AROUND - spans
-    row = y_most / max(4, rows)
+    row = MOST / max(4, rows)
     with _FIGURE:
         plt.clear_figure()
         plt.theme("clear")
         plt.limit_size(False, False)
         plt.plot_size(width, height)
-        plt.ylim(-row * (spans + 0.5) if spans else 0, y_most)
+        plt.ylim(-row * (spans + 0.5) if spans else 0, MOST)
         parts = next((parts for parts in (4, 2, 1) if parts < rows), 1)  # of marks in one row plotext draws any one
-        places = [y_most * part / parts for part in range(parts + 1)] if rows > 1 else [y_most]
-        plt.yticks(places, [f"{place:,.0f}" for place in places])
+        places = [MOST * part // parts for part in range(parts + 1)] if rows > 1 else [MOST]
+        plt.yticks(places, [str(place) for place in places])
         xs = [point.x for one in series for point in one.points] or [0.0]
         low, high = ends or (min(xs), max(xs))
         high = max(high, low + 1e-9 * max(1.0, abs(low)))
