@@ -21,7 +21,7 @@ from core.store.snapshot import Snapshot
 from core.text import printable
 from tui import keys
 from tui.access import opened, start_runner
-from tui.commands import KeyCommands
+from tui.commands import KeyCommands, Palette
 from tui.line import leave_when_lost
 from tui.look import PLAIN_THEME, Ascii, Look
 from tui.memory import Memory, state_folder, write_private
@@ -262,6 +262,11 @@ class LrmApp(App[None]):
         self._head()
         self.remember()
 
+    def action_command_palette(self) -> None:
+        """Find a command by name."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     def action_help(self) -> None:
         """Show the keys of what has the focus, of this pane and of all."""
         self.push_screen(help_screen(self.shown, self.focused))
@@ -278,9 +283,10 @@ class LrmApp(App[None]):
             self.call_from_thread(self.tell, trouble)
 
 
-def run(store: Path, data: Path | None = None, readonly: bool = False, look: Look | None = None) -> None:
-    """Open the workbench on a store and return when it is left."""
+def run(store: Path, data: Path | None = None, readonly: bool = False, look: Look | None = None) -> int:
+    """Open the workbench on a store and return when it is left, with the exit code: 1 where it failed."""
     look = look or Look()
     app = LrmApp(store, data, readonly, look, Memory(state_folder() / "screen.json", store))
     leave_when_lost(lambda: app.call_from_thread(app.leave))
     app.run(mouse=look.mouse)
+    return app.return_code or 0

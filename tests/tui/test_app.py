@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from tui_rows import add_chunk, alive, sql, until
 from core.store.connection import connect
 from tui import keys
 from tui.app import LrmApp
+from tui.commands import Palette
 from tui.screens.dialogs import Confirm, Note
 from tui.screens.new_run import NewRun
 from tui.screens.pane import Pane
@@ -114,6 +116,21 @@ async def form_of(app: LrmApp, pilot: Any) -> NewRun:
     assert isinstance(form, NewRun)
     await until(lambda: form.query_one("#benchmarks", SelectionList).option_count >= 8)
     return form
+
+
+async def test_a_palette_that_fills_while_it_is_taken_away_brings_nobody_down(store: Path) -> None:
+    app = LrmApp(store)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(lambda: app.snapshot)
+        await pilot.press("ctrl+p")
+        await until(lambda: isinstance(app.screen, Palette))
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        palette.dismiss(None)
+        while palette.is_attached:
+            palette._list_visible = not palette._list_visible
+            palette._show_busy = not palette._show_busy
+            await asyncio.sleep(0)
 
 
 async def test_form_says_what_runs_take_and_keeps_what_was_typed_on_an_error(store: Path) -> None:

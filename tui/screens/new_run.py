@@ -23,6 +23,7 @@ from core.engines.wire import Sampling
 from core.errors import LrmError
 from core.presets import PRESETS
 from core.spec import POLICIES, Policy, RunSpec
+from core.text import printable
 from tui import keys
 from tui.access import opened, start_runner
 from tui.screens.dialogs import Note
@@ -172,7 +173,7 @@ class NewRun(ModalScreen[Queued]):
         for name in wanted:
             if name in listed:
                 choices.select(name)
-        self.query_one("#more-compressions", Input).value = ", ".join(name for name in wanted if name not in listed)
+        self.query_one("#more-compressions", Input).value = printable(", ".join(name for name in wanted if name not in listed))
 
     def draft(self) -> Draft:
         """What the form holds now."""

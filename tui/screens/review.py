@@ -18,6 +18,7 @@ from core.errors import LrmError
 from core.store import snapshot as views
 from core.store.reviews import reviews
 from core.store.shown import gold, graded
+from core.text import printable
 from tui import keys
 from tui.access import opened
 from tui.shown import UNKNOWN, lines
@@ -86,7 +87,7 @@ class ReviewScreen(ModalScreen[Judged]):
         hand = None if row["hand"] is None else bool(row["hand"])
         self.query(RadioButton)[CHOICES.index(hand)].value = True
         self.query_one(Checkbox).value = bool(row["flagged"])
-        self.query_one(Input).value = judged[0]["note"] if judged else ""
+        self.query_one(Input).value = printable(judged[0]["note"]) if judged else ""
 
     @on(Input.Submitted)
     def action_save(self) -> None:
