@@ -46,6 +46,7 @@ CORPUS = (
 """Pieces; a string is some of them in a row."""
 
 ROWS = 16
+BEFORE = 200  # bytes that are shown of what came before a foreign one
 LOGGED = 50  # strings a round that go into logs
 KEPT = {
     "state", "kind", "format", "level", "policy", "wanted", "benchmark", "engine", "sampling", "finish_reason", "sql", "summary",
@@ -278,6 +279,12 @@ def check_printed(path: Path, harmless: dict[str, set[str]] | None = None) -> di
     return pages
 
 
+def surroundings(raw: bytes, known: set[bytes]) -> bytes:
+    """What was written around the first thing that does not belong there."""
+    at = next(end for end in range(0, len(raw) + BEFORE, BEFORE) if foreign(raw[:end], known))
+    return raw[max(0, at - 3 * BEFORE) : at + BEFORE]
+
+
 def _number(text: str) -> bool:
     with contextlib.suppress(ValueError):
         return bool(float(text)) or True
@@ -312,7 +319,7 @@ def torture(folder: Path, strings: int, seed: int, quiet_s: float = 0.15) -> tup
         raw, count = walk(path, lambda: string(rng), 1 if strings < 2000 else 4, quiet_s)
         done, written = done + count, written + len(raw)
         if strange := foreign(raw, known):
-            raise Foreign(f"the screen: {strange[:5]}")
+            raise Foreign(f"the screen: {strange[:5]}, first in {surroundings(raw, known)!r}")
         check_printed(path, harmless)
         done += check_log(folder, lambda: string(rng))
     return done, written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,18 @@ async def at_responses(app: LrmApp, pilot: Pilot[None]) -> ResponsesPane:
     await pilot.press("5")
     await see(app, f"{EVERY} responses")
     return app.query_one(ResponsesPane)
+
+
+async def test_a_question_whose_answer_has_just_come_is_not_broken_off(store: Path) -> None:
+    """Its thread closes the connection before it says that it reads no more."""
+    app = LrmApp(store)
+    async with app.run_test(size=(120, 40)) as pilot:
+        pane = await at_responses(app, pilot)
+        closed = sqlite3.connect(":memory:")
+        closed.close()
+        pane._reading = closed
+        await pilot.press("o")
+        await until(lambda: not pane._loading)
 
 
 async def at_view(app: LrmApp, pilot: Pilot[None], pane: str, view: str) -> ReportPane:

@@ -18,11 +18,11 @@ from core.errors import LrmError
 from core.store import snapshot as views
 from core.store.reviews import reviews
 from core.store.shown import gold, graded
-from core.text import printable
 from tui import keys
 from tui.access import opened
 from tui.shown import UNKNOWN, lines
 from tui.threads import hand_back
+from tui.widgets.field import Field
 
 CHOICES = (None, True, False)
 
@@ -58,7 +58,7 @@ class ReviewScreen(ModalScreen[Judged]):
             yield Checkbox("flag it, to be found again", id="flag", compact=True)
             with Horizontal(classes="field"):
                 yield Label("Note")
-                yield Input(id="note", compact=True, placeholder="why", select_on_focus=False)
+                yield Field(id="note", compact=True, placeholder="why", select_on_focus=False)
             yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -87,7 +87,7 @@ class ReviewScreen(ModalScreen[Judged]):
         hand = None if row["hand"] is None else bool(row["hand"])
         self.query(RadioButton)[CHOICES.index(hand)].value = True
         self.query_one(Checkbox).value = bool(row["flagged"])
-        self.query_one(Input).value = printable(judged[0]["note"]) if judged else ""
+        self.query_one(Input).value = judged[0]["note"] if judged else ""
 
     @on(Input.Submitted)
     def action_save(self) -> None:
