@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import App, ComposeResult
@@ -186,9 +186,12 @@ class LrmApp(App[None]):
                 self._toast(f"{notice.message} {notice.remedy}".strip(), notice.level)
         self._notices_seen = newest
 
+    def notify(self, message: str, **how: Any) -> None:
+        """Textual's, for text from anywhere: screens and widgets come through here too."""
+        super().notify(printable(message, keep_newlines=True), **{**how, "markup": False})
+
     def _toast(self, text: str, level: str) -> None:
-        severity = SEVERITIES.get(level, "information")
-        self.notify(printable(text, keep_newlines=True), severity=severity, markup=False)
+        self.notify(text, severity=SEVERITIES.get(level, "information"))
 
     def copy(self, text: str, name: str) -> None:
         """Copy by OSC 52, made safe to paste, and to a file as it is, since terminals may not take it; say where it is."""

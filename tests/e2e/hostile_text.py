@@ -280,8 +280,14 @@ def check_printed(path: Path, harmless: dict[str, set[str]] | None = None) -> di
 
 
 def surroundings(raw: bytes, known: set[bytes]) -> bytes:
-    """What was written around the first thing that does not belong there."""
-    at = next(end for end in range(0, len(raw) + BEFORE, BEFORE) if foreign(raw[:end], known))
+    """What was written around the first sequence that does not belong there, or else around the first such character."""
+    strange = (m.start() for m in SEQUENCE.finditer(raw) if _kind(m) not in known or MARK.encode() in m.group())
+    unsafe = [
+        raw.find(c.encode())
+        for c in set(raw.decode("utf-8", "replace"))
+        if unicodedata.category(c) in _UNSAFE and c not in "\r\n\x1b"
+    ]
+    at = next(strange, min([place for place in unsafe if place >= 0], default=0))
     return raw[max(0, at - 3 * BEFORE) : at + BEFORE]
 
 

@@ -52,6 +52,16 @@ async def test_queue_shows_jobs_and_hostile_text_is_harmless(store: Path) -> Non
         assert "\x1b" not in text_of(app)
 
 
+async def test_messages_are_harmless_whoever_gives_them(store: Path) -> None:
+    app = LrmApp(store)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await until(lambda: app.snapshot)
+        app.screen.notify("A is \x1b(0[/foo]\x8d.")
+        await pilot.pause()
+        await until(lambda: "A is ␛(0[/foo]�." in text_of(app))
+        assert "\x1b" not in text_of(app)
+
+
 async def test_queue_keys_write_wishes_and_keep_the_cursor(store: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
