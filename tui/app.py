@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import App, ComposeResult
@@ -186,9 +186,17 @@ class LrmApp(App[None]):
                 self._toast(f"{notice.message} {notice.remedy}".strip(), notice.level)
         self._notices_seen = newest
 
-    def notify(self, message: str, **how: Any) -> None:
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
         """Textual's, for text from anywhere: screens and widgets come through here too."""
-        super().notify(printable(message, keep_newlines=True), **{**how, "markup": False})
+        super().notify(printable(message, keep_newlines=True), title=title, severity=severity, timeout=timeout, markup=False)
 
     def _toast(self, text: str, level: str) -> None:
         self.notify(text, severity=SEVERITIES.get(level, "information"))
