@@ -100,9 +100,7 @@ def stop_runner(path: Path) -> bool:
     deadline = time.monotonic() + STOP_S
     while time.monotonic() < deadline:
         with suppress(StoreBusy), closing(connect(path, "user")) as connection, translated(path):
-            connection.execute(
-                "UPDATE runner SET wanted = 'stop'"
-            )  # again: a new runner starts without wishes
+            connection.execute("UPDATE runner SET wanted = 'stop'")  # again: a new runner starts without wishes
         asked = time.monotonic()
         while time.monotonic() < asked + ASK_AGAIN_S:
             if not _served(path):

@@ -66,8 +66,9 @@ def torture(folder: Path, silence_s: float) -> Met:
 
 
 def _hang(store: sqlite3.Connection, silence_s: float, met: Met, last: int) -> int:
-    """Let the engine that came after the last one hang. Returns its number."""
-    pid = int(_until(lambda: stored(store) and store.execute(AT_WORK, (last,)).fetchone())[0])
+    """Let the engine that came after the last one hang, once it has given tokens. Returns its number."""
+    had = _tokens(store)
+    pid = int(_until(lambda: _tokens(store) > had and store.execute(AT_WORK, (last,)).fetchone())[0])
     told = store.execute(TOLD).fetchone()[0]
     os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
@@ -80,6 +81,11 @@ def _hang(store: sqlite3.Connection, silence_s: float, met: Met, last: int) -> i
     met.gone_s.append(time.monotonic() - began)
     check(store, before, begun)
     return pid
+
+
+def _tokens(store: sqlite3.Connection) -> int:
+    """Characters of the stored tokens."""
+    return sum(map(len, stored(store).values()))
 
 
 def _until(condition: Callable[[], Any]) -> Any:
