@@ -28,7 +28,7 @@ from core.watchdog import FLAG_S
 from tests.e2e.kill import Lost, check, finished, stored
 
 PROMISED_S = 60.0
-PATIENCE_S = 300.0
+PATIENCE_S = 600.0
 AT_WORK = "SELECT pid FROM hosts WHERE pid <> ? AND EXISTS (SELECT 1 FROM responses WHERE state = 'active')"
 TOLD = "SELECT count(*) FROM notices WHERE message LIKE '%has given no token for%'"
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 QUIT = b"\x11"
-QUIT_S = 120.0
+QUIT_S = 300.0
 
 
 class Terminal:
