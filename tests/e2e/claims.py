@@ -18,10 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from core import jobs
 from core.launch import ensure_runner, status, stop_runner
@@ -171,10 +173,17 @@ def stranger(path: Path) -> subprocess.Popen[bytes] | None:
     return None
 
 
-def _adopt_orphans() -> None:
-    """Become the parent of orphans, since a number is free only when a parent has taken note of the end, which init may put off."""
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+@contextmanager
+def _adopting_orphans() -> Iterator[None]:
+    """Be the parent of orphans, since a number is free only when a parent has taken note of the end, which init may put off."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    if prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
+    try:
+        yield
+    finally:
+        prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+        _reap(*(child.pid for child in psutil.Process().children() if child.status() == psutil.STATUS_ZOMBIE))
 
 
 def _reap(*pids: int) -> None:
@@ -210,8 +219,12 @@ def torture(folder: Path, trials: int, seed: int, points: Sequence[str] = tuple(
     """Returns what the trials met; raises Broken."""
     rng, path, used = random.Random(seed), folder / "runs.db", ENGINES[engine]
     os.environ |= used.environment(folder)
-    _adopt_orphans()
-    runs, met = [prepare(path, used)], Met(engine, dict.fromkeys(points, 0))
+    with _adopting_orphans():
+        return _tried(path, used, trials, rng, points)
+
+
+def _tried(path: Path, used: Engine, trials: int, rng: random.Random, points: Sequence[str]) -> Met:
+    runs, met = [prepare(path, used)], Met(used.name, dict.fromkeys(points, 0))
     before: dict[int, str] = {}
     for number in range(trials):
         if not _value(path, "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"):

@@ -140,6 +140,7 @@ async def test_a_palette_that_fills_while_it_is_taken_away_brings_nobody_down(st
         while palette.is_attached:
             palette._list_visible = not palette._list_visible
             palette._show_busy = not palette._show_busy
+            palette._gather_commands("")
             await asyncio.sleep(0)
 
 
