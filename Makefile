@@ -58,13 +58,15 @@ $(VLLM)/.ready:
 	$(VLLM)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec  # built for another torch, they break its import
 	@touch $@
 
-kill: setup  ## kill -9 of runner, host and screen at random moments of a demo (long form: TRIALS=20)
+kill: setup  ## kill -9 of runner, supervisor, host and screen at random moments of demos (TRIALS=20 of the runner)
 	$(BIN)/python -m tests.e2e.kill --trials $(or $(TRIALS),20)
 
 torture: setup  ## the long form of every promise of docs/reliability.md: some hours (TRIALS=200, MINUTES=60, STRINGS=10000)
 	$(BIN)/python -m tests.e2e.kill --trials $(or $(TRIALS),200)
 	$(BIN)/python -m tests.e2e.claims --trials $(or $(TRIALS),200)
+	test ! -x $(VLLM)/bin/python || $(BIN)/python -m tests.e2e.claims --engine vllm --trials $(or $(TRIALS),6) --points "while it loads" "under way"
 	$(BIN)/python -m tests.e2e.hangups --trials $(or $(TRIALS),100)
+	$(BIN)/python -m tests.e2e.hung
 	$(BIN)/python -m tests.e2e.hostile_text --strings $(or $(STRINGS),10000)
 	$(BIN)/python -m tests.e2e.soak --minutes $(or $(MINUTES),60)
 	$(BIN)/python -m tests.e2e.soak --minutes $(or $(MINUTES),12) --reader-minutes 10

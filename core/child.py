@@ -68,7 +68,7 @@ class Child(Generic[Message]):
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            with contextlib.suppress(ValueError):  # a line that is no message is a library's chatter
+            with contextlib.suppress(ValueError, RecursionError):  # a line that is no message is a library's chatter
                 self._tell(self._parse(line.decode("utf-8", "replace")))
         self._tell(None)
 

@@ -31,6 +31,7 @@ from core.store.writes import Begun, Chunk, Outcome, Pending, RunnerStore
 from core.watchdog import FLAG_S, Watchdog
 
 TICK_S = 0.25
+SLOW_TICK_S = 2.0  # while a reader holds the log, to which every tick adds a page a stream, however few tokens it stores
 ROUND_S = 0.01  # between two rounds over several engines, so that one that says much does not have all of them looked at
 AHEAD = 2  # requests that wait inside the host, so that no slot stands empty
 _STATES: dict[str | None, str] = {"cancel": "cancelled", "pause": "paused", None: "queued"}  # what a wish makes of a job
@@ -131,7 +132,7 @@ class Evaluation:
             self._feed()
             if time.monotonic() >= due:
                 self._flush()
-                due = time.monotonic() + TICK_S
+                due = time.monotonic() + (SLOW_TICK_S if self.store.log_held else TICK_S)
                 stop, wanted = self.store.wishes(self.id)
                 if stop or wanted or (self.put_back.is_set() and not any(replica.watchdog for replica in self.replicas)):
                     return self._leave(wanted)

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
-from core.errors import LrmError, RunnerError
+from core.errors import LrmError, RunnerError, StoreBusy
 from core.files import open_private, private_folder
 from core.logs import limit, log_cleanly
 from core.store.connection import connect, runner_lock, translated, work_folder
@@ -98,10 +99,8 @@ def stop_runner(path: Path) -> bool:
         return False
     deadline = time.monotonic() + STOP_S
     while time.monotonic() < deadline:
-        connection = connect(path, "user")
-        with translated(path):  # again and again, since a runner that has only just begun starts with no wishes
-            connection.execute("UPDATE runner SET wanted = 'stop'")
-        connection.close()
+        with suppress(StoreBusy), closing(connect(path, "user")) as connection, translated(path):
+            connection.execute("UPDATE runner SET wanted = 'stop'")  # again: a new runner starts without wishes
         asked = time.monotonic()
         while time.monotonic() < asked + ASK_AGAIN_S:
             if not _served(path):

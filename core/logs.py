@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -30,10 +31,18 @@ class CleanFormatter(logging.Formatter):
 
 
 def log_cleanly() -> None:
-    """Send what this process logs to stderr, through `CleanFormatter`."""
+    """Send what this process logs, warns of or fails of in a thread to stderr, through `CleanFormatter`."""
     handler = logging.StreamHandler()
     handler.setFormatter(CleanFormatter("%(asctime)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.captureWarnings(True)
+    threading.excepthook = _log_failure
+
+
+def _log_failure(failed: threading.ExceptHookArgs) -> None:
+    if failed.exc_value is not None:
+        given = (failed.exc_type, failed.exc_value, failed.exc_traceback)
+        logging.getLogger("lrm.thread").error("a defect", exc_info=given)
 
 
 def limit(file: Path) -> None:

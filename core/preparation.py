@@ -40,7 +40,7 @@ def _once(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path, place:
     ]
     command, environment = place.child(command, {}, (command[0], job["source"]), here=_here(job))
     child: Child[dict[str, Any]] = Child(
-        command, json.loads, logs / f"prepare-{job['id']}.log", environment, store.run_id(job["id"])
+        command, _message, logs / f"prepare-{job['id']}.log", environment, store.run_id(job["id"])
     )
     try:
         store.host_started(child.process.pid, child.started, job["id"])
@@ -65,6 +65,14 @@ def _here(job: dict[str, Any]) -> bool:
     text = recipe.calibration.source if recipe.calibration else ""
     reads_store = recipe.distillation is not None or text == "traces" or text.startswith("text-")
     return reads_store or not load().general.variants_folder
+
+
+def _message(line: str) -> dict[str, Any]:
+    """A worker's line. Raises ValueError where it is none."""
+    found = json.loads(line)
+    if not isinstance(found, dict):
+        raise ValueError(f"no message of a worker: {line[:200]!r}")
+    return found
 
 
 def _follow(store: RunnerStore, job: dict[str, Any], child: Child[dict[str, Any]], place: Place) -> str:

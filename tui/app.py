@@ -21,7 +21,7 @@ from core.store.snapshot import Snapshot
 from core.text import printable
 from tui import keys
 from tui.access import opened, start_runner
-from tui.commands import KeyCommands
+from tui.commands import KeyCommands, Palette
 from tui.line import leave_when_lost
 from tui.look import PLAIN_THEME, Ascii, Look
 from tui.memory import Memory, state_folder, write_private
@@ -186,9 +186,20 @@ class LrmApp(App[None]):
                 self._toast(f"{notice.message} {notice.remedy}".strip(), notice.level)
         self._notices_seen = newest
 
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Textual's, for text from anywhere: screens and widgets come through here too."""
+        super().notify(printable(message, keep_newlines=True), title=title, severity=severity, timeout=timeout, markup=False)
+
     def _toast(self, text: str, level: str) -> None:
-        severity = SEVERITIES.get(level, "information")
-        self.notify(printable(text, keep_newlines=True), severity=severity, markup=False)
+        self.notify(text, severity=SEVERITIES.get(level, "information"))
 
     def copy(self, text: str, name: str) -> None:
         """Copy by OSC 52, made safe to paste, and to a file as it is, since terminals may not take it; say where it is."""
@@ -262,6 +273,11 @@ class LrmApp(App[None]):
         self._head()
         self.remember()
 
+    def action_command_palette(self) -> None:
+        """Find a command by name."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     def action_help(self) -> None:
         """Show the keys of what has the focus, of this pane and of all."""
         self.push_screen(help_screen(self.shown, self.focused))
@@ -278,9 +294,10 @@ class LrmApp(App[None]):
             self.call_from_thread(self.tell, trouble)
 
 
-def run(store: Path, data: Path | None = None, readonly: bool = False, look: Look | None = None) -> None:
-    """Open the workbench on a store and return when it is left."""
+def run(store: Path, data: Path | None = None, readonly: bool = False, look: Look | None = None) -> int:
+    """Open the workbench on a store and return when it is left, with the exit code: 1 where it failed."""
     look = look or Look()
     app = LrmApp(store, data, readonly, look, Memory(state_folder() / "screen.json", store))
     leave_when_lost(lambda: app.call_from_thread(app.leave))
     app.run(mouse=look.mouse)
+    return app.return_code or 0

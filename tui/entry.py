@@ -24,8 +24,7 @@ def _app(given: Namespace) -> int:
     from tui.look import Look
 
     look = Look(given.ascii, given.slow, given.mouse, given.theme)
-    run(store(given), data_folder(given), given.readonly, look)
-    return 0
+    return run(store(given), data_folder(given), given.readonly, look)
 
 
 def _demo(given: Namespace) -> int:

@@ -15,8 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from core.cli.common import data_folder, print_json, store
+from core.cli.finding import Finding
 from core.cli.fix import fix
-from core.cli.health import Finding, states
+from core.cli.health import states
 from core.cluster.connection import check_installed
 from core.engines import catalog
 from core.errors import LrmError

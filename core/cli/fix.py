@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from core.cli.common import store
-from core.cli.health import exposed
+from core.cli.health_privacy import exposed
 from core.errors import LrmError
 from core.launch import ensure_runner, status
 from core.store.connection import connect

@@ -1,4 +1,4 @@
-"""What doctor says of a store and its runner: each state that can cost a night, found before it does."""
+"""What doctor says of a store and where it lies: each state that can cost a night, found before it does."""
 
 from __future__ import annotations
 
@@ -7,41 +7,28 @@ import os
 import resource
 import shutil
 import sqlite3
-import stat
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 
-import psutil
-
+from core.cli.finding import Finding
+from core.cli.health_privacy import keys, private
+from core.cli.health_runner import served, told
 from core.errors import LrmError
 from core.launch import status
-from core.processes import marked, owner
 from core.settings import load
-from core.store.connection import connect, runner_lock, translated, work_folder, writable
+from core.store.connection import connect, translated, writable
 from core.store.integrity import RUNNER_BYTES, quick_check
-from core.store.locks import held
 from core.store.mounts import file_system
 from core.store.wal import LONG_BYTES, log_of, size, users
-from core.supervisor import is_supervised
 
 CHECKPOINT_BUG_ENDS = (3, 51, 3)
 COMMAND_S = 10.0
 RECENT_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at; `needed` says whether lrm-tui cannot do without it."""
-
-    check: str
-    ok: bool
-    detail: str
-    remedy: str = ""
-    needed: bool = True
+WAITS_S = 10.0  # a runner that waits for its store says so every two seconds
+ROOM_BYTES = 2**20
+_LAST_BYTES = 400
 
 
 def states(path: Path) -> Iterator[Finding]:
@@ -54,9 +41,10 @@ def states(path: Path) -> Iterator[Finding]:
         yield _sound(path)
         yield _log(path)
         yield _writers(path)
-        yield from _served(path)
-        yield from _recent(path)
-        yield _private(path)
+        yield from served(path)
+        yield from told(path)
+        yield private(path)
+        yield keys(path)
     yield _session(status(path).pid if found.ok else None)
     yield _trusted()
 
@@ -128,78 +116,6 @@ def _names(path: Path) -> str:
     return ", ".join(f"{name} {pid}" for pid, name in users(path)) or "no process of this user"
 
 
-def _served(path: Path) -> Iterator[Finding]:
-    """The runner, its supervisor, the engines, and what they would let in."""
-    if not writable(path):
-        return
-    row, supervised, lock = status(path), is_supervised(path), runner_lock(path)
-    left = marked(owner(lock)) if lock.exists() else []
-    waiting = _count(path, "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")
-    start = "`lrm-tui runner start` starts it."
-    if row.alive:
-        remedy = "A runner starts its supervisor again by itself; see runner.log."
-        detail = f"{row.pid} serves" + (", and its supervisor brings it back should it be killed" if supervised else "")
-        yield Finding(
-            "runner", supervised, detail if supervised else f"{detail}, but nobody would bring it back", remedy, False
-        )
-    elif held(lock):
-        silent = time.time() - (row.beat or 0)
-        remedy = f"It is stopped or hangs: continue it (kill -CONT {row.pid}) or end it (kill -KILL {row.pid})."
-        yield Finding("runner", False, f"{row.pid} holds the store and has been silent for {silent:.0f} s", remedy)
-    elif supervised:
-        remedy = f"{start} at once; {work_folder(path) / 'runner.log'} says why."
-        yield Finding("runner", False, "it died, and its supervisor waits before the next try", remedy)
-    elif waiting:
-        yield Finding("runner", False, f"none serves, and {waiting} jobs wait", start)
-    else:
-        yield Finding("runner", True, "none serves, and nothing waits")
-    if left and not row.alive and not held(lock):
-        numbers = ", ".join(map(str, left))
-        yield Finding("engines", False, f"left by a killed runner: {numbers}", f"{start} It ends them first.")
-    else:
-        yield Finding("engines", True, f"{len(left)} processes at work" if left else "none left behind")
-    yield _listening([*left, *([row.pid] if row.alive and row.pid else [])])
-
-
-def _listening(pids: list[int]) -> Finding:
-    """Whether one of our processes takes connections from outside."""
-    open_to = []
-    for pid in pids:
-        with suppress(psutil.Error):
-            for connection in psutil.Process(pid).net_connections("inet"):
-                if connection.status == psutil.CONN_LISTEN:
-                    open_to.append(f"{connection.laddr.ip}:{connection.laddr.port} ({pid})")
-    outside = [place for place in open_to if not place.startswith(("127.", "::1", "::ffff:127."))]
-    detail = f"at {', '.join(open_to)}" if open_to else "at no address"
-    return Finding("listening", not outside, detail, "Only loopback is expected: end the process, and report this.")
-
-
-def _recent(path: Path) -> Iterator[Finding]:
-    """Silences of engines, deaths, full disks and long logs of the last hour, as the runner told them."""
-    since = time.time() - RECENT_S
-    with closing(connect(path, "reader")) as connection, translated(path):
-        rows = connection.execute(
-            "SELECT message, remedy FROM notices WHERE level != 'info' AND at > ? ORDER BY id DESC LIMIT 3", (since,)
-        ).fetchall()
-    for row in rows:
-        yield Finding("told", False, row["message"], row["remedy"], needed=False)
-
-
-def exposed(path: Path) -> list[Path]:
-    """What others may read or write of the store, its log, and its work folder with all in it."""
-    folder = work_folder(path)
-    places = [path, log_of(path), folder.parent, folder, *(folder.rglob("*") if folder.is_dir() else ())]
-    return [p for p in places if p.exists() and not p.is_symlink() and stat.S_IMODE(p.stat().st_mode) & 0o077]
-
-
-def _private(path: Path) -> Finding:
-    open_ones = exposed(path)
-    if not open_ones:
-        return Finding("private", True, "the store, its logs and its variants are their owner's alone")
-    remedy = f"chmod -R go= {path} {work_folder(path).parent}"
-    return Finding("private", False, f"{len(open_ones)} files are open to others, such as {open_ones[0]}", remedy, needed=False)
-
-
 def _session(pid: int | None) -> Finding:
     """Whether the system ends a user's processes when the last session ends (systemd-logind, KillUserProcesses)."""
     tool = shutil.which("loginctl")
@@ -244,8 +160,3 @@ def _trusted() -> Finding:
         return Finding("models' own code", True, "never runs")
     remedy = "Take folders out of `trusted_models` that you do not trust."
     return Finding("models' own code", False, f"may run from {', '.join(folders)}", remedy, needed=False)
-
-
-def _count(path: Path, sql: str) -> int:
-    with closing(connect(path, "reader")) as connection, translated(path):
-        return int(connection.execute(sql).fetchone()[0])

@@ -16,6 +16,7 @@ from pathlib import Path
 from core.store.connection import BUSY_TIMEOUT_S
 
 SHORT_BYTES = 16 * 2**20
+HELD_BYTES = 64 * 2**20
 LONG_BYTES = 256 * 2**20
 EVERY_S = 2.0
 PATIENCE_S = 0.25
@@ -42,6 +43,11 @@ class Checkpoints:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
+
+    @property
+    def held(self) -> bool:
+        """Whether a reader keeps the log from being taken in, so that whatever is written stays in it."""
+        return size(self._log) >= HELD_BYTES
 
     @property
     def long(self) -> int:

@@ -145,6 +145,11 @@ class RunnerStore:
             row = self.connection.execute("SELECT wanted FROM jobs WHERE id = ?", (job,)).fetchone() if job else None
         return stop, row["wanted"] if row else None
 
+    @property
+    def log_held(self) -> bool:
+        """See `wal.Checkpoints.held`."""
+        return self._checkpoints.held
+
     def beat(self) -> None:
         """Show that the runner lives."""
         with self.fenced():

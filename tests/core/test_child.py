@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.child import Child
+from core.preparation import _message
 
 
 @pytest.mark.parametrize(
@@ -20,4 +21,15 @@ def test_the_obituary_of_a_child_names_how_it_ended(code: str, said: str, tmp_pa
     child: Child[str] = Child([sys.executable, "-c", code], str, tmp_path / "child.log", {}, "test.1")
     assert child.receive(10.0) == [None]
     assert child.obituary() == said
+    child.close()
+
+
+def test_lines_that_are_no_messages_stop_no_reader(tmp_path: Path) -> None:
+    """Nor do those that no parser gets through; what comes after them still comes, and the end is told."""
+    code = "print('chatter'); print('[' * 200_000); print('3'); print('{\"type\": \"progress\"}')"
+    child = Child([sys.executable, "-c", code], _message, tmp_path / "child.log", {}, "test.1")
+    said: list[object] = []
+    while None not in said:
+        said += child.receive(10.0) or [None]
+    assert said == [{"type": "progress"}, None]
     child.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -39,6 +40,18 @@ def test_what_a_child_says_on_stderr_is_kept_clean(tmp_path: Path, monkeypatch: 
     assert child.receive(20) == [None]
     assert child.obituary() == f"exit status 3; its last words: key {STAND_IN}␛]0;owned␇\n50 %\n100 %\n� last"
     child.close()
+
+
+def test_what_threads_and_warnings_say_is_kept_clean() -> None:
+    code = (
+        "import os, threading, warnings; from core.logs import log_cleanly; log_cleanly()\n"
+        "def fail(): raise ValueError('\\x1b]0;owned\\x07' + os.environ['SOME_KEY'])\n"
+        "thread = threading.Thread(target=fail); thread.start(); thread.join()\n"
+        "warnings.warn('\\x1b[2J' + os.environ['SOME_KEY'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "SOME_KEY": CANARY})
+    assert f"ValueError: ␛]0;owned␇{STAND_IN}" in done.stderr and f"␛[2J{STAND_IN}" in done.stderr
+    assert CANARY not in done.stderr and "\x1b" not in done.stderr
 
 
 def test_a_log_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,13 @@
 Each trial starts a runner that kills itself at one point of one start, with an engine that may hang and that has children of its
 own, one of them in a session of its own. Where the engine has ended, a stranger gets its process number. Two runners then take
 over at once: exactly one may serve, no engine of the dead one may be left, no stranger ended, no job at work twice. At the end
-every response must be there once.
+every response must be there once. `--engine vllm` does it with vLLM, whose engine core is a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import random
 import signal
@@ -17,12 +18,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from core import jobs
 from core.launch import ensure_runner, status, stop_runner
-from core.processes import marked, owner
+from core.processes import marked, owner, wait_until_gone
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect, runner_lock
 from core.store.locks import held
@@ -31,79 +36,128 @@ POINTS = {
     "after the claim": "core.hosts.Child = die",
     "after the spawn": "RunnerStore.host_started = die",
     "after the host's row": "core.hosts.Host._ask = die",
+    "while it loads": "core.hosts.Host._ask = lambda host, request: (host.send(request), time.sleep({loading_s}), die())",
     "under way": "core.evaluation.Evaluation._finish = die",
 }
 RUNNER = """
-import os, signal, sys
+import os, signal, sys, time
 from pathlib import Path
 import core.evaluation, core.hosts
 from core.launch import _serve
+from core.processes import marked, owner
+from core.store.connection import runner_lock
 from core.store.writes import RunnerStore
-die = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+store = Path(sys.argv[1])
+def die(*_, **__):
+    for pid in marked(owner(runner_lock(store))) if {hang} else ():
+        os.kill(pid, signal.SIGSTOP)  # it cannot see the end of its stdin any more
+    os.kill(os.getpid(), signal.SIGKILL)
 {point}
-sys.exit(_serve(Path(sys.argv[1]), None, None))
+sys.exit(_serve(store, None, None))
 """
-ENGINE = """#!/bin/sh
-# An interpreter whose engine has helpers that outlive it, one in a session of its own; they hold its pipes open.
-case "$*" in *llama.cpp*) sleep 600 & setsid sleep 600 & ;; esac
+WRAPPED = """#!/bin/sh
+# An interpreter whose engine has helpers that outlive it and hold its pipes open: one in a session of its own, and one in the
+# engine's, which keeps the engine's number from being given out again.
+case "$*" in *host.py*)
+    setsid sleep 600 &
+    if test -n "$HELPER_IN_SESSION"; then sleep 600 & fi ;;
+esac
 exec {python} "$@"
 """
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
 STRANGER = ["sleep", "600"]
-SERVES_S = 120.0
+GONE_S = 1.0
+PR_SET_CHILD_SUBREAPER = 36
+QUESTIONS = 8  # of a run; another is queued whenever none is left
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What a run of the embedded model takes with an engine: its interpreter, settings, and times in seconds."""
+
+    name: str
+    python: str
+    settings: Mapping[str, str]
+    loading_s: float
+    serves_s: float
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """The settings, with the interpreter of `WRAPPED`."""
+        script = folder / "python-with-helpers"
+        script.write_text(WRAPPED.format(python=self.python))
+        script.chmod(0o755)
+        return {f"LRM_PYTHON_{self.name.upper().replace('.', '_')}": str(script), **self.settings}
+
+
+ENGINES = {
+    "llama.cpp": Engine("llama.cpp", sys.executable, {}, 0.2, 120.0),
+    "vllm": Engine(
+        "vllm", os.environ.get("LRM_PYTHON_VLLM", str(Path(__file__).parents[2] / ".venv-vllm" / "bin" / "python")),
+        {"LRM_VLLM_EAGER": "1", "LRM_VLLM_KV_GIB": "0.25", "LRM_VLLM_SLOTS": "4"}, 15.0, 300.0),
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Met:
+    """What the trials met: kills at each point, processes left by dead runners, strangers under the numbers of engines."""
+
+    engine: str
+    points: dict[str, int]
+    left: int = 0
+    strangers: int = 0
+
+    def __str__(self) -> str:
+        points = ", ".join(f"{number} {point}" for point, number in self.points.items())
+        return (
+            f"{sum(self.points.values())} kills with {self.engine} ({points}): 0 responses lost or doubled, 0 jobs started twice, "
+            f"0 of {self.left} processes left, 0 of {self.strangers} strangers ended"
+        )
 
 
 class Broken(AssertionError):
     """A promise was broken."""
 
 
-def engine(folder: Path) -> Path:
-    """The interpreter of `ENGINE`."""
-    script = folder / "python-with-helpers"
-    script.write_text(ENGINE.format(python=sys.executable))
-    script.chmod(0o755)
-    return script
-
-
-def queue(path: Path, questions: int) -> int:
-    """One run of the embedded model, whose variant is made already."""
-    sampling = Sampling(max_tokens=256)
+def queue(path: Path, engine: Engine, seed: int) -> int:
+    """One run of the embedded model. Returns its job."""
+    spec = RunSpec("pocket", "none", "pocket-facts", engine.name, Sampling(max_tokens=256), seed, limit=QUESTIONS)
     with closing(connect(path, "user")) as connection:
-        (job,) = jobs.add(connection, [RunSpec("pocket", "none", "pocket-facts", "llama.cpp", sampling, limit=questions)])
+        (job,) = jobs.add(connection, [spec])
+    return job
+
+
+def prepare(path: Path, engine: Engine) -> int:
+    """Make the variant, so that every start from now on is a run's. Returns a run that waits."""
+    job = queue(path, engine, 0)
+    with closing(connect(path, "user")) as connection:
         jobs.pause(connection, job)
     ensure_runner(path)
-    _until(lambda: not _value(path, "SELECT count(*) FROM jobs WHERE kind = 'prepare' AND state != 'done'"))
+    _until(lambda: not _value(path, "SELECT count(*) FROM jobs WHERE kind = 'prepare' AND state != 'done'"), engine.serves_s)
     stop_runner(path)
     with closing(connect(path, "user")) as connection:
         jobs.requeue(connection, job)
     return job
 
 
-def die_at(path: Path, point: str, hang: bool) -> set[int]:
+def die_at(path: Path, engine: Engine, point: str, hang: bool) -> set[int]:
     """Let a runner work until it kills itself at a point. Returns the processes that it leaves; the engine hangs on request."""
-    runner = subprocess.Popen([sys.executable, "-c", RUNNER.format(point=POINTS[point]), str(path)], start_new_session=True)
-    ours = owner(runner_lock(path))
-    while hang and runner.poll() is None:  # a process that is stopped cannot see its stdin end
-        for pid in marked(ours):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-        time.sleep(0.02)
-        if point == "under way":
-            break  # a stopped engine would never get there
-    if runner.wait(SERVES_S) != -signal.SIGKILL:
-        raise Broken(f"the runner did not die {point}")
-    if hang and point == "under way":
-        for pid in marked(ours):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-    return set(marked(ours))
+    code = RUNNER.format(point=POINTS[point].format(loading_s=engine.loading_s), hang=hang)
+    environment = {**os.environ, "HELPER_IN_SESSION": "1" if hang else ""}
+    runner = subprocess.Popen([sys.executable, "-c", code, str(path)], start_new_session=True, env=environment)
+    try:
+        if runner.wait(engine.serves_s) != -signal.SIGKILL:
+            raise Broken(f"the runner did not die {point}")
+    finally:
+        runner.kill()
+    return set(marked(owner(runner_lock(path))))
 
 
 def stranger(path: Path) -> subprocess.Popen[bytes] | None:
     """A process that got the number of an engine of the store's table; None where none is free or the system forbids it."""
     for (pid,) in _rows(path, "SELECT pid FROM hosts"):
-        if Path(f"/proc/{pid}").exists():
+        if not wait_until_gone(pid, GONE_S):
             continue
+        _reap(pid)
         for _ in range(50):
             try:
                 LAST_PID.write_text(str(pid - 1))
@@ -119,16 +173,35 @@ def stranger(path: Path) -> subprocess.Popen[bytes] | None:
     return None
 
 
-def take_over(path: Path, left: set[int], job: int) -> None:
+@contextmanager
+def _adopting_orphans() -> Iterator[None]:
+    """Be the parent of orphans, since a number is free only when a parent has taken note of the end, which init may put off."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    if prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+    try:
+        yield
+    finally:
+        prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+        _reap(*(child.pid for child in psutil.Process().children() if child.status() == psutil.STATUS_ZOMBIE))
+
+
+def _reap(*pids: int) -> None:
+    for pid in pids:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+def take_over(path: Path, engine: Engine, left: set[int]) -> None:
     """Two runners at once; afterwards one serves, and nothing of the dead one is left."""
     heirs = [subprocess.Popen([sys.executable, "-P", "-m", "core.launch", str(path), "--worker"]) for _ in range(2)]
     try:
-        _until(lambda: status(path).alive and status(path).pid in [heir.pid for heir in heirs])
-        _until(lambda: sum(heir.poll() is None for heir in heirs) == 1)
+        _until(lambda: status(path).alive and status(path).pid in [heir.pid for heir in heirs], engine.serves_s)
+        _until(lambda: sum(heir.poll() is None for heir in heirs) == 1, engine.serves_s)
         _until(lambda: not left & set(marked(owner(runner_lock(path)))), 30)
         at_work = [pid for pid in marked(owner(runner_lock(path))) if _is_host(pid)]
         if len(at_work) > 1:
-            raise Broken(f"job {job} is at work in {len(at_work)} engines")
+            raise Broken(f"{len(at_work)} engines are at work")
     finally:
         for heir in heirs:
             heir.terminate()
@@ -142,32 +215,40 @@ def _is_host(pid: int) -> bool:
     return False
 
 
-def torture(folder: Path, trials: int, seed: int, points: tuple[str, ...] = tuple(POINTS)) -> dict[str, int]:
-    """Returns how many trials met what; raises Broken."""
-    rng, path = random.Random(seed), folder / "runs.db"
-    os.environ["LRM_PYTHON_LLAMA_CPP"] = str(engine(folder))
-    job = queue(path, trials + 8)
-    met = {"left": 0, "strangers": 0, **dict.fromkeys(points, 0)}
+def torture(folder: Path, trials: int, seed: int, points: Sequence[str] = tuple(POINTS), engine: str = "llama.cpp") -> Met:
+    """Returns what the trials met; raises Broken."""
+    rng, path, used = random.Random(seed), folder / "runs.db", ENGINES[engine]
+    os.environ |= used.environment(folder)
+    with _adopting_orphans():
+        return _tried(path, used, trials, rng, points)
+
+
+def _tried(path: Path, used: Engine, trials: int, rng: random.Random, points: Sequence[str]) -> Met:
+    runs, met = [prepare(path, used)], Met(used.name, dict.fromkeys(points, 0))
     before: dict[int, str] = {}
     for number in range(trials):
+        if not _value(path, "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"):
+            runs.append(queue(path, used, len(runs)))
         point = points[number % len(points)]
-        left = die_at(path, point, hang=rng.random() < 0.5)
+        left = die_at(path, used, point, hang=rng.random() < 0.5)
         other = stranger(path)
-        take_over(path, left, job)
+        take_over(path, used, left)
         if other is not None and other.poll() is not None:
             raise Broken(f"a stranger was ended ({point})")
         if other is not None:
             other.kill()
             other.wait()
-        met[point] += 1
-        met["left"] += len(left)
-        met["strangers"] += other is not None
+        _reap(*left)
+        met.points[point] += 1
+        met.left += len(left)
+        met.strangers += other is not None
         before = _unchanged(path, before)
     ensure_runner(path)
-    _until(lambda: _value(path, "SELECT count(*) FROM jobs WHERE state = 'done' AND kind = 'run'"), 600)
+    _until(lambda: not _value(path, "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"), 600)
     stop_runner(path)
     _unchanged(path, before)
-    _settled(path, job, trials + 8)
+    for job in runs:
+        _settled(path, job)
     return met
 
 
@@ -179,15 +260,15 @@ def _unchanged(path: Path, before: dict[int, str]) -> dict[int, str]:
     return after
 
 
-def _settled(path: Path, job: int, questions: int) -> None:
+def _settled(path: Path, job: int) -> None:
     sql = "SELECT count(*), count(DISTINCT item_id), sum(state = 'done') FROM responses WHERE job_id = ?"
     with closing(connect(path, "reader")) as connection:
         counts = tuple(connection.execute(sql, (job,)).fetchone())
         starts = connection.execute("SELECT count(*), max(attempt), count(DISTINCT token) FROM starts WHERE job_id = ?", (job,))
         started = tuple(starts.fetchone())
         sound = connection.execute("PRAGMA integrity_check").fetchone()[0]
-    if counts != (questions, questions, questions) or sound != "ok" or started[0] != started[1]:
-        raise Broken(f"responses {counts} of {questions}, integrity {sound}, starts {started}")
+    if counts != (QUESTIONS,) * 3 or sound != "ok" or len(set(started)) != 1:
+        raise Broken(f"responses {counts} of {QUESTIONS}, integrity {sound}, starts {started}")
     if left := marked(owner(runner_lock(path))):
         raise Broken(f"left behind: {left}")
     if held(runner_lock(path)):
@@ -203,7 +284,7 @@ def _value(path: Path, sql: str) -> int:
     return int(_rows(path, sql)[0][0])
 
 
-def _until(condition: object, seconds: float = SERVES_S) -> None:
+def _until(condition: object, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         if time.monotonic() > deadline:
@@ -215,13 +296,14 @@ def main() -> None:
     """Run the long form and print what was met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--engine", choices=tuple(ENGINES), default="llama.cpp")
+    parser.add_argument("--points", nargs="+", choices=tuple(POINTS), default=tuple(POINTS))
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        met = torture(Path(folder), given.trials, given.seed)
-    print(f"{given.trials} kills ({met}): 0 responses lost or doubled, 0 jobs started twice, 0 engine processes left, "
-          f"0 strangers ended; {time.monotonic() - began:.0f} s")  # fmt: skip
+        met = torture(Path(folder), given.trials, given.seed, given.points, given.engine)
+    print(f"{met}; {time.monotonic() - began:.0f} s")
 
 
 if __name__ == "__main__":

@@ -8,13 +8,18 @@ comes out is taken apart: no control sequence may be of a kind that harmless tex
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
+import csv
 import io
 import json
+import logging
+import os
 import random
 import re
 import sqlite3
 import tempfile
+import threading
 import time
 import unicodedata
 from array import array
@@ -24,6 +29,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from core import cli
+from core.logs import CleanFormatter, Keeper
 from core.store.connection import connect
 from tests.e2e.terminal import Terminal
 
@@ -40,24 +46,39 @@ CORPUS = (
 """Pieces; a string is some of them in a row."""
 
 ROWS = 16
+BEFORE = 200  # bytes that are shown of what came before a foreign one
+LOGGED = 50  # strings a round that go into logs
 KEPT = {
     "state", "kind", "format", "level", "policy", "wanted", "benchmark", "engine", "sampling", "finish_reason", "sql", "summary",
     "migration_set", "applied_at", "verdict", "loop_rule", "name_of_step", "usage",
 }  # fmt: skip
 """Columns of text whose values are ours or checked by the schema."""
-OWN_TABLES = ("models", "variants", "jobs", "items", "responses", "response_texts", "chunks", "notices")
+OWN_TABLES = (
+    "models",
+    "variants",
+    "jobs",
+    "items",
+    "responses",
+    "response_texts",
+    "chunks",
+    "notices",
+    "reviews",
+    "former_grades",
+)
 JSON_COLUMNS = {"fields": lambda text: {"question": text}, "gold": lambda text: [text]}
 
-ESCAPE = "\x1b"
+ESCAPE, ENTER = "\x1b", "\r"
 WALK = (
-    ("1", "e", ESCAPE, "j", "\r", ESCAPE),
-    ("2", "\r", "l"),
-    ("3", "j", "\r", ESCAPE),
-    ("4", "c", "t"),
-    ("5", "j", "\r", "]", "t", "a", "p", "z", "l", "[", ESCAPE, "v", ESCAPE, "f", "f", "o", "a"),
-    ("?", ESCAPE, "1", "n", ESCAPE),
+    ("1", "e", ESCAPE, "j", ENTER, ESCAPE, "1", "c", ESCAPE, "d", ESCAPE, "n", ESCAPE),
+    ("2", "j", ENTER, "l", "/", "a", ENTER, "n", "]", "[", "y"),
+    ("3", "j", ENTER, ESCAPE, "3", *"vvvvvv", "a", "j", "c", "x", "]", ENTER, ESCAPE, "/", "a", ENTER, ESCAPE, "o", "y", "V"),
+    ("4", "c", "t", *"vvv", "o", ENTER),
+    ("5", "a", "j", ENTER, *"]tapzl[/", "a", ENTER, *"ny", "m", ESCAPE, "v", "]", "y", ESCAPE, ESCAPE),
+    ("5", "v", ESCAPE, "f", "f", "o", "a", "/", "a", ENTER, "a", "m", ESCAPE),
+    ("!", ESCAPE, "?", ESCAPE, "\x10", ESCAPE, "T", ESCAPE),
 )
-"""Keys that open every pane, and from each what it can open."""
+"""Keys that open every pane, and from each what it can open: dialogs, views, searches, copies, comparisons, verdicts, notices."""
+CLIPBOARD = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)(?:\x07|\x1b\\)")
 SEQUENCE = re.compile(
     rb"\x1b\[([<=>?]?)([0-9;:]*)([ -/]*[@-~])|\x1b([\]P_^X])(.*?)(?:\x07|\x1b\\)|\x1b([ -/]*[0-~])|([\x00-\x09\x0b\x0c\x0e-\x1f\x7f])",
     re.DOTALL,
@@ -98,6 +119,10 @@ def make_store(path: Path) -> None:
             _add_response(c, 2 * ROWS + number, 1, number, done=False)
             row = (2 * ROWS + number, 0, "stream", array("I", range(4)).tobytes())
             c.execute("INSERT INTO chunks VALUES (?, ?, ?, ?)", row)
+        for response in (1, 2, ROWS + 1):
+            c.execute("INSERT INTO reviews (response_id, at, verdict, flagged, note) VALUES (?, 1, 1, 1, 'n')", (response,))
+            sql = "INSERT INTO former_grades (response_id, until, replaced_by, parsed, rule) VALUES (?, 1, 'v', 'x', 'bold')"
+            c.execute(sql, (response,))
         c.execute("UPDATE runner SET pid = 42, beat = ?, state = 'serving'", (time.time() + 36_000,))
 
 
@@ -161,11 +186,15 @@ def _kind(match: re.Match[bytes]) -> bytes:
 
 
 def foreign(raw: bytes, known: set[bytes]) -> list[str]:
-    """What does not belong into a terminal: kinds not in `known`, our own marks within a sequence, unsafe characters."""
+    """What does not belong into a terminal: kinds not in `known`, our own marks within a sequence, unsafe characters.
+
+    What is put into the clipboard counts too, since it may be pasted into a terminal.
+    """
     found = [
         f"{_kind(m)!r}: {m.group()!r}" for m in SEQUENCE.finditer(raw) if _kind(m) not in known or MARK.encode() in m.group()
     ]
     text = SEQUENCE.sub(b"", raw).decode("utf-8", "backslashreplace")
+    text += "".join(base64.b64decode(m.group(1)).decode() for m in CLIPBOARD.finditer(raw))
     return found + [f"U+{ord(c):04X}" for c in sorted(set(text) - set("\r\n")) if unicodedata.category(c) in _UNSAFE]
 
 
@@ -177,7 +206,18 @@ TABLES = ("scores", "lengths", "collapse", "findings", "recommend --memory 1TB",
 def commands() -> Iterator[list[str]]:
     """Every command that prints what stands in a store."""
     yield from (
-        line.split() for line in ("ls", "ls --json", "show 4", "show 4 --json", "show --response 1", "show 3", "scan 4")
+        line.split()
+        for line in (
+            "ls",
+            "ls --json",
+            "show 4",
+            "show 4 --json",
+            "show --response 1",
+            "show 3",
+            "scan 4",
+            "responses",
+            "responses --json",
+        )
     )
     for table in TABLES:
         for form in FORMATS:
@@ -228,15 +268,50 @@ def check_printed(path: Path, harmless: dict[str, set[str]] | None = None) -> di
             if harmless is not None and (new := pages[name] - harmless.get(name, pages[name])):
                 raise Foreign(f"{name} has tags that harmless text never makes: {new}")
         if name.endswith("csv"):
-            import csv
-
-            formulas = [c for row in csv.reader(io.StringIO(text)) for c in row if re.match(r"\s*[=+@]|\s*-\D", c)]
+            formulas = [
+                c for row in csv.reader(io.StringIO(text)) for c in row if re.match(r"\s*[=+\-@]", c) and not _number(c)
+            ]
             if formulas:
                 raise Foreign(f"{name} holds formulas: {formulas[:3]}")
         if "json" in name:
             for line in [text] if not name.startswith("scan") else text.splitlines():
                 json.loads(line)
     return pages
+
+
+def surroundings(raw: bytes, known: set[bytes]) -> bytes:
+    """What was written around the first sequence that does not belong there, or else around the first such character."""
+    strange = (m.start() for m in SEQUENCE.finditer(raw) if _kind(m) not in known or MARK.encode() in m.group())
+    unsafe = [
+        raw.find(c.encode())
+        for c in set(raw.decode("utf-8", "replace"))
+        if unicodedata.category(c) in _UNSAFE and c not in "\r\n\x1b"
+    ]
+    at = next(strange, min([place for place in unsafe if place >= 0], default=0))
+    return raw[max(0, at - 3 * BEFORE) : at + BEFORE]
+
+
+def _number(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(float(text)) or True
+    return False
+
+
+def check_log(folder: Path, made: Callable[[], str]) -> int:
+    """Raise Foreign where what a child says, or what is logged of it, acts in a log. Returns how many strings were said."""
+    said = [made() for _ in range(LOGGED)]
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb") as child:
+        keeper = threading.Thread(target=Keeper(folder / "host.log").keep, args=(pipe,))
+        keeper.start()
+        child.write("\n".join(said).encode("utf-8", "surrogateescape"))
+        child.close()
+        keeper.join()
+    records = [CleanFormatter().format(logging.LogRecord("lrm", logging.INFO, "", 0, "%s", (text,), None)) for text in said]
+    for raw in ((folder / "host.log").read_bytes(), "\n".join(records).encode()):
+        if strange := foreign(raw, set()):
+            raise Foreign(f"a log: {strange[:5]}")
+    return len(said)
 
 
 def torture(folder: Path, strings: int, seed: int, quiet_s: float = 0.15) -> tuple[int, int]:
@@ -250,8 +325,9 @@ def torture(folder: Path, strings: int, seed: int, quiet_s: float = 0.15) -> tup
         raw, count = walk(path, lambda: string(rng), 1 if strings < 2000 else 4, quiet_s)
         done, written = done + count, written + len(raw)
         if strange := foreign(raw, known):
-            raise Foreign(f"the screen: {strange[:5]}")
+            raise Foreign(f"the screen: {strange[:5]}, first in {surroundings(raw, known)!r}")
         check_printed(path, harmless)
+        done += check_log(folder, lambda: string(rng))
     return done, written
 
 
@@ -264,7 +340,7 @@ def main() -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         done, written = torture(Path(folder), given.strings, given.seed)
-    print(f"{done:,} hostile strings through panes, commands and exports, {written:,} bytes on the screen: "
+    print(f"{done:,} hostile strings through panes, commands, exports and logs, {written:,} bytes on the screen: "
           f"0 foreign control bytes, 0 exceptions; {time.monotonic() - began:.0f} s")  # fmt: skip
 
 

@@ -11,21 +11,22 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 QUIT = b"\x11"
-QUIT_S = 120.0
+QUIT_S = 300.0
 
 
 class Terminal:
-    """The app in a pseudo-terminal, and every byte that it has written."""
+    """The app, or a command, in a pseudo-terminal, and every byte that it has written."""
 
-    def __init__(self, path: Path, columns: int = 120, lines: int = 40) -> None:
+    def __init__(self, path: Path, columns: int = 120, lines: int = 40, arguments: Sequence[str] = ()) -> None:
         self._ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (lines, columns))
         home = {"XDG_STATE_HOME": str(path.parent / "state"), "XDG_CONFIG_HOME": str(path.parent / "config")}
         environment = {**os.environ, **home, "TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).parents[2])}
-        command = [sys.executable, "-m", "tui.entry", "--db", str(path)]
+        command = [sys.executable, "-m", "tui.entry", *arguments, "--db", str(path)]
         self.process = subprocess.Popen(
             command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
         )

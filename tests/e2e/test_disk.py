@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shutil
 import signal
 import sqlite3
@@ -90,6 +91,21 @@ def test_a_run_goes_on_after_the_disk_was_full(tmp_path: Path, killed: bool) -> 
         assert "Traceback" not in log.read_text()
 
 
+def test_doctor_explains_a_full_disk_and_a_runner_that_waits_for_room(tmp_path: Path) -> None:
+    with small_disk(tmp_path) as disk, closing(_begun(disk)) as connection:
+        fill(disk / "filler")
+        path, pid = disk / "runs.db", _runner(connection)
+        until(lambda: not status(path).alive)
+        said = lrm(disk, "doctor", code=1)
+        assert f"disk: 0 GiB free at {disk}  -> Free some space." in said
+        assert re.search(
+            rf"FAIL runner: {pid} holds the store and has been silent for \d+ s: the disk is full  -> Free some", said
+        )
+        (disk / "filler").unlink()
+        until(lambda: status(path).alive)
+        assert f"{pid} serves" in lrm(disk, "doctor")
+
+
 def _begun(disk: Path) -> sqlite3.Connection:
     """A store on the disk whose first responses have just been finished."""
     lrm(disk, "add", "--model", "pocket", "--compression", "q8_0", *BENCHMARKS, "--limit", str(QUESTIONS))
@@ -150,6 +166,11 @@ def test_a_store_cannot_be_made_on_a_read_only_disk(locked: Path, tmp_path: Path
     assert lrm(tmp_path, *RUN, "--db", str(missing), code=1) == f"lrm-tui: The store {missing} cannot be written. {REMEDY}\n"
     assert lrm(tmp_path, "ls", "--db", str(missing), code=1).startswith(f"lrm-tui: There is no store {missing}.")
     assert not list(tmp_path.iterdir())
+
+
+def test_doctor_explains_a_read_only_disk(locked: Path, tmp_path: Path) -> None:
+    said = lrm(tmp_path, "doctor", "--db", str(locked), code=1)
+    assert f"FAIL folder: {locked.parent} (tmpfs) cannot be written  -> Name a store in a folder that you may write" in said
 
 
 @pytest.mark.parametrize(("name", "shown"), [("runs.db", "pocket-facts"), ("missing.db", "There is no store yet")])

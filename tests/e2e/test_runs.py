@@ -24,7 +24,7 @@ from core.launch import ensure_runner, status, stop_runner
 from core.models import resolve
 from core.runner import Runner
 from core.store.connection import connect
-from tests.e2e.kill import LRM, check, finished, kill, stored, torture
+from tests.e2e.kill import LRM, TARGETS, check, finished, kill, stored, torture
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -156,8 +156,8 @@ def test_smollm2_answers(ran: Path, real_data: Path) -> None:
 
 def test_kills_lose_nothing(tmp_path: Path) -> None:
     """The quick form; `make kill` is the long one."""
-    met = torture(tmp_path, trials=1, limit=6, seed=2)
-    assert met["screen"] == 1
+    met = torture(tmp_path, dict.fromkeys(TARGETS, 1), limit=6, seed=2)
+    assert met.kills == dict.fromkeys(TARGETS, 1) and len(met.back_s) + met.held_back == 1
 
 
 def test_an_engine_that_dies_has_every_response_of_its_batch_finished(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from core.launch import ensure_runner, status, stop_runner
 from core.processes import wait_until_gone
+from core.store import connection as store
 from core.store.connection import connect
 from core.supervisor import FREE_DEATHS, is_supervised
 from tests.e2e.kill import left_behind
@@ -60,6 +63,17 @@ def test_a_killed_runner_is_back_with_nobody_there(served: Path) -> None:
     assert len(supervisors(served)) == 1
     kill(served)
     assert len(supervisors(served)) == 1
+
+
+def test_a_stop_waits_for_a_store_that_is_held(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As while a long log is taken in."""
+    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.2)
+    with closing(sqlite3.connect(served, isolation_level=None, check_same_thread=False)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(2.0, holder.execute, ["ROLLBACK"])
+        release.start()
+        assert stop_runner(served)
+        release.join()
 
 
 def test_a_second_start_changes_nothing(served: Path) -> None:

@@ -15,7 +15,7 @@ from core import jobs
 from core.launch import ensure_runner, status, stop_runner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
-from tests.e2e import claims, hangups, hostile_text, soak
+from tests.e2e import claims, hangups, hostile_text, hung, soak
 from tests.e2e.kill import check, finished, stored
 from tests.e2e.test_runs import until
 
@@ -29,7 +29,12 @@ def test_hostile_text_acts_on_nothing(tmp_path: Path) -> None:
 
 def test_kills_between_claim_and_token_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LRM_PYTHON_LLAMA_CPP", "")  # put back afterwards: the trials set it
-    assert claims.torture(tmp_path, trials=1, seed=3, points=("after the spawn",))["after the spawn"] == 1
+    assert claims.torture(tmp_path, trials=1, seed=3, points=("after the spawn",)).left > 0
+
+
+def test_an_engine_that_hangs_every_time_fails_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LRM_SILENCE_S", "")
+    assert len(hung.torture(tmp_path, silence_s=2.0).gone_s) == 3
 
 
 def test_a_lost_line_costs_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from tui_rows import add_chunk, alive, sql, until
 from core.store.connection import connect
 from tui import keys
 from tui.app import LrmApp
+from tui.commands import Palette
 from tui.screens.dialogs import Confirm, Note
 from tui.screens.new_run import NewRun
 from tui.screens.pane import Pane
@@ -47,6 +49,16 @@ async def test_queue_shows_jobs_and_hostile_text_is_harmless(store: Path) -> Non
         await pilot.press("escape")
         sql(store, "INSERT INTO notices (at, level, message) VALUES (1, 'error', 'KeyError: [/INST] \x1b[2J')")
         await until(lambda: "[/INST]" in text_of(app))
+        assert "\x1b" not in text_of(app)
+
+
+async def test_messages_are_harmless_whoever_gives_them(store: Path) -> None:
+    app = LrmApp(store)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await until(lambda: app.snapshot)
+        app.screen.notify("A is \x1b(0[/foo]\x8d.")
+        await pilot.pause()
+        await until(lambda: "A is ␛(0[/foo]�." in text_of(app))
         assert "\x1b" not in text_of(app)
 
 
@@ -114,6 +126,22 @@ async def form_of(app: LrmApp, pilot: Any) -> NewRun:
     assert isinstance(form, NewRun)
     await until(lambda: form.query_one("#benchmarks", SelectionList).option_count >= 8)
     return form
+
+
+async def test_a_palette_that_fills_while_it_is_taken_away_brings_nobody_down(store: Path) -> None:
+    app = LrmApp(store)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(lambda: app.snapshot)
+        await pilot.press("ctrl+p")
+        await until(lambda: isinstance(app.screen, Palette))
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        palette.dismiss(None)
+        while palette.is_attached:
+            palette._list_visible = not palette._list_visible
+            palette._show_busy = not palette._show_busy
+            palette._gather_commands("")
+            await asyncio.sleep(0)
 
 
 async def test_form_says_what_runs_take_and_keeps_what_was_typed_on_an_error(store: Path) -> None:

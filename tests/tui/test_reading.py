@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,18 @@ async def test_the_list_filters_orders_and_searches(library: Path) -> None:
         await see(app, "No response passes this filter")
         await pilot.press("a")
         await see(app, f"{EVERY} responses")
+
+
+async def test_a_question_whose_answer_has_just_come_is_not_broken_off(library: Path) -> None:
+    """Its thread closes the connection before it says that it reads no more."""
+    app = LrmApp(library)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        pane = await at_responses(app, pilot)
+        closed = sqlite3.connect(":memory:")
+        closed.close()
+        pane._reading = closed
+        await pilot.press("o")
+        await until(lambda: not pane._loading)
 
 
 async def test_the_list_has_no_end_but_its_own(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from textual.app import App, ComposeResult
 from core.analysis.word_diff import word_diff
 from core.text import printable
 from tui.screens.parts import loop_end
+from tui.widgets.field import Field
 from tui.widgets.reader import Part, Reader
 from tui.widgets.side_by_side import SideBySide
 from tui.widgets.styled import lines_of
@@ -81,3 +82,19 @@ async def test_columns_are_level_after_a_long_equal_stretch() -> None:
         assert len(level) == 1 and level[0][0] == level[0][1]
         view.scroll_to(y=0, animate=False)
         assert not view.change(-1)
+
+
+class Typing(App[None]):
+    """A field that begins with text from anywhere."""
+
+    def compose(self) -> ComposeResult:
+        yield Field("a\x1b(0\x8d\u2069\t⚠️b")
+
+
+async def test_a_field_draws_what_it_holds_safely_and_keeps_it() -> None:
+    app = Typing()
+    async with app.run_test(size=(40, 5)):
+        field = app.query_one(Field)
+        drawn = "".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert "a␛(0�� ⚠�b" in drawn
+        assert field.value == "a\x1b(0\x8d\u2069\t⚠️b"

@@ -11,6 +11,7 @@ from textual.widgets import Footer, Input, Static
 
 from tui import keys
 from tui.shown import lines
+from tui.widgets.field import Field
 from tui.widgets.scrolled import Scrolled
 
 
@@ -64,7 +65,7 @@ class Ask(ModalScreen[str]):
         """Question, line, hint."""
         with Vertical(classes="dialog"):
             yield Static(lines(self._question, "bold"), classes="title")
-            yield Input(self._answer, compact=True)
+            yield Field(self._answer, compact=True)
             yield Static(lines(f"{self._hint} · enter answers, esc goes back", "dim"))
 
     @on(Input.Submitted)

@@ -32,6 +32,7 @@ from tui.screens.help import keys_of
 from tui.shown import lines, safe
 from tui.threads import hand_back
 from tui.widgets.choices import Choices, head
+from tui.widgets.field import Field
 
 FIRST = ("pocket", "none", "pocket-temporal")
 """Chosen at the start: a new user only has to say go."""
@@ -128,7 +129,8 @@ class NewRun(ModalScreen[Queued]):
         for wrong in self.query(".wrong"):
             wrong.display = False
         self._look()
-        self.query_one("#models").focus()
+        for models in self.query("#models"):  # none, where the form is left before it is there
+            models.focus()
 
     @work(thread=True, group="names")
     def _look(self) -> None:
@@ -313,7 +315,7 @@ def _select(name: str, options: list[tuple[str, str]], chosen: str) -> Select[st
 
 def _input(name: str, value: str = "", placeholder: str = "") -> Input:
     """A line to type into. Nothing is selected with the focus: that comes late on a busy machine, after the first keys."""
-    return Input(value, placeholder, compact=True, select_on_focus=False, id=name)
+    return Field(value, placeholder, compact=True, select_on_focus=False, id=name)
 
 
 def _short(model: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -151,18 +152,19 @@ class ResponsesPane(Pane, Acting):
 
     def _read(self, what: Callable[[sqlite3.Connection], tuple[Page, str]]) -> None:
         """Ask aside; a question that is still being answered is broken off."""
-        if self._reading is not None:
-            self._reading.interrupt()
+        if (reading := self._reading) is not None:
+            with suppress(sqlite3.ProgrammingError):  # its thread has the answer, and has closed it meanwhile
+                reading.interrupt()
         self._loading = True
         self._title()
         self._ask(what)
 
     @work(thread=True, exclusive=True, group="responses")
     def _ask(self, what: Callable[[sqlite3.Connection], tuple[Page, str]]) -> None:
-        worker, wanted = get_current_worker(), self.wanted
+        worker, wanted, mine = get_current_worker(), self.wanted, None
         try:
             with opened(self.owner.store, "reader") as connection:
-                self._reading = connection
+                self._reading = mine = connection
                 page, where = what(connection)
                 if not worker.is_cancelled:
                     hand_back(self, self._take, page, where)
@@ -172,7 +174,8 @@ class ResponsesPane(Pane, Acting):
             if not worker.is_cancelled:
                 hand_back(self, self._say, str(error))
         finally:
-            self._reading = None
+            if self._reading is mine:  # else it is a later question's
+                self._reading = None
 
     def _take(self, page: Page, where: str | None) -> None:
         """Show what came: `top` and `bottom` begin anew, `same` keeps the cursor, `next` and `back` lengthen the window."""

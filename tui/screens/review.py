@@ -22,6 +22,7 @@ from tui import keys
 from tui.access import opened
 from tui.shown import UNKNOWN, lines
 from tui.threads import hand_back
+from tui.widgets.field import Field
 
 CHOICES = (None, True, False)
 
@@ -57,7 +58,7 @@ class ReviewScreen(ModalScreen[Judged]):
             yield Checkbox("flag it, to be found again", id="flag", compact=True)
             with Horizontal(classes="field"):
                 yield Label("Note")
-                yield Input(id="note", compact=True, placeholder="why", select_on_focus=False)
+                yield Field(id="note", compact=True, placeholder="why", select_on_focus=False)
             yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:

@@ -6,9 +6,10 @@ from textual.message import Message
 from textual.widgets import Input
 
 from tui import keys
+from tui.widgets.field import Field
 
 
-class Finder(Input):
+class Finder(Field):
     """Says `Sought` with each change, and `Left` when it is left."""
 
     BINDINGS = keys.bindings("finder")

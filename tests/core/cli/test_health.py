@@ -7,21 +7,25 @@ import resource
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from core.cli import health
-from core.cli.health import Finding, states
+from core import jobs
+from core.cli import health, health_runner
+from core.cli.finding import Finding
+from core.cli.health import states
 from core.launch import ensure_runner, status, stop_runner
 from core.processes import VARIABLE, run_id
+from core.spec import RunSpec, Sampling
 from core.store import connection as store
 from core.store import integrity
 from core.store.connection import connect, runner_lock, work_folder
-from core.store.locks import try_lock
+from core.store.locks import held, try_lock
 from core.store.writes import RunnerStore
 
 
@@ -82,6 +86,28 @@ def test_a_store_that_somebody_holds(path: Path, monkeypatch: pytest.MonkeyPatch
         assert "held by another process" in bad(path)["writing"].detail
 
 
+HOLDER = """
+import sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute("BEGIN"); c.execute("SELECT count(*) FROM notices").fetchone()
+print("held", flush=True); sys.stdin.read()
+"""
+
+
+def test_a_reader_who_lets_the_log_grow(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "LONG_BYTES", 2**20)
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+        runner = RunnerStore(path)
+        runner.take_over(0.0)
+        runner.notice("info", "x" * 2**21)
+        finding = bad(path)["log"]
+        assert f"{holder.pid}. End that one." in finding.remedy
+        assert sqlite3.sqlite_version in finding.detail
+        holder.kill()
+
+
 def test_a_limit_on_the_size_of_files(path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**30, hard))
@@ -96,6 +122,43 @@ def test_files_that_others_may_read(path: Path) -> None:
     assert "runs.db" in bad(path)["private"].detail
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_files_of_another_user(path: Path) -> None:
+    os.chown(work_folder(path).parent, 12345, -1)
+    finding = bad(path)["private"]
+    assert "belong to another user" in finding.detail and ".lrm-tui" in finding.detail
+
+
+KEY = "sk-canary-31337-do-not-keep"
+
+
+@pytest.mark.parametrize("place", ["text", "log"])
+def test_a_key_that_was_stored(path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """As where a server repeats it in an answer."""
+    monkeypatch.setenv("SOME_API_KEY", KEY)
+    assert found(path)["secrets"].ok
+    if place == "text":
+        with closing(connect(path, "user")) as c:
+            c.execute("INSERT INTO notices (at, level, message) VALUES (0, 'info', ?)", (f"You said {KEY}.",))
+    else:
+        (work_folder(path) / "logs").mkdir(parents=True)
+        (work_folder(path) / "logs" / "host-1.log").write_text(f"GET / {KEY}\n")
+    finding = bad(path)["secrets"]
+    assert "SOME_API_KEY" in finding.detail and KEY not in finding.detail + finding.remedy
+    assert ("notices" if place == "text" else "host-1.log") in finding.detail
+
+
+def test_models_whose_own_code_may_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LRM_TRUSTED_MODELS", "/models/odd")
+    finding = bad(path)["models' own code"]
+    assert "/models/odd" in finding.detail and "trusted_models" in finding.remedy
+
+
+def test_settings_that_do_not_hold(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LRM_SILENCE_S", "soon")
+    assert "LRM_SILENCE_S" in bad(path)["settings"].detail
+
+
 def test_engines_that_a_killed_runner_left(path: Path) -> None:
     work_folder(path).mkdir(parents=True, exist_ok=True)
     runner_lock(path).touch(0o600)
@@ -108,35 +171,97 @@ def test_engines_that_a_killed_runner_left(path: Path) -> None:
         left.wait()
 
 
-def test_a_runner_that_hangs_and_jobs_without_one(path: Path) -> None:
+def test_an_engine_that_listens_to_everybody(path: Path) -> None:
+    work_folder(path).mkdir(parents=True, exist_ok=True)
+    runner_lock(path).touch(0o600)
+    code = (
+        "import socket, sys; s = socket.create_server(('0.0.0.0', 0)); print(s.getsockname()[1], flush=True); sys.stdin.read()"
+    )
+    environment = {**os.environ, VARIABLE: run_id(runner_lock(path), 1, 1)}
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as engine:
+        assert engine.stdout is not None
+        port = int(engine.stdout.readline())
+        assert f"0.0.0.0:{port} ({engine.pid})" in bad(path)["listening"].detail
+
+
+@pytest.fixture
+def silent(path: Path) -> Iterator[int]:
+    """Somebody who holds the runner's lock and has not written for long; the number in the store's row is this process's."""
     runner = RunnerStore(path)
     runner.take_over(0.0)
     runner.connection.execute("UPDATE runner SET beat = 0")
     runner.connection.close()
-    lock = os.fork()
-    if lock == 0:
+    holder = os.fork()
+    if holder == 0:
         try_lock(runner_lock(path))
         time.sleep(60)
         os._exit(0)
+    deadline = time.monotonic() + 10
+    while not held(runner_lock(path)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    yield holder
+    os.kill(holder, signal.SIGKILL)
+    os.waitpid(holder, 0)
+
+
+def test_a_runner_that_hangs(path: Path, silent: int) -> None:
+    finding = bad(path)["runner"]
+    assert "holds the store and has been silent" in finding.detail and f"kill -CONT {os.getpid()}" in finding.remedy
+
+
+def test_a_runner_that_waits_for_its_store(path: Path, silent: int) -> None:
+    """As for a quota: it says so every two seconds, which an old word of a hung one is not taken for."""
+    log = work_folder(path) / "runner.log"
+    log.write_text("2026-01-01 lrm.runner Writing runs.db failed (disk I/O error). Check the disk and its free space.\n")
+    finding = bad(path)["runner"]
+    assert "it says:" in finding.detail and "Check the disk" in finding.detail and "by itself" in finding.remedy
+    os.utime(log, (0, 0))
+    assert "kill -KILL" in bad(path)["runner"].remedy
+
+
+def _queue(path: Path) -> None:
+    spec = RunSpec("pocket", "none", "pocket-facts", "llama.cpp", Sampling(), limit=1)
+    with closing(connect(path, "user")) as connection:
+        jobs.add(connection, [spec])
+
+
+def test_jobs_that_wait_for_a_runner(path: Path) -> None:
+    """As after the runner and its supervisor were killed together, or the machine was started again."""
+    _queue(path)
+    finding = bad(path)["runner"]
+    assert "none serves, and 2 jobs wait" in finding.detail and "lrm-tui runner start" in finding.remedy
+
+
+def test_a_runner_that_died_and_will_be_brought_back(path: Path) -> None:
+    lock = try_lock(work_folder(path) / "supervisor.lock")
+    assert lock is not None
     try:
-        time.sleep(0.3)
-        assert "holds the store and has been silent" in bad(path)["runner"].detail
+        finding = bad(path)["runner"]
+        assert "its supervisor waits before the next try" in finding.detail and "runner.log" in finding.remedy
     finally:
-        os.kill(lock, signal.SIGKILL)
-        os.waitpid(lock, 0)
+        os.close(lock)
 
 
-def test_a_runner_that_serves_listens_nowhere(path: Path) -> None:
+@pytest.fixture
+def serving(path: Path) -> Iterator[None]:
     ensure_runner(path)
-    try:
-        deadline = time.monotonic() + 30
-        while not status(path).alive and time.monotonic() < deadline:
-            time.sleep(0.1)
-        seen = found(path)
-        assert "serves, and its supervisor brings it back" in seen["runner"].detail
-        assert seen["listening"].detail == "at no address"
-    finally:
-        stop_runner(path)
+    deadline = time.monotonic() + 60
+    while not status(path).alive and time.monotonic() < deadline:
+        time.sleep(0.1)
+    yield
+    stop_runner(path)
+
+
+def test_a_runner_that_serves_listens_nowhere(path: Path, serving: None) -> None:
+    seen = found(path)
+    assert "serves, and its supervisor brings it back" in seen["runner"].detail
+    assert seen["listening"].detail == "at no address"
+
+
+def test_a_runner_whom_nobody_would_bring_back(path: Path, monkeypatch: pytest.MonkeyPatch, serving: None) -> None:
+    monkeypatch.setattr(health_runner, "is_supervised", lambda _path: False)  # it is for half a second only
+    assert "nobody would bring it back" in bad(path)["runner"].detail
 
 
 LOGINCTL = """#!/bin/sh
