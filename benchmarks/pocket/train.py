@@ -187,7 +187,9 @@ def rate(recipe: Recipe, step: int) -> float:
 def _train(rank: int, recipe: Recipe, out: Path) -> None:
     torch.set_num_threads(1)
     if recipe.ranks > 1:
-        dist.init_process_group("gloo", init_method=f"file://{out / 'rendezvous'}", rank=rank, world_size=recipe.ranks)
+        dist.init_process_group(
+            "gloo", init_method=f"file://{out.resolve() / 'rendezvous'}", rank=rank, world_size=recipe.ranks
+        )
     coder = tokenizer.build()
     model = new_model(coder, recipe.seed)
     if recipe.start:

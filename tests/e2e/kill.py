@@ -35,6 +35,7 @@ from core.store.connection import connect
 from core.supervisor import is_supervised
 
 LRM = [sys.executable, "-m", "tui.entry"]
+VARIANTS = ("none", "q8_0", "q4_0", "magnitude-50")  # quick to make
 TARGETS = ("runner", "supervisor", "host", "screen")
 RECOVERY_S = 180.0
 PREPARED_S = 600.0
@@ -194,7 +195,7 @@ class Met:
 def torture(folder: Path, kills: Mapping[str, int], limit: int, seed: int) -> Met:
     """Run demos of `limit` questions a benchmark under so many kills of each target; raises Lost."""
     rng, path = random.Random(seed), folder / "runs.db"
-    ids = queue_demo(path, limit)
+    ids = queue_demo(path, limit, VARIANTS)
     connection = connect(path, "reader")
     _prepare(path, connection, ids)
     longest = LONGEST * _first_tokens(path, connection)
@@ -203,7 +204,7 @@ def torture(folder: Path, kills: Mapping[str, int], limit: int, seed: int) -> Me
     order = [target for target, number in kills.items() for _ in range(number)]
     for target in rng.sample(order, len(order)):
         time.sleep(rng.uniform(0.05, longest))
-        ids += [job for job in queue_demo(path, limit) if job not in ids]
+        ids += [job for job in queue_demo(path, limit, VARIANTS) if job not in ids]
         hosts |= {row[0] for row in connection.execute("SELECT pid FROM hosts")}
         before, begun = finished(connection), stored(connection)
         killed = meet(target, path, connection, rng)
