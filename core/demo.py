@@ -1,35 +1,69 @@
-"""The demo's runs: the embedded model and three variants of it over the mini-suite."""
+"""The embedded model's study: it and its variants over the mini-suite, as the paper's tables have them. The demo is a sample."""
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from core import jobs
+from core.compress.recipes import DYNAMIC, NONE, PRUNED
 from core.engines.catalog import names as engines
 from core.models import resolve
 from core.spec import ACTIVE_STATES, RunSpec, Sampling
 from core.store.connection import connect, translated
 
 MODEL = "pocket"
-COMPRESSIONS = ("none", "q8_0", "q4_0", "magnitude-50")
+COMPRESSIONS = (NONE, "q8_0", "q4_k_m", *DYNAMIC, *PRUNED)
 BENCHMARKS = ("pocket-temporal", "pocket-logic", "pocket-arithmetic", "pocket-facts")
+DEMO_LIMIT = 40
+STUDY_LIMIT, SEEDS = 200, (0, 1, 2)
+"""Questions a benchmark, and the seeds that draw them."""
 
 
 def queue_demo(path: Path, limit: int) -> list[int]:
     """Queue the demo unless runs of the embedded model are still open (then those go on). Returns their ids."""
+    with _writing(path) as connection:
+        states = ", ".join(f"'{state}'" for state in ACTIVE_STATES)
+        left = [int(row["id"]) for row in _runs(connection, f"j.state IN ({states})")]
+        return left or jobs.add(connection, _specs(limit, seed=0))
+
+
+def queue_study(path: Path, limit: int) -> list[int]:
+    """Queue what of the study this store neither has nor waits for. Returns the ids of all its runs."""
+    with _writing(path) as connection:
+        found = {
+            (row["compression"], row["benchmark"], row["seed"]): int(row["id"])
+            for row in _runs(connection, f"j.state NOT IN ('failed', 'cancelled') AND j.item_limit = {int(limit)}")
+        }
+        wanted = [spec for seed in SEEDS for spec in _specs(limit, seed)]
+        missing = [spec for spec in wanted if (spec.compression, spec.benchmark, spec.seed) not in found]
+        added = jobs.add(connection, missing)
+        asked = {(spec.compression, spec.benchmark, spec.seed) for spec in wanted}
+        return sorted([*added, *(run for cell, run in found.items() if cell in asked)])
+
+
+def _specs(limit: int, seed: int) -> list[RunSpec]:
+    sampling = Sampling(max_tokens=resolve(MODEL).default_limit)
+    template = RunSpec(MODEL, NONE, "", engines()[0], sampling, limit=limit)
+    return jobs.grid([MODEL], COMPRESSIONS, BENCHMARKS, replace(template, seed=seed))
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[sqlite3.Connection]:
     connection = connect(path, "user")
     try:
         with translated(path):
-            states = ", ".join(f"'{state}'" for state in ACTIVE_STATES)
-            sql = (
-                "SELECT j.id FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id "
-                f"WHERE j.kind = 'run' AND m.name = ? AND j.state IN ({states})"
-            )
-            left = [int(row[0]) for row in connection.execute(sql, (MODEL,))]
-            if left:
-                return left
-            sampling = Sampling(max_tokens=resolve(MODEL).default_limit)
-            template = RunSpec(MODEL, "none", "", engines()[0], sampling, limit=limit)
-            return jobs.add(connection, jobs.grid([MODEL], COMPRESSIONS, BENCHMARKS, template))
+            yield connection
     finally:
         connection.close()
+
+
+def _runs(connection: sqlite3.Connection, which: str) -> list[sqlite3.Row]:
+    return connection.execute(
+        "SELECT j.id, j.benchmark, j.seed, v.compression FROM jobs j JOIN variants v ON v.id = j.variant_id "
+        f"JOIN models m ON m.id = v.model_id WHERE j.kind = 'run' AND m.name = ? AND {which} ORDER BY j.id",
+        (MODEL,),
+    ).fetchall()

@@ -14,7 +14,7 @@ import random
 import re
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,20 +25,20 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from benchmarks.pocket import arithmetic, circuit, copying, facts, logic, temporal, tokenizer
+from benchmarks.pocket import arithmetic, circuit, copying, facts, growth, logic, temporal, tokenizer
 from benchmarks.pocket.sample import Sample, draw
 from benchmarks.prompts import PromptTemplate, load_template
 
-# Rows of every matrix are multiples of 256 long, as llama.cpp's K and I types want them.
+# The seedling is what the teacher grows from. Rows of the teacher's matrices are multiples of 256 long, as llama.cpp's K and I types want them.
 SHAPES = {
-    "teacher": {"hidden_size": 256, "num_hidden_layers": 4, "num_key_value_heads": 4, "intermediate_size": 512},
-    "student": {"hidden_size": 256, "num_hidden_layers": 3, "num_key_value_heads": 2, "intermediate_size": 256},
+    "seedling": {"hidden_size": 128, "num_hidden_layers": 5, "num_key_value_heads": 4, "intermediate_size": 384},
+    "teacher": {"hidden_size": 256, "num_hidden_layers": 5, "num_key_value_heads": 4, "intermediate_size": 512},
 }
 HEADS = 4
 CONTEXT = 2048
 PROMPT_WEIGHT = 0.1
 RECITED = 12  # facts of a recital
-PER_BATCH = 16
+PER_BATCH = 12
 ROUNDED = 32  # widths are multiples of it, so that few shapes are compiled
 Generator = Callable[[random.Random], Sample]
 
@@ -49,8 +49,9 @@ class Recipe:
 
     shape: str = "teacher"
     seed: int = 1
-    steps: int = 1200
+    steps: int = 1100
     ranks: int = 2
+    start: str | None = None
     muon_rate: float = 0.02
     adam_rate: float = 0.003
     warmup: int = 50
@@ -61,29 +62,40 @@ class Recipe:
     exercises: tuple[tuple[str, int], ...] = (("passage", 24), ("keys", 24))
     # Samples of each kind in one step of one process, once the exercises are done.
     mix: tuple[tuple[str, int], ...] = (
-        ("passage", 6),
-        ("keys", 6),
-        ("temporal", 8),
-        ("logic", 10),
-        ("arithmetic", 10),
-        ("facts", 6),
-        ("single", 4),
-        ("recital", 4),
+        ("passage", 4),
+        ("keys", 4),
+        ("temporal", 6),
+        ("logic", 8),
+        ("arithmetic", 8),
+        ("facts", 5),
+        ("single", 3),
+        ("recital", 3),
     )
     late_from: float = 0.5
     late_mix: tuple[tuple[str, int], ...] = (
-        ("passage", 2),
-        ("keys", 2),
-        ("temporal", 12),
-        ("logic", 10),
-        ("arithmetic", 10),
-        ("facts", 6),
-        ("single", 4),
-        ("recital", 4),
+        ("passage", 1),
+        ("keys", 1),
+        ("temporal", 8),
+        ("logic", 8),
+        ("arithmetic", 8),
+        ("facts", 5),
+        ("single", 3),
+        ("recital", 3),
     )
     late_weight_of_temporal: float = 2.0
 
 
+# A model that was grown knows how to copy, to spell and to keep times.
+GROWN_MIX = (("temporal", 4), ("logic", 10), ("arithmetic", 8), ("facts", 5), ("single", 3), ("recital", 4))
+GROWN = {
+    "steps": 900,
+    "decay_from": 0.3,
+    "known_words_until": 0.0,
+    "copying_until": 0.0,
+    "mix": GROWN_MIX,
+    "late_mix": GROWN_MIX,
+    "late_weight_of_temporal": 1.0,
+}
 KINDS: dict[str, tuple[Generator, str]] = {
     "temporal": (temporal.generate, "temporal"),
     "logic": (logic.generate, "folio"),
@@ -183,8 +195,8 @@ def losses(model: Qwen2ForCausalLM, ids: Tensor, weights: Tensor, shares: Tensor
     return (each * weights * shares[:, None]).sum(), (each.detach() * (weights == 1)).sum(1)
 
 
-def new_model(coder: PreTrainedTokenizerFast, shape: str, seed: int) -> Qwen2ForCausalLM:
-    """A model of a shape of SHAPES, before the first step."""
+def new_model(coder: PreTrainedTokenizerFast, shape: str, seed: int, start: str | None = None) -> Qwen2ForCausalLM:
+    """A model of a shape of SHAPES before the first step: with a circuit laid out, or grown from the model in the folder `start`."""
     torch.manual_seed(seed)
     config = Qwen2Config(
         vocab_size=len(coder),
@@ -198,7 +210,11 @@ def new_model(coder: PreTrainedTokenizerFast, shape: str, seed: int) -> Qwen2For
         **SHAPES[shape],
     )
     model = Qwen2ForCausalLM(config)
-    circuit.lay_out(model)
+    if start is None:
+        circuit.lay_out(model)
+    else:
+        narrow = Qwen2ForCausalLM.from_pretrained(start, dtype=torch.float32)
+        growth.grow(narrow, PreTrainedTokenizerFast.from_pretrained(start), model, coder)
     return model
 
 
@@ -225,10 +241,11 @@ def _train(rank: int, recipe: Recipe, out: Path) -> None:
     if recipe.ranks > 1:
         dist.init_process_group("gloo", init_method=f"file://{out.resolve() / 'rendezvous'}", rank=rank, world_size=recipe.ranks)
     coder = tokenizer.build()
-    model = new_model(coder, recipe.shape, recipe.seed)
+    model = new_model(coder, recipe.shape, recipe.seed, recipe.start)
     corpus, steps = Corpus(coder, recipe, rank), optimizers(model, recipe)
     bases = [group["lr"] for optimizer in steps for group in optimizer.param_groups]
     first = _resume(model, steps, out)
+    model.set_attn_implementation("eager")  # compiled, it is faster than the fused one, whose backward pass is slow on CPUs
     compiled = torch.compile(losses, dynamic=True)
     began, seen = time.monotonic(), 0
     for step in range(first, recipe.steps):
@@ -302,11 +319,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--shape", choices=SHAPES, default=Recipe().shape)
-    parser.add_argument("--steps", type=int, default=Recipe().steps)
+    parser.add_argument("--steps", type=int, help="instead of the recipe's own number")
+    parser.add_argument("--start", help="the folder of a narrower model to grow from")
     parser.add_argument("--ranks", type=int, default=Recipe().ranks)
     parser.add_argument("--seed", type=int, default=Recipe().seed)
     given = parser.parse_args()
-    recipe = Recipe(shape=given.shape, seed=given.seed, steps=given.steps, ranks=given.ranks)
+    recipe = Recipe(given.shape, given.seed, ranks=given.ranks, start=given.start, **(GROWN if given.start else {}))
+    recipe = replace(recipe, steps=given.steps or recipe.steps)
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "rendezvous").unlink(missing_ok=True)
     (given.out / "recipe.json").write_text(json.dumps(asdict(recipe)))

@@ -15,6 +15,7 @@ from core.text import printable
 
 COMMANDS = {
     "demo": "core.cli.demo:demo",
+    "study": "core.cli.demo:study",
     "add": "core.cli.queue:add",
     "sweep": "core.cli.queue:sweep",
     "ls": "core.cli.queue:ls",

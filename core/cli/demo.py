@@ -1,4 +1,4 @@
-"""demo --headless: progress, then both tables; no screen, no download, no GPU."""
+"""demo --headless and study: the embedded model's runs, then both tables; no screen, no download, no GPU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.analysis.lengths import lengths_rows
 from core.analysis.render import lengths_table, scores_table
 from core.analysis.scores import scores_rows
 from core.cli.common import console, follow, print_json, reading, store
-from core.demo import queue_demo
+from core.demo import queue_demo, queue_study
 from core.launch import ensure_runner, stop_runner
 
 
@@ -31,3 +31,15 @@ def demo(given: Namespace) -> int:
         out.print(lengths_table(lengths))
     print(f"{len(ids)} runs in {time.monotonic() - began:.0f} s", file=sys.stderr)
     return 0 if done else 1
+
+
+def study(given: Namespace) -> int:
+    """Queue the study, or what is left of it."""
+    path = store(given)
+    ids = queue_study(path, given.limit)
+    ensure_runner(path)
+    if given.json:
+        print_json({"jobs": ids})
+    else:
+        print(f"{len(ids)} runs, #{ids[0]} to #{ids[-1]}. `lrm-tui` shows them; `lrm-tui scores` prints what they have found.")
+    return 0 if not given.wait or follow(path, ids) else 1

@@ -16,6 +16,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "Queue and run": {
         "add": "lrm-tui add --model pocket --benchmark pocket-logic --limit 20",
         "sweep": "lrm-tui sweep pocket --limit 20",
+        "study": "lrm-tui study --wait",
         "ls": "lrm-tui ls",
         "clone": "lrm-tui clone 3",
         "move": "lrm-tui move 3 -1",

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from core.cli.help import Parser, dressed
+from core.demo import DEMO_LIMIT, SEEDS, STUDY_LIMIT
 from core.engines.catalog import names as engines
 from core.engines.wire import Sampling
 from core.spec import AUDIT_SHARE, POLICIES
@@ -28,10 +29,19 @@ def build() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=argparse.ArgumentParser)
 
     demo = commands.add_parser(
-        "demo", parents=[common, printing, screen], help="run the embedded model and three variants of it"
+        "demo", parents=[common, printing, screen], help="run the embedded model and what compression makes of it"
     )
     demo.add_argument("--headless", action="store_true", help="print progress and the tables instead of opening the app")
-    demo.add_argument("--limit", type=int, default=40, help="questions a benchmark (default 40)")
+    demo.add_argument("--limit", type=int, default=DEMO_LIMIT, help=f"questions a benchmark (default {DEMO_LIMIT})")
+    study = commands.add_parser(
+        "study",
+        parents=[common, printing],
+        help="queue the demo in full: more questions and three seeds",
+        description="Queue what of the study this store does not have yet: the embedded model, its quantizations and prunings "
+        f"over the mini-suite, with the seeds {', '.join(map(str, SEEDS))}. Asked again, it goes on where it stood.",
+    )
+    study.add_argument("--limit", type=int, default=STUDY_LIMIT, help=f"questions a benchmark (default {STUDY_LIMIT})")
+    study.add_argument("--wait", action="store_true", help="follow until the runs have ended; exit 0 only if all finished")
     _add(commands.add_parser("add", parents=[common, printing], help="queue runs: models x compressions x benchmarks"))
     _sweep(commands.add_parser("sweep", parents=[common, printing], help="queue every compression that the paper compares"))
     commands.add_parser("ls", parents=[common, printing], help="list the queue")

@@ -1,0 +1,89 @@
+"""The training recipe: the same batches for the same seed, shares that balance, growth that changes nothing, going on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import Qwen2ForCausalLM
+
+from benchmarks.pocket import tokenizer, train
+from benchmarks.pocket.train import Batch, Corpus, Recipe, losses, new_model, optimizers
+
+CODER = tokenizer.build()
+RECIPE = Recipe(steps=100)
+
+
+@pytest.fixture(scope="module")
+def seedling() -> Qwen2ForCausalLM:
+    return new_model(CODER, "seedling", 1)
+
+
+def test_batches_are_seeded_and_each_process_has_its_own() -> None:
+    def ids(rank: int, step: int) -> list[list[int]]:
+        return [batch.ids.tolist() for batch in Corpus(CODER, RECIPE, rank).batches(step)]
+
+    assert ids(0, 60) == ids(0, 60)
+    assert ids(0, 60) != ids(1, 60) != ids(1, 61)
+
+
+@pytest.mark.parametrize("step", [0, 20, 60])
+def test_every_kind_counts_alike(step: int) -> None:
+    corpus = Corpus(CODER, RECIPE, 0)
+    counted = torch.zeros(len(corpus.mix(step)))
+    for batch in corpus.batches(step):
+        counted.index_add_(0, batch.kinds, (batch.weights * batch.shares[:, None]).sum(1))
+    names = [name for name, _ in corpus.mix(step)]
+    late = step >= RECIPE.steps * RECIPE.late_from
+    wanted = [RECIPE.late_weight_of_temporal if late and name == "temporal" else 1.0 for name in names]
+    assert counted.tolist() == pytest.approx(wanted)
+
+
+def test_no_test_question_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    splits = []
+    drawn = train.draw
+
+    def watched(*arguments: object) -> object:
+        sample = drawn(*arguments)  # type: ignore[arg-type]
+        splits.append(sample.split)
+        return sample
+
+    monkeypatch.setattr(train, "draw", watched)
+    Corpus(CODER, RECIPE, 0).batches(60)
+    assert splits and set(splits) == {"train"}
+
+
+def test_a_grown_model_says_what_the_narrow_one_said(seedling: Qwen2ForCausalLM, tmp_path: Path) -> None:
+    seedling.save_pretrained(tmp_path)
+    CODER.save_pretrained(tmp_path)
+    grown = new_model(CODER, "teacher", 2, str(tmp_path))
+    ids = torch.randint(len(CODER), (2, 40), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        grown.model.embed_tokens.weight[:, seedling.config.hidden_size :] = 0  # else they add to the norm
+        narrow, wide = (model(input_ids=ids).logits for model in (seedling, grown))
+    assert torch.allclose(narrow, wide, atol=1e-3)
+
+
+def test_a_killed_run_goes_on_where_it_was_saved(seedling: Qwen2ForCausalLM, tmp_path: Path) -> None:
+    def step(model: Qwen2ForCausalLM, steps: list[torch.optim.Optimizer], batch: Batch) -> None:
+        losses(model, batch.ids, batch.weights, batch.shares)[0].backward()
+        for optimizer in steps:
+            optimizer.step()
+            optimizer.zero_grad()
+
+    first, *_ = Corpus(CODER, RECIPE, 0).batches(0)
+    steps = optimizers(seedling, RECIPE)
+    step(seedling, steps, first)
+    train._save(seedling, CODER, steps, 1, tmp_path)
+    again = new_model(CODER, "seedling", 9)
+    resumed = optimizers(again, RECIPE)
+    assert train._resume(again, resumed, tmp_path) == 1
+    for model, its in ((seedling, steps), (again, resumed)):
+        step(model, its, first)
+    assert all(torch.equal(one, other) for one, other in zip(seedling.parameters(), again.parameters(), strict=True))
+
+
+def test_rows_are_as_long_as_small_types_want_them() -> None:
+    model = new_model(CODER, "teacher", 1)
+    assert {row.shape[1] % 256 for row in model.parameters() if row.ndim == 2} == {0}

@@ -1,0 +1,29 @@
+"""The embedded model's study and its sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core import jobs
+from core.demo import BENCHMARKS, COMPRESSIONS, SEEDS, queue_demo, queue_study
+from core.store.connection import connect
+
+
+def test_a_study_that_is_asked_for_again_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    ids = queue_study(path, 3)
+    assert len(ids) == len(set(ids)) == len(COMPRESSIONS) * len(BENCHMARKS) * len(SEEDS)
+    assert queue_study(path, 3) == ids
+    connection = connect(path, "user")
+    jobs.cancel(connection, ids[5])
+    connection.close()
+    again = queue_study(path, 3)
+    assert set(ids) - set(again) == {ids[5]} and len(again) == len(ids)
+    assert not set(queue_study(path, 4)) & set(again)
+
+
+def test_the_demo_is_the_study_with_one_seed(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    ids = queue_demo(path, 3)
+    assert queue_demo(path, 3) == ids
+    assert set(ids) <= set(queue_study(path, 3))
