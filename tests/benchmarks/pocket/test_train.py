@@ -54,15 +54,19 @@ def test_no_test_question_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None
     assert splits and set(splits) == {"train"}
 
 
-def test_a_grown_model_says_what_the_narrow_one_said(seedling: Qwen2ForCausalLM, tmp_path: Path) -> None:
-    seedling.save_pretrained(tmp_path)
+def test_a_grown_model_says_what_the_narrow_one_said(tmp_path: Path) -> None:
+    narrow = new_model(CODER, "seedling", 1)
+    with torch.no_grad():
+        for matrix in (parameter for parameter in narrow.parameters() if parameter.ndim == 2):
+            matrix *= 4  # so that every part has a say, as in a trained model
+    narrow.save_pretrained(tmp_path)
     CODER.save_pretrained(tmp_path)
-    grown = new_model(CODER, "teacher", 2, str(tmp_path))
+    wide = new_model(CODER, "teacher", 2, str(tmp_path))
     ids = torch.randint(len(CODER), (2, 40), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        grown.model.embed_tokens.weight[:, seedling.config.hidden_size :] = 0  # else they add to the norm
-        narrow, wide = (model(input_ids=ids).logits for model in (seedling, grown))
-    assert torch.allclose(narrow, wide, atol=1e-3)
+        wide.model.embed_tokens.weight[:, narrow.config.hidden_size :] = 0  # else they add to the norm
+        said, again = (model(input_ids=ids).logits for model in (narrow, wide))
+    assert (said - again).abs().max() < 0.1 * said.std()  # the norms' epsilon weighs more; a misplaced row makes more than 1
 
 
 def test_a_killed_run_goes_on_where_it_was_saved(seedling: Qwen2ForCausalLM, tmp_path: Path) -> None:
