@@ -52,6 +52,7 @@ class Recipe:
     steps: int = 1100
     ranks: int = 2
     start: str | None = None
+    compiled: bool = False  # half as fast again, after minutes of compiling
     muon_rate: float = 0.02
     adam_rate: float = 0.003
     warmup: int = 50
@@ -245,8 +246,8 @@ def _train(rank: int, recipe: Recipe, out: Path) -> None:
     corpus, steps = Corpus(coder, recipe, rank), optimizers(model, recipe)
     bases = [group["lr"] for optimizer in steps for group in optimizer.param_groups]
     first = _resume(model, steps, out)
-    model.set_attn_implementation("eager")  # compiled, it is faster than the fused one, whose backward pass is slow on CPUs
-    compiled = torch.compile(losses, dynamic=True)
+    model.set_attn_implementation("eager")  # the fused one's backward pass is slow on CPUs
+    measured = torch.compile(losses, dynamic=True) if recipe.compiled else losses
     began, seen = time.monotonic(), 0
     for step in range(first, recipe.steps):
         for base, group in zip(bases, (g for o in steps for g in o.param_groups), strict=True):
@@ -254,7 +255,7 @@ def _train(rank: int, recipe: Recipe, out: Path) -> None:
         told = torch.zeros(len(corpus.mix(step)), 2)
         for batch in corpus.batches(step):
             with torch.autocast("cpu", torch.bfloat16):  # weights and gradients stay float32
-                loss, own = compiled(model, batch.ids, batch.weights, batch.shares)
+                loss, own = measured(model, batch.ids, batch.weights, batch.shares)
             loss.backward()
             told.index_add_(0, batch.kinds, torch.stack((own, (batch.weights == 1).sum(1)), dim=1))
             seen += batch.ids.numel()
@@ -262,11 +263,11 @@ def _train(rank: int, recipe: Recipe, out: Path) -> None:
         for optimizer in steps:
             optimizer.step()
             optimizer.zero_grad()
-        if rank == 0 and (step % 20 == 0 or step + 1 == recipe.steps):
+        if rank == 0 and (step % 10 == 0 or step + 1 == recipe.steps):
             means = (told[:, 0] / told[:, 1]).tolist()
             named = {name: mean for (name, _), mean in zip(corpus.mix(step), means, strict=True)}
             _report(step, recipe, named, seen, time.monotonic() - began, first)
-        if rank == 0 and ((step + 1) % 50 == 0 or step + 1 == recipe.steps):
+        if rank == 0 and ((step + 1) % 25 == 0 or step + 1 == recipe.steps):
             _save(model, coder, steps, step + 1, out)
 
 
@@ -320,12 +321,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--shape", choices=SHAPES, default=Recipe().shape)
     parser.add_argument("--steps", type=int, help="instead of the recipe's own number")
+    parser.add_argument("--compile", action="store_true", help="compile first: minutes that pay in a long training")
     parser.add_argument("--start", help="the folder of a narrower model to grow from")
     parser.add_argument("--ranks", type=int, default=Recipe().ranks)
     parser.add_argument("--seed", type=int, default=Recipe().seed)
     given = parser.parse_args()
     recipe = Recipe(given.shape, given.seed, ranks=given.ranks, start=given.start, **(GROWN if given.start else {}))
-    recipe = replace(recipe, steps=given.steps or recipe.steps)
+    recipe = replace(recipe, steps=given.steps or recipe.steps, compiled=given.compile)
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "rendezvous").unlink(missing_ok=True)
     (given.out / "recipe.json").write_text(json.dumps(asdict(recipe)))

@@ -24,7 +24,7 @@ from core.store.connection import connect, work_folder
 from tests.e2e.kill import LRM, check, finished, left_behind, stored
 from tests.e2e.test_runs import REPOSITORY, _wait_for, lrm, until
 
-ROOM = "16m"  # the pocket model in two formats takes 4 MB, the store less
+ROOM = "32m"  # the pocket model in two formats takes 11 MB, the store less
 QUESTIONS = 40
 BENCHMARKS = ("--benchmark", "pocket-facts", "--benchmark", "pocket-logic")
 REMEDY = "Choose a folder that you may write with --db or LRM_DB."
