@@ -216,7 +216,11 @@ def test_ray_decides_which_gpus_a_process_sees(cluster: RayCluster, tmp_path: Pa
 def test_a_file_that_a_machine_lacks_is_named(cluster: RayCluster, tmp_path: Path) -> None:
     model = str(tmp_path / "model.gguf")
     child = Child(
-        relay(cluster, gpus=0, files=(sys.executable, model)), wire.decode, tmp_path / "log", cluster.environment, "test.1"
+        relay(cluster, gpus=0, here=True, files=(sys.executable, model)),
+        wire.decode,
+        tmp_path / "log",
+        cluster.environment,
+        "test.1",
     )
     failed = until(lambda: next((said for said in child.receive(1.0) if isinstance(said, wire.Failed)), None), 60)
     child.close()
