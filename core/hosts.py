@@ -35,11 +35,6 @@ class Host:
         """Whether the variant of a run is loaded, with its engine."""
         return self._key is not None and self._key[:2] == (job.get("engine"), job.get("path"))
 
-    @property
-    def started(self) -> bool:
-        """Whether an engine is there, be it loaded or not."""
-        return self._child is not None
-
     def load(self, job: int, engine: str, path: str, options: Mapping[str, Any]) -> None:
         """Have a variant loaded, unless it is already; `events` tells of the rest. Raises EngineError without a place."""
         key = (engine, path, repr(sorted(options.items())))
@@ -52,11 +47,8 @@ class Host:
         line, environment = self.place.child(line, ENGINE_ENVIRONMENT, files)
         self._child = Child(line, wire.decode, self.log, environment, self._store.run_id(job), self._stir)
         self._store.host_started(self._child.process.pid, self._child.started, job)
-        self._ask(wire.Load(path, options))
+        self.send(wire.Load(path, options))
         self._key, self._deadline = key, time.monotonic() + load().general.load_s
-
-    def _ask(self, request: wire.Load) -> None:
-        self.send(request)
 
     def send(self, message: wire.Request) -> None:
         """Send a request."""

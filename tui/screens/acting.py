@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from core.store.reviews import review
 from tui import keys
+from tui.threads import hand_back
 
 if TYPE_CHECKING:
     from tui.app import LrmApp
@@ -47,7 +48,7 @@ class Acting(Widget):
 
         def store(connection: sqlite3.Connection) -> None:
             review(connection, judged.response, judged.verdict, judged.flagged, judged.note)
-            self.owner.call_from_thread(self.reviewed)
+            hand_back(self, self.reviewed)
 
         self.owner.ask(store)
 
