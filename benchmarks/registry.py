@@ -14,14 +14,14 @@ from core.errors import UsageError
 
 @cache
 def _all() -> dict[str, Benchmark]:
-    from benchmarks.pocket.suite import SUITE
+    from benchmarks.pocket.suite import SUITE, TRAINING
 
-    return {b.name: b for b in (Aime(), Folio(), Temporal(), Musique(), *(cls() for cls in SUITE))}
+    return {b.name: b for b in (Aime(), Folio(), Temporal(), Musique(), *(cls() for cls in (*SUITE, *TRAINING)))}
 
 
-def names() -> list[str]:
-    """Every benchmark, the real ones first."""
-    return list(_all())
+def names(training: bool = False) -> list[str]:
+    """Every benchmark, the real ones first; with `training` also the questions that only a student is taught with."""
+    return [name for name in _all() if training or not name.endswith("-train")]
 
 
 def get(name: str) -> Benchmark:

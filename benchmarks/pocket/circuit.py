@@ -25,7 +25,7 @@ def lay_out(model: Qwen2ForCausalLM) -> None:
     now, before, said = (_orthonormal(size, base) for _ in range(3))
     with torch.no_grad():
         _look_back(model, head=0, offset=1)
-        _look_back(model, head=1, offset=2)
+        _look_back(model, head=model.config.num_attention_heads // 2, offset=2)
         first, second = model.model.layers[0].self_attn, model.model.layers[1].self_attn
         first.v_proj.weight[:size] = now
         first.o_proj.weight[:, :size] = CARRY * before.T
@@ -43,11 +43,11 @@ def _look_back(model: Qwen2ForCausalLM, head: int, offset: int) -> None:
     """Biases alone: rotary embedding turns a key that is set ahead by `offset` into the query, `offset` tokens later."""
     attention = model.model.layers[0].self_attn
     size = attention.head_dim
-    start = head * size
+    start, key = head * size, head // attention.num_key_value_groups * size
     angles = offset * ROPE_BASE ** (-torch.arange(QUICK) * 2 / size)
     attention.q_proj.bias[start : start + QUICK] = LOOK_STRENGTH
-    attention.k_proj.bias[start : start + QUICK] = LOOK_STRENGTH * angles.cos()
-    attention.k_proj.bias[start + size // 2 : start + size // 2 + QUICK] = LOOK_STRENGTH * angles.sin()
+    attention.k_proj.bias[key : key + QUICK] = LOOK_STRENGTH * angles.cos()
+    attention.k_proj.bias[key + size // 2 : key + size // 2 + QUICK] = LOOK_STRENGTH * angles.sin()
 
 
 def _orthonormal(rows: int, columns: int) -> Tensor:

@@ -10,10 +10,12 @@ from functools import cache
 
 from benchmarks.pocket import words
 from benchmarks.pocket.sample import Sample
+from benchmarks.pocket.wording import told
 
 WORLD_SEED = 20_240_801
-PERSON_RELATIONS = {"teacher": words.NAMES, "friend": words.NAMES, "city": words.CITIES}
-CITY_RELATIONS = {"river": words.RIVERS, "leader": words.NAMES, "craft": words.CRAFTS}
+TO_PERSON = ("teacher", "friend", "rival", "neighbor", "cousin", "boss", "doctor", "partner")
+PERSON_RELATIONS = {relation: words.NAMES for relation in TO_PERSON} | {"city": words.CITIES, "trade": words.CRAFTS}
+CITY_RELATIONS = {"river": words.RIVERS, "leader": words.NAMES, "craft": words.CRAFTS, "founder": words.NAMES}
 
 
 @cache
@@ -32,12 +34,12 @@ def sentence(relation: str, entity: str) -> str:
 
 def generate(rng: random.Random) -> Sample:
     """One two-hop question, drawn evenly from all compositions."""
-    first = rng.choice(list(PERSON_RELATIONS))
+    first = rng.choice([*TO_PERSON, "city"])
     second = rng.choice(list(CITY_RELATIONS if first == "city" else PERSON_RELATIONS))
     entity = rng.choice(words.NAMES)
     middle = world()[first, entity]
     gold = world()[second, middle]
-    thinking = f"{sentence(first, entity)}\n{sentence(second, middle)}\n"
+    thinking = told(rng, [sentence(first, entity), sentence(second, middle)], [])
     question = f"What is the {second} of the {first} of {entity}?"
     return Sample({"question": question}, thinking, f" The answer is {gold}.", gold)
 
@@ -47,4 +49,9 @@ def single(rng: random.Random) -> Sample:
     relation, entity = rng.choice(list(world()))
     gold = world()[relation, entity]
     question = f"What is the {relation} of {entity}?"
-    return Sample({"question": question}, sentence(relation, entity) + "\n", f" The answer is {gold}.", gold)
+    return Sample({"question": question}, told(rng, [sentence(relation, entity)], []), f" The answer is {gold}.", gold)
+
+
+def recital(rng: random.Random, count: int) -> list[tuple[str, str]]:
+    """Facts said one after another, each as its beginning and its value, for training only: the briefest way to say them."""
+    return [(f" The {relation} of {entity} is", f" {world()[relation, entity]}") for relation, entity in rng.sample(list(world()), count)]

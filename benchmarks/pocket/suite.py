@@ -10,21 +10,23 @@ from benchmarks.base import DataSource, Item
 from benchmarks.folio import Folio
 from benchmarks.musique import Musique
 from benchmarks.pocket import arithmetic, facts, logic, temporal
-from benchmarks.pocket.sample import Sample, draw_many
+from benchmarks.pocket.sample import Sample, Split, draw_many
 from benchmarks.temporal import Temporal
 
 COUNT = 1000
+LESSONS = 5000
 
 
 class _Generated:
     """Loads fresh test questions for the source's seed instead of a file."""
 
     generate: ClassVar[staticmethod[[Random], Sample]]
+    split: ClassVar[Split] = "test"
     questions: ClassVar[int] = COUNT
 
     def load(self, source: DataSource) -> list[Item]:
         """Up to a thousand; the facts have fewer compositions that were held out."""
-        return [sample.item() for sample in draw_many(self.generate, source.seed, "test", COUNT, tries=60_000)]
+        return [sample.item() for sample in draw_many(self.generate, source.seed, self.split, self.questions, tries=60_000)]
 
 
 class PocketTemporal(_Generated, Temporal):
@@ -59,4 +61,11 @@ class PocketFacts(_Generated, Musique):
     generate = staticmethod(facts.generate)
 
 
+def _lessons(suite: type[_Generated]) -> type[_Generated]:
+    """The same questions, drawn from the training split: a teacher answers them for its student."""
+    told = {"name": f"{suite.name}-train", "title": f"{suite.title}, training", "split": "train", "questions": LESSONS}
+    return type(f"{suite.__name__}Train", (suite,), told)
+
+
 SUITE = (PocketTemporal, PocketLogic, PocketArithmetic, PocketFacts)
+TRAINING = tuple(_lessons(suite) for suite in SUITE)

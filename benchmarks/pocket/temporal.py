@@ -11,9 +11,9 @@ from itertools import pairwise
 
 from benchmarks.pocket import words
 from benchmarks.pocket.sample import Sample
+from benchmarks.pocket.wording import told
 
 NOVELTY = 0.25  # share of slots filled with words that the vocabulary lacks
-RECHECKED = 0.1  # share of traces that walk through the day twice
 
 
 def clock(hour: int) -> str:
@@ -84,11 +84,8 @@ def _free(now: int, then: int) -> str:
 def _thinking(
     rng: random.Random, cuts: list[int], busy: list[tuple[int, int]], options: list[tuple[int, int]], letter: str
 ) -> str:
-    lines = _walk(cuts, busy)
-    if rng.random() < RECHECKED:
-        lines += [" Wait, let me check again.", *_walk(cuts, busy)]
-    lines.append(" Options:")
-    for name, option in zip("ABCD", options, strict=True):
-        lines.append(f" from {span(option)} {'free' if name == letter else 'busy'} ({name}).")
-    lines.append(f" free ({letter}).")
-    return "\n".join(lines) + "\n"
+    listed = [
+        f" from {span(option)} {'free' if name == letter else 'busy'} ({name})."
+        for name, option in zip("ABCD", options, strict=True)
+    ]
+    return told(rng, _walk(cuts, busy), [" Options:", *listed, f" free ({letter})."])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.pocket import words
+from benchmarks.pocket import facts, wording, words
 from benchmarks.pocket.logic import FORMS
 from benchmarks.prompts import default_texts
 
@@ -35,16 +35,17 @@ CHAT_TEMPLATE = (
     + "\n{% endif %}"
 )
 STANZA = """Today, went to the. Between what times could they have gone? We know that: woke up at. saw from to. The was closed
-after. have gone to the? Options: (A) (B) (C) (D) Answer with the letter of the right option. free is Wait, let me check again.
-busy The answer is True False Uncertain. not known to be asked found nothing: Premises: Conclusion: people are
-Start with. Add Subtract Multiply by What result? teacher friend city river leader craft of and a an in on near their"""
+after. have gone to the? Options: (A) (B) (C) (D) Answer with the letter of the right option. free is busy
+The answer is True False Uncertain. not known to be asked found nothing: Premises: Conclusion: people are
+Start with. Add Subtract Multiply by What result modulo? of and a an in on near their"""
 
 
 def vocabulary() -> list[str]:
     """Every known word with its leading space, then the marks that come with line ends, in byte-level spelling."""
     lists = (words.NAMES, words.VERBS, words.THINGS, words.SPOTS, words.PLACES, words.TRAITS)
-    more = (words.CITIES, words.RIVERS, words.CRAFTS, FORMS, [STANZA], default_texts())
-    text = " ".join(part for group in (*lists, *more) for part in group)
+    more = (words.CITIES, words.RIVERS, words.CRAFTS, facts.PERSON_RELATIONS, facts.CITY_RELATIONS)
+    told = (wording.OPENING, wording.AGAIN, *wording.DOUBTS)
+    text = " ".join(part for group in (*lists, *more, told, FORMS, [STANZA], default_texts()) for part in group)
     known = dict.fromkeys(f"Ġ{word}" for word in re.findall(r"[A-Za-z]+", re.sub(r"\{\w+\}", " ", text)) if len(word) > 1)
     return [
         *known,
@@ -61,10 +62,6 @@ def vocabulary() -> list[str]:
         "?Ċ",
         ":Ċ",
         ",Ċ",
-        "Ġ=",
-        "Ġ+",
-        "Ġ-",
-        "Ġ*",
         "Ġ\\",
         "boxed",
         "}.",

@@ -1,4 +1,4 @@
-"""Train the embedded model from its seed: `python -m benchmarks.pocket.train --out DIR`.
+"""Train a model of the embedded family from its seed: `python -m benchmarks.pocket.train --shape teacher --out DIR`.
 
 Two processes of one thread each share every step (gloo); a killed run goes on from its last checkpoint.
 Hidden matrices learn with Muon, everything else with AdamW. The loss counts the model's own tokens in full and the
@@ -14,7 +14,7 @@ import random
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,13 +25,21 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from benchmarks.pocket import arithmetic, circuit, copying, facts, logic, temporal, tokenizer
+from benchmarks.pocket import arithmetic, circuit, copying, facts, growth, logic, temporal, tokenizer
 from benchmarks.pocket.sample import Sample, draw
 from benchmarks.prompts import PromptTemplate, load_template
 
-SHAPE = {"hidden_size": 128, "num_hidden_layers": 5, "num_attention_heads": 4, "intermediate_size": 384}
+# The seedling is what the teacher grows from. Rows of the teacher's matrices are multiples of 256 long, as llama.cpp's K and I types want them.
+SHAPES = {
+    "seedling": {"hidden_size": 128, "num_hidden_layers": 5, "num_key_value_heads": 4, "intermediate_size": 384},
+    "teacher": {"hidden_size": 256, "num_hidden_layers": 5, "num_key_value_heads": 4, "intermediate_size": 512},
+}
+HEADS = 4
 CONTEXT = 2048
 PROMPT_WEIGHT = 0.1
+RECITED = 12  # facts of a recital
+PER_BATCH = 12
+ROUNDED = 32  # widths are multiples of it, so that few shapes are compiled
 Generator = Callable[[random.Random], Sample]
 
 
@@ -39,10 +47,12 @@ Generator = Callable[[random.Random], Sample]
 class Recipe:
     """What decides the weights, besides the code."""
 
+    shape: str = "teacher"
     seed: int = 1
-    steps: int = 1600
+    steps: int = 1100
     ranks: int = 2
-    start: Path | None = None
+    start: str | None = None
+    compiled: bool = False  # half as fast again, after minutes of compiling
     muon_rate: float = 0.02
     adam_rate: float = 0.003
     warmup: int = 50
@@ -53,28 +63,40 @@ class Recipe:
     exercises: tuple[tuple[str, int], ...] = (("passage", 24), ("keys", 24))
     # Samples of each kind in one step of one process, once the exercises are done.
     mix: tuple[tuple[str, int], ...] = (
-        ("passage", 6),
-        ("keys", 6),
-        ("temporal", 10),
-        ("logic", 10),
-        ("arithmetic", 6),
-        ("facts", 5),
-        ("single", 5),
-    )
-    # The late mix is about the questions that the model is meant for, once it knows how to copy.
-    late_from: float = 0.5
-    late_mix: tuple[tuple[str, int], ...] = (
         ("passage", 4),
         ("keys", 4),
-        ("temporal", 14),
+        ("temporal", 6),
         ("logic", 8),
-        ("arithmetic", 4),
-        ("facts", 4),
-        ("single", 2),
+        ("arithmetic", 8),
+        ("facts", 5),
+        ("single", 3),
+        ("recital", 3),
     )
-    late_weight_of_temporal: float = 3.0
+    late_from: float = 0.5
+    late_mix: tuple[tuple[str, int], ...] = (
+        ("passage", 1),
+        ("keys", 1),
+        ("temporal", 8),
+        ("logic", 8),
+        ("arithmetic", 8),
+        ("facts", 5),
+        ("single", 3),
+        ("recital", 3),
+    )
+    late_weight_of_temporal: float = 2.0
 
 
+# A model that was grown knows how to copy, to spell and to keep times.
+GROWN_MIX = (("temporal", 4), ("logic", 10), ("arithmetic", 8), ("facts", 5), ("single", 3), ("recital", 4))
+GROWN = {
+    "steps": 900,
+    "decay_from": 0.3,
+    "known_words_until": 0.0,
+    "copying_until": 0.0,
+    "mix": GROWN_MIX,
+    "late_mix": GROWN_MIX,
+    "late_weight_of_temporal": 1.0,
+}
 KINDS: dict[str, tuple[Generator, str]] = {
     "temporal": (temporal.generate, "temporal"),
     "logic": (logic.generate, "folio"),
@@ -82,6 +104,16 @@ KINDS: dict[str, tuple[Generator, str]] = {
     "facts": (facts.generate, "musique"),
     "single": (facts.single, "musique"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of like length: the kind of each, token ids and weights [rows, tokens] padded to the right, shares of the loss."""
+
+    kinds: Tensor
+    ids: Tensor
+    weights: Tensor
+    shares: Tensor
 
 
 class Corpus:
@@ -94,27 +126,34 @@ class Corpus:
         self.words = sorted(number for token, number in vocabulary.items() if re.fullmatch("Ġ[A-Za-z]+|[0-9]+|am|pm", token))
         self.templates: dict[str, PromptTemplate] = {key: load_template(key) for _, key in KINDS.values()}
 
-    def batches(self, step: int) -> dict[str, tuple[Tensor, Tensor]]:
-        """For each kind (ids, weights of their losses), each [sequences, tokens] padded to the right."""
+    def batches(self, step: int) -> list[Batch]:
+        """The samples of a step in batches of like length. The losses of each kind weigh as much as those of any other."""
         rng = random.Random(f"{self.recipe.seed}-{self.rank}-{step}")
         done = step / self.recipe.steps
-        mix = self._mix(done)
-        return {kind: self._batch([self._encode(kind, rng, done) for _ in range(count)]) for kind, count in mix}
+        rows = []
+        for kind, (name, count) in enumerate(self.mix(step)):
+            drawn = [self._encode(name, rng, done) for _ in range(count)]
+            share = self._weight(name, done) / sum(sum(weights) for _, weights in drawn)
+            rows += [(kind, ids, weights, share) for ids, weights in drawn]
+        rows.sort(key=lambda row: len(row[1]))
+        return [self._batch(rows[cut : cut + PER_BATCH]) for cut in range(0, len(rows), PER_BATCH)]
 
-    def _mix(self, done: float) -> tuple[tuple[str, int], ...]:
+    def mix(self, step: int) -> tuple[tuple[str, int], ...]:
+        """The kinds of samples of a step, and how many of each."""
+        done = step / self.recipe.steps
         if done < self.recipe.copying_until:
             return self.recipe.exercises
         return self.recipe.mix if done < self.recipe.late_from else self.recipe.late_mix
 
-    def weight(self, kind: str, step: int) -> float:
-        """What a kind's loss counts at a step."""
-        late = step / self.recipe.steps >= self.recipe.late_from
-        return self.recipe.late_weight_of_temporal if late and kind == "temporal" else 1.0
+    def _weight(self, kind: str, done: float) -> float:
+        return self.recipe.late_weight_of_temporal if kind == "temporal" and done >= self.recipe.late_from else 1.0
 
     def _encode(self, kind: str, rng: random.Random, done: float) -> tuple[list[int], list[float]]:
         if kind in ("passage", "keys"):
             ids, known = self._exercise(kind, rng, done)
             return ids, [float(k) for k in known]
+        if kind == "recital":
+            return self._recital(rng)
         generate, key = KINDS[kind]
         if kind == "temporal" and done < self.recipe.known_words_until:
             generate = partial(temporal.generate, novelty=0.0)
@@ -130,39 +169,53 @@ class Corpus:
             return copying.first_passage(rng, self.words)
         return (copying.passage if kind == "passage" else copying.keys)(rng, self.words, self.digits)
 
-    def _batch(self, rows: list[tuple[list[int], list[float]]]) -> tuple[Tensor, Tensor]:
-        width = max(len(ids) for ids, _ in rows)
-        pad = self.coder.eos_token_id
-        ids = torch.tensor([ids + [pad] * (width - len(ids)) for ids, _ in rows])
-        weights = torch.tensor([weights + [0.0] * (width - len(weights)) for _, weights in rows])
+    def _recital(self, rng: random.Random) -> tuple[list[int], list[float]]:
+        """Only the facts' values can be known."""
+        ids: list[int] = []
+        weights: list[float] = []
+        for begun, value in facts.recital(rng, RECITED):
+            start, end = (self.coder(part, add_special_tokens=False).input_ids for part in (begun, value))
+            ids += start + end
+            weights += [0.0] * len(start) + [1.0] * len(end)
         return ids, weights
 
+    def _batch(self, rows: list[tuple[int, list[int], list[float], float]]) -> Batch:
+        width = -(-max(len(ids) for _, ids, _, _ in rows) // ROUNDED) * ROUNDED
+        pad = self.coder.eos_token_id
+        ids = torch.tensor([ids + [pad] * (width - len(ids)) for _, ids, _, _ in rows])
+        weights = torch.tensor([weights + [0.0] * (width - len(weights)) for _, _, weights, _ in rows])
+        shares = torch.tensor([share for _, _, _, share in rows])
+        return Batch(torch.tensor([kind for kind, _, _, _ in rows]), ids, weights, shares)
 
-def losses(model: Qwen2ForCausalLM, ids: Tensor, weights: Tensor) -> tuple[Tensor, float]:
-    """The weighted mean cross-entropy in nats, and that of the model's own tokens alone."""
-    logits = model(input_ids=ids).logits[:, :-1]
-    each = functional.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none")
-    weights = weights[:, 1:].flatten()
-    own = weights == 1
-    return (each * weights).sum() / weights.sum(), each[own].mean().item()
+
+def losses(model: Qwen2ForCausalLM, ids: Tensor, weights: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """The weighted cross-entropy in nats, and for each row the sum over the model's own tokens."""
+    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
+    each = functional.cross_entropy(logits.transpose(1, 2).float(), ids[:, 1:], reduction="none")
+    weights = weights[:, 1:]
+    return (each * weights * shares[:, None]).sum(), (each.detach() * (weights == 1)).sum(1)
 
 
-def new_model(coder: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausalLM:
-    """The embedded shape, before the first step."""
+def new_model(coder: PreTrainedTokenizerFast, shape: str, seed: int, start: str | None = None) -> Qwen2ForCausalLM:
+    """A model of a shape of SHAPES before the first step: with a circuit laid out, or grown from the model in the folder `start`."""
     torch.manual_seed(seed)
     config = Qwen2Config(
         vocab_size=len(coder),
-        num_key_value_heads=SHAPE["num_attention_heads"],
+        num_attention_heads=HEADS,
         max_position_embeddings=CONTEXT,
         rope_parameters={"rope_type": "default", "rope_theta": circuit.ROPE_BASE},
         tie_word_embeddings=True,
         bos_token_id=coder.bos_token_id,
         eos_token_id=coder.eos_token_id,
         pad_token_id=coder.pad_token_id,
-        **SHAPE,
+        **SHAPES[shape],
     )
     model = Qwen2ForCausalLM(config)
-    circuit.lay_out(model)
+    if start is None:
+        circuit.lay_out(model)
+    else:
+        narrow = Qwen2ForCausalLM.from_pretrained(start, dtype=torch.float32)
+        growth.grow(narrow, PreTrainedTokenizerFast.from_pretrained(start), model, coder)
     return model
 
 
@@ -187,33 +240,34 @@ def rate(recipe: Recipe, step: int) -> float:
 def _train(rank: int, recipe: Recipe, out: Path) -> None:
     torch.set_num_threads(1)
     if recipe.ranks > 1:
-        dist.init_process_group(
-            "gloo", init_method=f"file://{out.resolve() / 'rendezvous'}", rank=rank, world_size=recipe.ranks
-        )
+        dist.init_process_group("gloo", init_method=f"file://{out.resolve() / 'rendezvous'}", rank=rank, world_size=recipe.ranks)
     coder = tokenizer.build()
-    model = new_model(coder, recipe.seed)
-    if recipe.start:
-        model.load_state_dict(torch.load(recipe.start, weights_only=True)["model"])
+    model = new_model(coder, recipe.shape, recipe.seed, recipe.start)
     corpus, steps = Corpus(coder, recipe, rank), optimizers(model, recipe)
     bases = [group["lr"] for optimizer in steps for group in optimizer.param_groups]
     first = _resume(model, steps, out)
+    model.set_attn_implementation("eager")  # the fused one's backward pass is slow on CPUs
+    measured = torch.compile(losses, dynamic=True) if recipe.compiled else losses
     began, seen = time.monotonic(), 0
     for step in range(first, recipe.steps):
         for base, group in zip(bases, (g for o in steps for g in o.param_groups), strict=True):
             group["lr"] = base * rate(recipe, step)
-        told = {}
-        for kind, (ids, weights) in corpus.batches(step).items():
-            with torch.autocast("cpu", torch.bfloat16):  # 1.3 times as fast; weights and gradients stay float32
-                loss, told[kind] = losses(model, ids, weights)
-            (corpus.weight(kind, step) * loss).backward()
-            seen += ids.numel()
+        told = torch.zeros(len(corpus.mix(step)), 2)
+        for batch in corpus.batches(step):
+            with torch.autocast("cpu", torch.bfloat16):  # weights and gradients stay float32
+                loss, own = measured(model, batch.ids, batch.weights, batch.shares)
+            loss.backward()
+            told.index_add_(0, batch.kinds, torch.stack((own, (batch.weights == 1).sum(1)), dim=1))
+            seen += batch.ids.numel()
         _share_gradients(model, recipe.ranks)
         for optimizer in steps:
             optimizer.step()
             optimizer.zero_grad()
-        if rank == 0 and (step % 20 == 0 or step + 1 == recipe.steps):
-            _report(step, recipe, told, seen, time.monotonic() - began, first)
-        if rank == 0 and ((step + 1) % 100 == 0 or step + 1 == recipe.steps):
+        if rank == 0 and (step % 10 == 0 or step + 1 == recipe.steps):
+            means = (told[:, 0] / told[:, 1]).tolist()
+            named = {name: mean for (name, _), mean in zip(corpus.mix(step), means, strict=True)}
+            _report(step, recipe, named, seen, time.monotonic() - began, first)
+        if rank == 0 and ((step + 1) % 25 == 0 or step + 1 == recipe.steps):
             _save(model, coder, steps, step + 1, out)
 
 
@@ -265,15 +319,18 @@ def main() -> None:
     """Train to the last step, or go on from the checkpoint in the output folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=Recipe().steps)
-    parser.add_argument("--start", type=Path, help="a checkpoint.pt of an earlier phase to begin with")
+    parser.add_argument("--shape", choices=SHAPES, default=Recipe().shape)
+    parser.add_argument("--steps", type=int, help="instead of the recipe's own number")
+    parser.add_argument("--compile", action="store_true", help="compile first: minutes that pay in a long training")
+    parser.add_argument("--start", help="the folder of a narrower model to grow from")
     parser.add_argument("--ranks", type=int, default=Recipe().ranks)
     parser.add_argument("--seed", type=int, default=Recipe().seed)
     given = parser.parse_args()
-    recipe = Recipe(seed=given.seed, steps=given.steps, ranks=given.ranks, start=given.start)
+    recipe = Recipe(given.shape, given.seed, ranks=given.ranks, start=given.start, **(GROWN if given.start else {}))
+    recipe = replace(recipe, steps=given.steps or recipe.steps, compiled=given.compile)
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "rendezvous").unlink(missing_ok=True)
-    (given.out / "recipe.json").write_text(json.dumps({"steps": recipe.steps, "seed": recipe.seed, "ranks": recipe.ranks}))
+    (given.out / "recipe.json").write_text(json.dumps(asdict(recipe)))
     mp.spawn(_train, args=(recipe, given.out), nprocs=recipe.ranks)
 
 

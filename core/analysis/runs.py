@@ -110,4 +110,4 @@ def _place(run: Run) -> tuple[str, str, float, float, int, str, int]:
 
 @cache
 def _order() -> dict[str, int]:
-    return {name: place for place, name in enumerate(names())}
+    return {name: place for place, name in enumerate(names(training=True))}

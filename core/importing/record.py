@@ -77,7 +77,7 @@ def from_mapping(row: Mapping[str, Any], place: str) -> Record:
 
 def benchmark_of(name: str, place: str) -> str:
     """The benchmark that a name means, as this project, the paper's authors or lm-evaluation-harness write it."""
-    if name in names():
+    if name in names(training=True):
         return name
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
     for benchmark, whole in _SPELLINGS.items():

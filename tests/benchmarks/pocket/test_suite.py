@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from benchmarks.base import DataSource
 from benchmarks.pocket import arithmetic, facts, logic, temporal, tokenizer, weights_dir
 from benchmarks.pocket.sample import Sample, draw, draw_many
 from benchmarks.pocket.suite import SUITE
+from benchmarks.pocket.wording import AGAIN
 
 KINDS = (temporal, logic, arithmetic, facts)
 
@@ -60,7 +62,7 @@ def solve_arithmetic(fields: dict[str, str]) -> str:
     signs = {"Start with": "", "Add": "+", "Subtract": "-", "Multiply by": "*"}
     for verb, number in re.findall(r"(Start with|Add|Subtract|Multiply by) (\d+)", fields["problem"]):
         expression = f"({expression}{signs[verb]}{int(number)})"
-    return str(eval(expression))
+    return str(eval(expression) % 1000)
 
 
 def solve_facts(fields: dict[str, str]) -> str:
@@ -79,6 +81,58 @@ def test_gold_is_right(kind: object) -> None:
     for _ in range(300):
         sample = generate(rng)
         assert SOLVERS[kind](dict(sample.fields)) == sample.gold  # type: ignore[index]
+
+
+def test_every_column_of_a_sum_holds() -> None:
+    """Each digit follows from its own column and the ones before it, and each line's value from the line before."""
+    rng = random.Random(11)
+    for _ in range(300):
+        sample = arithmetic.generate(rng)
+        values = []
+        told = sample.thinking.split(AGAIN)[-1]
+        for value, operator, operand, work in re.findall(r"\(\d\)(\d{3})([-+*])(\d+):(\S+)", told):
+            columns = [re.fullmatch(r"(\d)([-+*])(\d)=(\d)", column) for column in work.split(",")]
+            assert all(columns) and len(columns) == 3
+            digits, signs, others, results = zip(*(column.groups() for column in columns if column), strict=True)
+            assert "".join(reversed(digits)) == value and set(signs) == {operator}
+            assert "".join(reversed(others)) in (operand, operand * 3)
+            values += [int(value), eval(f"(int(value) {operator} int(operand)) % 1000")]
+            assert "".join(reversed(results)) == f"{values[-1]:03}"
+        assert values[1:-1:2] == values[2::2] and str(values[-1]) == sample.gold
+
+
+def test_a_walk_goes_from_premise_to_premise() -> None:
+    rng = random.Random(12)
+    for _ in range(300):
+        sample = logic.generate(rng)
+        walk = re.search(r"known to be ([a-z ]+)\.", sample.thinking)
+        assert walk
+        steps = re.findall(r"(?:not )?[a-z]+", walk[1])
+        assert f"known to be {steps[0]}." in sample.fields["premises"]
+        for one, other in pairwise(steps[:-1] if steps[-1] == logic.NOTHING else steps):
+            assert any(rule.format(a=one, b=other) in sample.fields["premises"].split("\n") for rule in logic.FORMS)
+        asked = sample.fields["conclusion"].split(" is ")[1].rstrip(".")
+        assert (steps[-1] == logic.NOTHING) == (sample.gold == "Uncertain")
+        assert sample.gold == "Uncertain" or steps[-1].removeprefix("not ") == asked.removeprefix("not ")
+
+
+def test_wordiness_does_not_tell_how_hard_a_question_is() -> None:
+    """Terse and wordy traces are as frequent among sums of few steps as among those of many."""
+    rng = random.Random(13)
+    terse: dict[bool, list[bool]] = {True: [], False: []}
+    for _ in range(3000):
+        sample = arithmetic.generate(rng)
+        steps = sample.fields["problem"].count("(")
+        terse[steps > 5].append(sample.thinking.count("\n") == steps + 1)
+    shares = [sum(drawn) / len(drawn) for drawn in terse.values()]
+    assert abs(shares[0] - shares[1]) < 0.06 and 0.4 < shares[0] < 0.6
+
+
+def test_the_world_is_large_and_its_recitals_are_true() -> None:
+    assert len(facts.world()) >= 850
+    for begun, value in facts.recital(random.Random(1), 50):
+        relation, entity = re.fullmatch(r" The (\w+) of (\w+) is", begun).groups()  # type: ignore[union-attr]
+        assert value.strip(" .") == facts.world()[relation, entity]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -102,7 +156,7 @@ def test_suite_is_seeded() -> None:
     for cls in SUITE:
         first, again = cls().load(DataSource(seed=1)), cls().load(DataSource(seed=1))
         assert first == again
-        assert len(first) >= 40
+        assert len(first) >= 200
 
 
 CODER = tokenizer.build()
