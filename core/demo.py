@@ -1,55 +1,60 @@
-"""The embedded model's study: it and its variants over the mini-suite, as in the paper's tables. The demo is a sample."""
+"""The embedded family's study: teacher, student and their variants over the mini-suite, as in the paper's tables.
+
+The demo is a sample of it.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from core import jobs
-from core.compress.recipes import NONE, PRUNED
+from core.compress.recipes import DYNAMIC, NONE, PRUNED
 from core.engines.catalog import names as engines
 from core.models import resolve
 from core.spec import ACTIVE_STATES, RunSpec, Sampling
 from core.store.connection import connect, translated
 
-MODEL = "pocket"
-COMPRESSIONS = (NONE, "q8_0", "q4_0", "dynamic-2.51", "dynamic-1.58", *PRUNED)
-"""Of rows as short as this model's, dynamic-2.22 and -1.73 make what dynamic-1.58 makes."""
+FAMILY = {"pocket": (NONE, "q8_0", "q4_0", *DYNAMIC, *PRUNED), "pocket-student": (NONE, *PRUNED)}
+"""What is scored of each model. As in the paper the teacher is quantized, and teacher and student are pruned."""
 BENCHMARKS = ("pocket-temporal", "pocket-logic", "pocket-arithmetic", "pocket-facts")
-DEMO_LIMIT = 20
+DEMO_LIMIT = 40
 STUDY_LIMIT, SEEDS = 200, (0, 1, 2)
 """Questions a benchmark, and the seeds that draw them."""
 
 
-def queue_demo(path: Path, limit: int, compressions: Sequence[str] = COMPRESSIONS) -> list[int]:
-    """Queue the demo unless runs of the embedded model are still open (then those go on). Returns their ids."""
+def queue_demo(path: Path, limit: int, family: Mapping[str, Sequence[str]] = FAMILY) -> list[int]:
+    """Queue the demo unless runs of the embedded family are still open (then those go on). Returns their ids."""
     with _writing(path) as connection:
         states = ", ".join(f"'{state}'" for state in ACTIVE_STATES)
         left = [int(row["id"]) for row in _runs(connection, f"j.state IN ({states})")]
-        return left or jobs.add(connection, _specs(limit, 0, compressions))
+        return left or jobs.add(connection, _specs(limit, 0, family))
 
 
 def queue_study(path: Path, limit: int) -> list[int]:
     """Queue what of the study this store neither has nor waits for. Returns the ids of all its runs."""
     with _writing(path) as connection:
         found = {
-            (row["compression"], row["benchmark"], row["seed"]): int(row["id"])
+            (row["name"], row["compression"], row["benchmark"], row["seed"]): int(row["id"])
             for row in _runs(connection, f"j.state NOT IN ('failed', 'cancelled') AND j.item_limit = {int(limit)}")
         }
         wanted = [spec for seed in SEEDS for spec in _specs(limit, seed)]
-        missing = [spec for spec in wanted if (spec.compression, spec.benchmark, spec.seed) not in found]
+        missing = [spec for spec in wanted if (spec.model, spec.compression, spec.benchmark, spec.seed) not in found]
         added = jobs.add(connection, missing)
-        asked = {(spec.compression, spec.benchmark, spec.seed) for spec in wanted}
+        asked = {(spec.model, spec.compression, spec.benchmark, spec.seed) for spec in wanted}
         return sorted([*added, *(run for cell, run in found.items() if cell in asked)])
 
 
-def _specs(limit: int, seed: int, compressions: Sequence[str] = COMPRESSIONS) -> list[RunSpec]:
-    sampling = Sampling(max_tokens=resolve(MODEL).default_limit)
-    template = RunSpec(MODEL, NONE, "", engines()[0], sampling, limit=limit)
-    return jobs.grid([MODEL], compressions, BENCHMARKS, replace(template, seed=seed))
+def _specs(limit: int, seed: int, family: Mapping[str, Sequence[str]] = FAMILY) -> list[RunSpec]:
+    specs = []
+    for model, compressions in family.items():
+        sampling = Sampling(max_tokens=resolve(model).default_limit)
+        template = RunSpec(model, NONE, "", engines()[0], sampling, limit=limit)
+        specs += jobs.grid([model], compressions, BENCHMARKS, replace(template, seed=seed))
+    return specs
 
 
 @contextmanager
@@ -64,7 +69,8 @@ def _writing(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _runs(connection: sqlite3.Connection, which: str) -> list[sqlite3.Row]:
     return connection.execute(
-        "SELECT j.id, j.benchmark, j.seed, v.compression FROM jobs j JOIN variants v ON v.id = j.variant_id "
-        f"JOIN models m ON m.id = v.model_id WHERE j.kind = 'run' AND m.name = ? AND {which} ORDER BY j.id",
-        (MODEL,),
+        "SELECT j.id, j.benchmark, j.seed, v.compression, m.name FROM jobs j JOIN variants v ON v.id = j.variant_id "
+        f"JOIN models m ON m.id = v.model_id WHERE j.kind = 'run' AND m.name IN ({', '.join('?' * len(FAMILY))}) AND {which} "
+        "ORDER BY j.id",
+        tuple(FAMILY),
     ).fetchall()

@@ -15,16 +15,18 @@ from core.engines.address import parse
 from core.errors import ModelError
 from core.spec import Format, Model
 
-INSTALLED = ("pocket", "smollm2")
+EMBEDDED = {"pocket": "teacher", "pocket-student": "student"}
+"""The embedded models, and the folders of their weights."""
+INSTALLED = (*EMBEDDED, "smollm2")
 """Models that need no path."""
 _LATER_PART = re.compile(r"-(?!0*1-of)\d+-of-\d+\.gguf$")
 """A file that is not the first of those that a model is split into."""
-POCKET_LIMIT = 1024  # the embedded model was trained on answers of a few hundred tokens
+POCKET_LIMIT = 1024  # the embedded models were trained on answers of a few hundred tokens
 
 
 def resolve(name: str) -> Model:
-    """The model of a name: `pocket`, `smollm2`, a folder of Hugging Face weights, a GGUF file, `openai:URL#NAME`, or
-    `replay:RUNS_DB#RUN`.
+    """The model of a name: `pocket`, `pocket-student`, `smollm2`, a folder of Hugging Face weights, a GGUF file,
+    `openai:URL#NAME`, or `replay:RUNS_DB#RUN`.
 
     Raises ModelError where there is no such thing.
     """
@@ -33,8 +35,8 @@ def resolve(name: str) -> Model:
         return _served(rest)
     if colon and kind == "replay":
         return _recorded(rest)
-    if name == "pocket":
-        return Model("pocket", weights_dir(), "hf", "pocket", POCKET_LIMIT)
+    if name in EMBEDDED:
+        return Model(name, weights_dir(EMBEDDED[name]), "hf", name, POCKET_LIMIT)
     if name == "smollm2":
         return Model("smollm2", _smollm2(), "gguf", "smollm2")
     path = Path(name).expanduser()
@@ -44,7 +46,8 @@ def resolve(name: str) -> Model:
         return Model(path.stem, path.resolve(), "gguf", path.stem.lower())
     raise ModelError(
         f"There is no model {name!r}.",
-        "Name `pocket`, `smollm2`, a folder with a config.json, a .gguf file, openai:URL#NAME or replay:RUNS_DB.",
+        f"Name {', '.join(f'`{name}`' for name in INSTALLED)}, a folder with a config.json, a .gguf file, openai:URL#NAME or "
+        "replay:RUNS_DB.",
     )
 
 

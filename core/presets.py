@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from core.compress.recipes import FAMILIES, NONE
 from core.demo import BENCHMARKS as POCKET_BENCHMARKS
-from core.demo import COMPRESSIONS as POCKET_COMPRESSIONS
-from core.demo import MODEL as POCKET
+from core.demo import FAMILY as POCKET
 from core.spec import Policy
 
 PAPER_BENCHMARKS = ("aime", "folio", "temporal", "musique")
@@ -45,10 +44,10 @@ PRESETS = {
     ),
     "pocket": Preset(
         "Embedded family",
-        "The embedded model and its variants over the mini-suite, which a laptop does in minutes.",
-        POCKET_COMPRESSIONS,
+        "The embedded models and their variants over the mini-suite, which a laptop does in minutes.",
+        max(POCKET.values(), key=len),
         POCKET_BENCHMARKS,
-        (POCKET,),
+        tuple(POCKET),
         "audit",
         None,
         40,

@@ -54,4 +54,7 @@ def single(rng: random.Random) -> Sample:
 
 def recital(rng: random.Random, count: int) -> list[tuple[str, str]]:
     """Facts said one after another, each as its beginning and its value, for training only: the briefest way to say them."""
-    return [(f" The {relation} of {entity} is", f" {world()[relation, entity]}") for relation, entity in rng.sample(list(world()), count)]
+    return [
+        (f" The {relation} of {entity} is", f" {world()[relation, entity]}")
+        for relation, entity in rng.sample(list(world()), count)
+    ]

@@ -29,7 +29,8 @@ from benchmarks.pocket import arithmetic, circuit, copying, facts, growth, logic
 from benchmarks.pocket.sample import Sample, draw
 from benchmarks.prompts import PromptTemplate, load_template
 
-# The seedling is what the teacher grows from. Rows of the teacher's matrices are multiples of 256 long, as llama.cpp's K and I types want them.
+# Teacher and student both begin as the seedling, one by growth, the other by distillation. Rows of the teacher's matrices are
+# multiples of 256 long, as llama.cpp's K and I types want them.
 SHAPES = {
     "seedling": {"hidden_size": 128, "num_hidden_layers": 5, "num_key_value_heads": 4, "intermediate_size": 384},
     "teacher": {"hidden_size": 256, "num_hidden_layers": 5, "num_key_value_heads": 4, "intermediate_size": 512},
@@ -197,7 +198,7 @@ def losses(model: Qwen2ForCausalLM, ids: Tensor, weights: Tensor, shares: Tensor
 
 
 def new_model(coder: PreTrainedTokenizerFast, shape: str, seed: int, start: str | None = None) -> Qwen2ForCausalLM:
-    """A model of a shape of SHAPES before the first step: with a circuit laid out, or grown from the model in the folder `start`."""
+    """A model of a shape of SHAPES before the first step: with a circuit laid out, or grown from the model in `start`."""
     torch.manual_seed(seed)
     config = Qwen2Config(
         vocab_size=len(coder),
@@ -240,7 +241,9 @@ def rate(recipe: Recipe, step: int) -> float:
 def _train(rank: int, recipe: Recipe, out: Path) -> None:
     torch.set_num_threads(1)
     if recipe.ranks > 1:
-        dist.init_process_group("gloo", init_method=f"file://{out.resolve() / 'rendezvous'}", rank=rank, world_size=recipe.ranks)
+        dist.init_process_group(
+            "gloo", init_method=f"file://{out.resolve() / 'rendezvous'}", rank=rank, world_size=recipe.ranks
+        )
     coder = tokenizer.build()
     model = new_model(coder, recipe.shape, recipe.seed, recipe.start)
     corpus, steps = Corpus(coder, recipe, rank), optimizers(model, recipe)
@@ -268,7 +271,7 @@ def _train(rank: int, recipe: Recipe, out: Path) -> None:
             named = {name: mean for (name, _), mean in zip(corpus.mix(step), means, strict=True)}
             _report(step, recipe, named, seen, time.monotonic() - began, first)
         if rank == 0 and ((step + 1) % 25 == 0 or step + 1 == recipe.steps):
-            _save(model, coder, steps, step + 1, out)
+            _save(model, coder, steps, step + 1, out, recipe.shape)
 
 
 def _share_gradients(model: Qwen2ForCausalLM, ranks: int) -> None:
@@ -303,12 +306,12 @@ def _resume(model: Qwen2ForCausalLM, steps: list[torch.optim.Optimizer], out: Pa
 
 
 def _save(
-    model: Qwen2ForCausalLM, coder: PreTrainedTokenizerFast, steps: list[torch.optim.Optimizer], step: int, out: Path
+    model: Qwen2ForCausalLM, coder: PreTrainedTokenizerFast, steps: list[torch.optim.Optimizer], step: int, out: Path, name: str
 ) -> None:
     state = {"step": step, "model": model.state_dict(), "optimizers": [o.state_dict() for o in steps]}
     torch.save(state, out / "checkpoint.tmp")
     os.replace(out / "checkpoint.tmp", out / "checkpoint.pt")
-    folder = out / "model"
+    folder = out / name
     half = Qwen2ForCausalLM(model.config)
     half.load_state_dict(model.state_dict())
     half.half().save_pretrained(folder)

@@ -71,7 +71,7 @@ def _finished(connection: sqlite3.Connection) -> list[tuple[Run, np.ndarray]]:
 
 def _row(run: Run, responses: np.ndarray, q: float) -> dict[str, Any]:
     found, n = ends(responses["words"], responses["censored"], q), len(responses)
-    short, long = (_end(run, responses, shares, found.k) for shares in (found.shortest, found.longest))
+    short, long = (at_end(run, responses, shares, found.k) for shares in (found.shortest, found.longest))
     return {
         **{name: getattr(run, name) for name in ("variant", "label", "engine", "benchmark")},
         **{"q": q, "k": found.k, "short": short, "long": long},
@@ -81,7 +81,8 @@ def _row(run: Run, responses: np.ndarray, q: float) -> dict[str, Any]:
     }
 
 
-def _end(run: Run, responses: np.ndarray, shares: np.ndarray, k: int) -> dict[str, float | None]:
+def at_end(run: Run, responses: np.ndarray, shares: np.ndarray, k: int) -> dict[str, float | None]:
+    """Mean words and percent of the `k` responses at one end, to which each belongs with its share."""
     columns = {"accuracy": "score"} if run.metric == "accuracy" else {"em": "em", "f1": "score"}
     if k == 0:
         return dict.fromkeys(("words", *columns))

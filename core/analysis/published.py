@@ -1,10 +1,13 @@
-"""The paper's printed results beside one's own: rows of origin `published`, and how far one's own runs are from them.
+"""Printed results beside one's own: rows of origin `published`, and how far one's own runs are from them.
+
+They are the paper's, and those of the embedded family's study, which `core.analysis.record` has recorded.
 
 Published rows are reference only; they never enter a mean, a finding or a recommendation of the store.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import tomllib
@@ -14,21 +17,25 @@ from pathlib import Path
 from typing import Any
 
 import benchmarks
+from benchmarks.registry import get, names
 from core.analysis.intervals import difference
 
 QUESTIONS = {"aime": 30, "folio": 203, "temporal": 250, "musique": 100}
-"""How many questions stand behind a printed number."""
+"""How many questions stand behind a number of the paper."""
 Q_OF_TABLE = {4: 30, 5: 20}
 """The share at either end: Table 4 prints ninths for AIME's 30 questions, which is 30 %."""
-FILE = Path(benchmarks.__file__).with_name("published.toml")
+PAPER = Path(benchmarks.__file__).with_name("published.toml")
+RECORDED = Path(benchmarks.__file__).parent / "pocket" / "study.json"
 
 Row = Mapping[str, Any]
 
 
 @cache
 def tables() -> dict[str, Any]:
-    """benchmarks/published.toml as it stands."""
-    return tomllib.loads(FILE.read_text(encoding="utf-8"))
+    """benchmarks/published.toml and benchmarks/pocket/study.json as they stand."""
+    paper, study = tomllib.loads(PAPER.read_text(encoding="utf-8")), json.loads(RECORDED.read_text(encoding="utf-8"))
+    both = {name: [*paper[name], *study[name]] for name in ("scores", "lengths")}
+    return {**paper, **both, "sources": {**paper["sources"], **study["sources"]}}
 
 
 def published_rows(table: int | None = None) -> list[dict[str, Any]]:
@@ -44,18 +51,19 @@ def _row(printed: Row) -> dict[str, Any]:
         **{"family": printed["family"], "parameters": int(printed["parameters"]), "compression": printed["compression"]},
         **{"bits_per_weight": printed.get("bits_per_weight"), "sparsity": printed.get("sparsity")},
         **{"origin": "published", "engine": None},
-        "benchmarks": {name: _cell(printed, name) for name in QUESTIONS if name in printed},
-        **{"average": printed.get("average"), "average_ci": None, "average_of": ["aime", "folio", "temporal"]},
+        "benchmarks": {name: _cell(printed[name], name) for name in names() if name in printed},
+        **{"average": printed.get("average"), "average_ci": None},
+        "average_of": printed.get("average_of", ["aime", "folio", "temporal"]),
         **{"source": about, "note": printed.get("note"), "table": printed["table"], "edition": printed["edition"]},
     }
 
 
-def _cell(printed: Row, name: str) -> dict[str, Any]:
-    counts = {"n": QUESTIONS[name], "finished": None, "unparsed": None, "failed": None, "run": None}
-    if name != "musique":
-        return {**counts, "accuracy": printed[name], "accuracy_ci": None}
-    value = printed[name]
-    return {**counts, "em": value.get("em"), "em_ci": None, "f1": value.get("f1"), "f1_ci": None}
+def _cell(value: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
+    """A percentage, or a table of what else is known: n, accuracy, em, f1."""
+    known = value if isinstance(value, Mapping) else {"accuracy": value}
+    counts = {"n": known.get("n", QUESTIONS.get(name)), "finished": None, "unparsed": None, "failed": None, "run": None}
+    metrics = ("em", "f1") if get(name).metric == "em_f1" else ("accuracy",)
+    return counts | {key: known.get(key) for metric in metrics for key in (metric, f"{metric}_ci")}
 
 
 def with_differences(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -77,7 +85,7 @@ def _compared(row: Row, name: str, cell: Row) -> dict[str, Any]:
     for metric in ("accuracy", "em", "f1"):
         if cell.get(metric) is None or values.get(metric) is None:
             continue
-        compared = _difference(metric, (cell[metric], cell["finished"]), (values[metric], QUESTIONS[name]))
+        compared = _difference(metric, (cell[metric], cell["finished"]), (values[metric], values["n"]))
         if metric == "f1":
             low, high = (end - values[metric] for end in cell["f1_ci"])
             compared |= {"difference_ci": [low, high], "within_noise": low <= 0 <= high}
@@ -92,16 +100,17 @@ def published_lengths(q: float) -> list[dict[str, Any]]:
 
 def _ends(printed: Row, q: float) -> dict[str, Any]:
     label, name = f"{printed['model']} {printed['compression']}", printed["benchmark"]
-    metrics = ("em", "f1") if name == "musique" else ("accuracy",)
+    metrics = ("em", "f1") if get(name).metric == "em_f1" else ("accuracy",)
+    n = printed.get("n", QUESTIONS.get(name))
     short, long = (
         {key: printed.get(end, {}).get(key) for key in ("words", *metrics)}  # an end may be unknown
         for end in ("short", "long")
     )
     return {
         **{"variant": label, "label": f"{label} (Table {printed['table']})", "engine": None, "benchmark": name},
-        **{"q": q, "k": math.floor(q * QUESTIONS[name] / 100), "short": short, "long": long, "ratio": printed.get("ratio")},
+        **{"q": q, "k": math.floor(q * n / 100), "short": short, "long": long, "ratio": printed.get("ratio")},
         **dict.fromkeys(("censored", "thinking_words", "answer_words", "run")),
-        **{"n": QUESTIONS[name], "origin": "published", "model": printed["model"], "compression": printed["compression"]},
+        **{"n": n, "origin": "published", "model": printed["model"], "compression": printed["compression"]},
         **{"table": printed["table"], "edition": printed["edition"]},
         "source": f"{tables()['sources'][printed['source']]}; Table {printed['table']}, {printed['edition']}",
     }

@@ -21,7 +21,7 @@ from core.cli.health import states
 from core.cluster.connection import check_installed
 from core.engines import catalog
 from core.errors import LrmError
-from core.models import resolve
+from core.models import EMBEDDED, INSTALLED, resolve
 from core.settings import load
 from core.text import printable
 
@@ -61,7 +61,7 @@ def findings(given: Namespace) -> Iterator[Finding]:
     yield _disk(store(given).parent)
     yield from states(store(given))
     yield _data(data_folder(given))
-    for model in ("pocket", "smollm2"):
+    for model in INSTALLED:
         yield _model(model)
 
 
@@ -138,6 +138,6 @@ def _model(name: str) -> Finding:
     try:
         model = resolve(name)
     except LrmError as error:
-        return Finding(f"model {name}", False, error.message, error.remedy, needed=name == "pocket")
+        return Finding(f"model {name}", False, error.message, error.remedy, needed=name in EMBEDDED)
     there = Path(model.source).exists()
     return Finding(f"model {name}", there, str(model.source) if there else "its weights are missing", "Run `make pocket`.")

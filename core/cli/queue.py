@@ -15,7 +15,7 @@ from core import jobs
 from core.cli.common import console, data_folder, follow, print_json, reading, store
 from core.compress.recipes import NONE, expand
 from core.launch import ensure_runner
-from core.models import resolve
+from core.models import EMBEDDED, resolve
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect, translated
 from core.store.snapshot import JobRow
@@ -121,7 +121,7 @@ def sweep(given: Namespace) -> int:
     if not given.benchmark:
         from benchmarks.registry import names
 
-        embedded = resolve(given.model[0]).family == "pocket"
+        embedded = given.model[0] in EMBEDDED
         given.benchmark = [name for name in names() if name.startswith("pocket-") == embedded]
     return add(given)
 

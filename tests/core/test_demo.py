@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from core import jobs
-from core.demo import BENCHMARKS, COMPRESSIONS, SEEDS, queue_demo, queue_study
+from core.demo import BENCHMARKS, FAMILY, SEEDS, queue_demo, queue_study
 from core.store.connection import connect
 
 
 def test_a_study_that_is_asked_for_again_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     ids = queue_study(path, 3)
-    assert len(ids) == len(set(ids)) == len(COMPRESSIONS) * len(BENCHMARKS) * len(SEEDS)
+    assert len(ids) == len(set(ids)) == sum(map(len, FAMILY.values())) * len(BENCHMARKS) * len(SEEDS)
     assert queue_study(path, 3) == ids
     connection = connect(path, "user")
     jobs.cancel(connection, ids[5])

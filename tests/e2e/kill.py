@@ -35,7 +35,7 @@ from core.store.connection import connect
 from core.supervisor import is_supervised
 
 LRM = [sys.executable, "-m", "tui.entry"]
-VARIANTS = ("none", "q8_0", "q4_0", "magnitude-50")  # quick to make
+VARIANTS = {"pocket": ("none", "q8_0", "q4_0", "magnitude-50")}  # quick to make
 TARGETS = ("runner", "supervisor", "host", "screen")
 RECOVERY_S = 180.0
 PREPARED_S = 600.0

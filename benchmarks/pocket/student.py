@@ -1,0 +1,87 @@
+"""Distil the embedded student and train its control: `python -m benchmarks.pocket.student --teacher DIR --base DIR --out DIR`.
+
+The teacher answers training questions, what its graders find correct is kept, and the base model learns from it. The control
+learns from the right answers to the same questions, without reasoning. All of it by the commands that a user has, in a store
+of its own in the output folder; called again, it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.pocket.sample import draw_many
+from benchmarks.pocket.suite import LESSONS, SUITE, TRAINING
+
+QUESTIONS: Mapping[str, int] = {
+    "pocket-temporal-train": 1500,
+    "pocket-logic-train": 2500,
+    "pocket-arithmetic-train": 3000,
+    "pocket-facts-train": 3000,
+}
+OPTIONS = ":epochs=4:rate=0.002:batch=32"
+LIMIT = "200"
+
+
+def main() -> None:
+    """Sample, distil, score; print where the two variants are."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("teacher", "base", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    store = given.out / "runs.db"
+    taught = [_answered(store, given.teacher, name, count) for name, count in QUESTIONS.items()]
+    told = _imported(store, given.out / "answers.jsonl")
+    for runs in (taught, told):
+        asked = [word for suite in SUITE for word in ("--benchmark", suite.name)]
+        recipe = f"distill-{'.'.join(map(str, runs))}{OPTIONS}"
+        _lrm(
+            store,
+            "add",
+            "--model",
+            given.base,
+            "--compression",
+            recipe,
+            *asked,
+            "--limit",
+            LIMIT,
+            "--max-tokens",
+            "1024",
+            "--wait",
+        )
+
+
+def _answered(store: Path, teacher: Path, benchmark: str, count: int) -> int:
+    """The run in which the teacher answers training questions."""
+    mark = store.with_name(f"{benchmark}.json")
+    if not mark.exists():
+        limits = ("--limit", count, "--max-tokens", 1024)
+        said = _lrm(store, "add", "--model", teacher, "--benchmark", benchmark, *limits, "--wait", "--json")
+        mark.write_text(said, encoding="utf-8")
+    return int(json.loads(mark.read_text(encoding="utf-8"))["jobs"][0])
+
+
+def _imported(store: Path, file: Path) -> list[int]:
+    """The right answers to the questions that the teacher was asked, as runs."""
+    with file.open("w", encoding="utf-8") as out:
+        for suite in TRAINING:
+            for sample in draw_many(suite.generate, 0, "train", LESSONS, tries=60_000)[: QUESTIONS[suite.name]]:
+                output = f"</think>\n{sample.answer}"
+                row = {"model": "answers", "benchmark": suite.name, "item": sample.item().key, "output": output}
+                out.write(json.dumps({**row, "finish_reason": "stop"}) + "\n")
+    return [int(run["job"]) for run in json.loads(_lrm(store, "import", file, "--json"))]
+
+
+def _lrm(store: Path, command: str, *arguments: object) -> str:
+    """A command's output. Its progress goes to the terminal; where it fails, so does this."""
+    call = [str(Path(sys.executable).with_name("lrm-tui")), command, *map(str, arguments), "--db", str(store)]
+    return subprocess.run(call, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+if __name__ == "__main__":
+    main()

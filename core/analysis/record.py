@@ -1,0 +1,104 @@
+"""Record the embedded family's study as reference rows: `python -m core.analysis.record --db runs.db`.
+
+Writes benchmarks/pocket/study.json, in the form of published.toml. Unlike a row of the tables, a recorded one pools the runs of
+all seeds, which differ in nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.analysis.digests import responses_of
+from core.analysis.lengths import at_end, ends
+from core.analysis.provenance import provenance
+from core.analysis.published import RECORDED
+from core.analysis.runs import Run, one_picture, shown_runs
+from core.analysis.scores import AVERAGES
+from core.demo import BENCHMARKS, FAMILY, SEEDS, STUDY_LIMIT
+from core.store.connection import connect, store_path
+
+Q = 30.0
+_RUNS = """
+SELECT j.id, m.name, v.compression, j.benchmark, j.seed
+FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
+WHERE j.kind = 'run' AND j.state = 'done' AND j.item_limit = ?
+"""
+
+
+def recorded(connection: sqlite3.Connection, limit: int = STUDY_LIMIT) -> dict[str, Any]:
+    """The study in a store. Raises SystemExit where a run of it is missing."""
+    done = {tuple(row)[1:]: int(row["id"]) for row in connection.execute(_RUNS, (limit,))}
+    wanted = [(m, c, b, s) for m, compressions in FAMILY.items() for c in compressions for b in BENCHMARKS for s in SEEDS]
+    if missing := [cell for cell in wanted if cell not in done]:
+        raise SystemExit(f"{len(missing)} of the study's {len(wanted)} runs are not done; one is {missing[0]}.")
+    origin = {run["run"]: run for run in provenance(connection, [done[cell] for cell in wanted])["runs"]}
+    scores: list[dict[str, Any]] = []
+    lengths: list[dict[str, Any]] = []
+    with one_picture(connection):
+        for model, compressions in FAMILY.items():
+            for compression in compressions:
+                runs = {b: [shown_runs(connection, done[model, compression, b, s])[0] for s in SEEDS] for b in BENCHMARKS}
+                first = runs[BENCHMARKS[0]][0]
+                weights = origin[first.run]["weights_sha256"]
+                about = {"edition": "study", "source": "study", "model": model, "compression": compression}
+                scores.append({**about, "table": 3 if first.sparsity else 2, **_scores(runs), "weights_sha256": weights})
+                lengths += [{**about, "table": 4, "benchmark": b, **_lengths(connection, of)} for b, of in runs.items()]
+    run = origin[done[wanted[0]]]
+    source = (
+        f"the embedded family's study, recorded {time.strftime('%Y-%m-%d', time.gmtime(run['finished']))}: `lrm-tui study`, "
+        f"{limit} questions a benchmark, seeds {', '.join(map(str, SEEDS))}, {run['engine']} {run['engine_version']}"
+    )
+    return {"sources": {"study": source}, "scores": scores, "lengths": lengths}
+
+
+def _scores(runs: dict[str, list[Run]]) -> dict[str, Any]:
+    """A row: percent over the finished responses of all seeds, and the share that collapsed."""
+    one = runs[BENCHMARKS[0]][0]
+    cells = {name: _cell(of) for name, of in runs.items()}
+    average = sum(cells[name]["accuracy"] for name in AVERAGES[1]) / len(AVERAGES[1])
+    facts = {name: getattr(one, name) for name in ("family", "parameters", "bits_per_weight", "sparsity")}
+    return {**facts, **cells, "average": round(average, 2), "average_of": list(AVERAGES[1])}
+
+
+def _cell(runs: list[Run]) -> dict[str, Any]:
+    found = [run.digest for run in runs]
+    n = sum(one.finished for one in found)
+    credit, score, collapsed = (sum(getattr(one, name) for one in found) for name in ("credit", "score", "collapsed"))
+    scores = {"accuracy": credit} if runs[0].metric == "accuracy" else {"em": credit, "f1": score}
+    return {"n": n, **{name: round(100 * total / n, 2) for name, total in {**scores, "collapsed": collapsed}.items()}}
+
+
+def _lengths(connection: sqlite3.Connection, runs: list[Run]) -> dict[str, Any]:
+    found = responses_of(connection, ((run.run, run.benchmark) for run in runs))
+    responses = np.concatenate([found[run.run] for run in runs])
+    cut = ends(responses["words"], responses["censored"], Q)
+    short, long = (
+        {name: None if value is None else round(value, 2) for name, value in at_end(runs[0], responses, shares, cut.k).items()}
+        for shares in (cut.shortest, cut.longest)
+    )
+    ratio = round(long["words"] / short["words"], 2) if long["words"] and short["words"] else None
+    return {"n": len(responses), "short": short, "long": long, "ratio": ratio}
+
+
+def main() -> None:
+    """Write the file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--db", type=Path)
+    parser.add_argument("--limit", type=int, default=STUDY_LIMIT)
+    parser.add_argument("--out", type=Path, default=RECORDED)
+    given = parser.parse_args()
+    with closing(connect(store_path(given.db), "reader")) as connection:
+        found = recorded(connection, given.limit)
+    given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
