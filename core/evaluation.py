@@ -30,7 +30,7 @@ from core.store.writes import Begun, Chunk, Outcome, Pending, RunnerStore
 from core.watchdog import FLAG_S, Watchdog
 
 TICK_S = 0.25
-SLOW_TICK_S = 2.0  # while a reader holds the log, to which every tick adds a page a stream, however few tokens it stores
+SLOW_TICK_S, SLOWEST_TICK_S = 2.0, 10.0  # while a reader holds the log: ever slower, as a tick adds pages for every stream
 ROUND_S = 0.01  # between two rounds over several engines, so that one that says much does not have all of them looked at
 AHEAD = 2  # requests that wait inside the host, so that no slot stands empty
 _STATES: dict[str | None, str] = {"cancel": "cancelled", "pause": "paused", None: "queued"}  # what a wish makes of a job
@@ -76,7 +76,7 @@ class Evaluation:
             self._feed()
             if time.monotonic() >= due:
                 self._flush()
-                due = time.monotonic() + (SLOW_TICK_S if self.store.log_held else TICK_S)
+                due = time.monotonic() + self._tick_s()
                 stop, wanted = self.store.wishes(self.id)
                 if stop or wanted or (self.put_back.is_set() and not any(replica.watchdog for replica in self.replicas)):
                     return self._leave(wanted)
@@ -86,6 +86,10 @@ class Evaluation:
         self._flush()
         self._dismiss()
         return "done"
+
+    def _tick_s(self) -> float:
+        held = self.store.log_held
+        return min(SLOW_TICK_S * held, SLOWEST_TICK_S) if held else TICK_S
 
     def _attend(self, replica: Replica, items: list[Item]) -> None:
         """Load an engine that is not there, hear what it says, and do what must be done about it."""

@@ -45,9 +45,11 @@ class Checkpoints:
             self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
 
     @property
-    def held(self) -> bool:
-        """Whether a reader keeps the log from being taken in, so that whatever is written stays in it."""
-        return size(self._log) >= HELD_BYTES
+    def held(self) -> float:
+        """How far a reader keeps the log from being taken in, so that whatever is written stays in it: its length in units of
+        HELD_BYTES, 0 below one."""
+        held = size(self._log) / HELD_BYTES
+        return held if held >= 1 else 0.0
 
     @property
     def long(self) -> int:

@@ -146,7 +146,7 @@ class RunnerStore:
         return stop, row["wanted"] if row else None
 
     @property
-    def log_held(self) -> bool:
+    def log_held(self) -> float:
         """See `wal.Checkpoints.held`."""
         return self._checkpoints.held
 
