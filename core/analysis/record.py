@@ -11,6 +11,7 @@ import json
 import sqlite3
 import time
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ from core.analysis.published import RECORDED
 from core.analysis.runs import Run, one_picture, shown_runs
 from core.analysis.scores import AVERAGES
 from core.demo import BENCHMARKS, FAMILY, SEEDS, STUDY_LIMIT
+from core.models import resolve
 from core.store.connection import connect, store_path
 
 Q = 30.0
+WEIGHTS = "model.safetensors"
 _RUNS = """
 SELECT j.id, m.name, v.compression, j.benchmark, j.seed
 FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
@@ -56,7 +59,8 @@ def recorded(connection: sqlite3.Connection, limit: int = STUDY_LIMIT) -> dict[s
         f"the embedded family's study, recorded {time.strftime('%Y-%m-%d', time.gmtime(run['finished']))}: `lrm-tui study`, "
         f"{limit} questions a benchmark, seeds {', '.join(map(str, SEEDS))}, {run['engine']} {run['engine_version']}"
     )
-    return {"sources": {"study": source}, "scores": scores, "lengths": lengths}
+    weights = {model: sha256((Path(resolve(model).source) / WEIGHTS).read_bytes()).hexdigest() for model in FAMILY}
+    return {"weights_sha256": weights, "sources": {"study": source}, "scores": scores, "lengths": lengths}
 
 
 def _scores(runs: dict[str, list[Run]]) -> dict[str, Any]:

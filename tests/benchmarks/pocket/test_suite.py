@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from benchmarks.base import DataSource
 from benchmarks.pocket import arithmetic, facts, logic, temporal, tokenizer, weights_dir
 from benchmarks.pocket.sample import Sample, draw, draw_many
-from benchmarks.pocket.suite import SUITE
+from benchmarks.pocket.suite import SUITE, TRAINING
 from benchmarks.pocket.wording import AGAIN
+from benchmarks.registry import get, names
 
 KINDS = (temporal, logic, arithmetic, facts)
 
@@ -142,6 +143,14 @@ def test_splits_never_meet(kind: object) -> None:
     rng = random.Random(3)
     assert tested.isdisjoint(draw(generate, rng, "train").digest for _ in range(300))
     assert [s.digest for s in draw_many(generate, 0, "test", 10)] == [s.digest for s in draw_many(generate, 0, "test", 10)]
+
+
+def test_lessons_are_no_test_questions_and_stand_in_no_list() -> None:
+    for suite, lessons in zip(SUITE, TRAINING, strict=True):
+        taught, asked = ({item.key for item in kind().load(DataSource())} for kind in (lessons, suite))
+        assert len(taught) > 1000 and not taught & asked
+        assert lessons.name == f"{suite.name}-train" and isinstance(get(lessons.name), lessons)
+        assert lessons.name not in names() and lessons.name in names(training=True)
 
 
 def test_solutions_are_graded_right() -> None:

@@ -1,0 +1,60 @@
+"""The embedded family's study as reference rows: pooled over seeds, of the weights that are shipped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from core.analysis import published, record
+from core.analysis.published import RECORDED, published_lengths, published_rows
+from core.demo import BENCHMARKS, FAMILY, SEEDS, STUDY_LIMIT
+from core.models import resolve
+from tests.core.analysis.book import Book, graded
+
+
+def test_a_row_pools_the_seeds(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "FAMILY", {"pocket": ("none",)})
+    variant = book.variant()
+    about = {"state": "done", "item_limit": 2, "finished": 86_400.0}
+    for seed in SEEDS[:-1]:
+        for name in BENCHMARKS[:-1]:
+            book.run(variant, name, graded(int(seed == 0), 2, words=10 + seed), seed=seed, **about)
+        book.run(
+            variant,
+            BENCHMARKS[-1],
+            [{"finish_reason": "stop", "em": 1.0, "f1": 0.5, "answer_words": 3}] * 2,
+            seed=seed,
+            **about,
+        )
+    with pytest.raises(SystemExit, match="4 of the study's 12 runs are not done"):
+        record.recorded(book.reader, 2)
+    for name in BENCHMARKS[:-1]:
+        book.run(variant, name, [*graded(1, words=30), *graded(0, words=40, collapsed=1)], seed=SEEDS[-1], **about)
+    book.run(variant, BENCHMARKS[-1], [{"finish_reason": "stop", "em": 0.0, "f1": 0.0, "answer_words": 3}] * 2, seed=2, **about)
+    found = record.recorded(book.reader, 2)
+    [row] = found["scores"]
+    assert row[BENCHMARKS[0]] == {"n": 6, "accuracy": 50.0, "collapsed": 16.67} and row["average"] == 50.0
+    assert row[BENCHMARKS[-1]] == {"n": 6, "em": 66.67, "f1": 33.33, "collapsed": 0.0}
+    assert found["lengths"][0]["short"] == {"words": 10.0, "accuracy": 100.0} and found["lengths"][0]["n"] == 6
+    assert found["lengths"][0]["long"] == {"words": 40.0, "accuracy": 0.0}
+    assert "1970-01-02" in found["sources"]["study"]
+
+
+def test_the_shipped_rows_are_of_the_shipped_weights() -> None:
+    shipped = json.loads(RECORDED.read_text(encoding="utf-8"))
+    hashes = {m: hashlib.sha256((Path(resolve(m).source) / "model.safetensors").read_bytes()).hexdigest() for m in FAMILY}
+    assert shipped["weights_sha256"] == hashes
+    rows = {(row["model"], row["compression"]): row for row in shipped["scores"]}
+    assert set(rows) == {(model, name) for model, compressions in FAMILY.items() for name in compressions}
+    assert all(row[name]["n"] >= 0.99 * STUDY_LIMIT * len(SEEDS) for row in rows.values() for name in BENCHMARKS[:-1])
+
+
+def test_they_stand_beside_ones_own() -> None:
+    assert {row["model"] for row in published_rows() if row["edition"] == "study"} == set(FAMILY)
+    mini = [row for row in published_lengths(30) if row["edition"] == "study"]
+    assert len(mini) == len(BENCHMARKS) * sum(map(len, FAMILY.values()))
+    table, cell = published.reference("pocket", "none", "pocket-facts") or (0, {})
+    assert table == 2 and cell["em"] > 50 and cell["n"] == len(SEEDS) * STUDY_LIMIT
