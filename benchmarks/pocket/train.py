@@ -1,6 +1,7 @@
-"""Train a model of the embedded family from its seed: `python -m benchmarks.pocket.train --shape teacher --out DIR`.
+"""Train a model of the embedded family from its seed: `python -m benchmarks.pocket.train --shape seedling --out DIR`.
 
-Two processes of one thread each share every step (gloo); a killed run goes on from its last checkpoint.
+Two streams of samples make every step: on a CPU each has a process of one thread (gloo), a GPU takes both in turn. A killed run
+goes on from its last checkpoint.
 Hidden matrices learn with Muon, everything else with AdamW. The loss counts the model's own tokens in full and the
 prompt's a little: its repeated names and places teach copying.
 """
@@ -14,7 +15,7 @@ import random
 import re
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class Recipe:
     shape: str = "teacher"
     seed: int = 1
     steps: int = 1100
-    ranks: int = 2
+    streams: int = 2
     start: str | None = None
     compiled: bool = False  # half as fast again, after minutes of compiling
     muon_rate: float = 0.02
@@ -116,12 +117,16 @@ class Batch:
     weights: Tensor
     shares: Tensor
 
+    def to(self, device: str) -> Batch:
+        """The same batch where the model is."""
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+
 
 class Corpus:
-    """An endless stream of batches, the same for the same seed, rank and step."""
+    """An endless stream of batches, the same for the same seed, stream and step."""
 
-    def __init__(self, coder: PreTrainedTokenizerFast, recipe: Recipe, rank: int) -> None:
-        self.coder, self.recipe, self.rank = coder, recipe, rank
+    def __init__(self, coder: PreTrainedTokenizerFast, recipe: Recipe, stream: int) -> None:
+        self.coder, self.recipe, self.stream = coder, recipe, stream
         vocabulary: dict[str, int] = coder.get_vocab()
         self.digits = sorted(vocabulary[digit] for digit in "0123456789")
         self.words = sorted(number for token, number in vocabulary.items() if re.fullmatch("Ġ[A-Za-z]+|[0-9]+|am|pm", token))
@@ -129,7 +134,7 @@ class Corpus:
 
     def batches(self, step: int) -> list[Batch]:
         """The samples of a step in batches of like length. The losses of each kind weigh as much as those of any other."""
-        rng = random.Random(f"{self.recipe.seed}-{self.rank}-{step}")
+        rng = random.Random(f"{self.recipe.seed}-{self.stream}-{step}")
         done = step / self.recipe.steps
         rows = []
         for kind, (name, count) in enumerate(self.mix(step)):
@@ -238,49 +243,49 @@ def rate(recipe: Recipe, step: int) -> float:
     return max(0.01, 1 - fallen)
 
 
-def _train(rank: int, recipe: Recipe, out: Path) -> None:
+def _train(process: int, processes: int, recipe: Recipe, out: Path) -> None:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_num_threads(1)
-    if recipe.ranks > 1:
-        dist.init_process_group(
-            "gloo", init_method=f"file://{out.resolve() / 'rendezvous'}", rank=rank, world_size=recipe.ranks
-        )
+    if processes > 1:
+        meeting = f"file://{out.resolve() / 'rendezvous'}"
+        dist.init_process_group("gloo", init_method=meeting, rank=process, world_size=processes)
     coder = tokenizer.build()
-    model = new_model(coder, recipe.shape, recipe.seed, recipe.start)
-    corpus, steps = Corpus(coder, recipe, rank), optimizers(model, recipe)
+    model = new_model(coder, recipe.shape, recipe.seed, recipe.start).to(device)
+    corpora = [Corpus(coder, recipe, stream) for stream in range(process, recipe.streams, processes)]
+    steps = optimizers(model, recipe)
     bases = [group["lr"] for optimizer in steps for group in optimizer.param_groups]
     first = _resume(model, steps, out)
-    model.set_attn_implementation("eager")  # the fused one's backward pass is slow on CPUs
+    model.set_attn_implementation("eager" if device == "cpu" else "sdpa")  # the fused one's backward pass is slow on CPUs
     measured = torch.compile(losses, dynamic=True) if recipe.compiled else losses
     began, seen = time.monotonic(), 0
     for step in range(first, recipe.steps):
         for base, group in zip(bases, (g for o in steps for g in o.param_groups), strict=True):
             group["lr"] = base * rate(recipe, step)
-        told = torch.zeros(len(corpus.mix(step)), 2)
-        for batch in corpus.batches(step):
-            with torch.autocast("cpu", torch.bfloat16):  # weights and gradients stay float32
+        told = torch.zeros(len(corpora[0].mix(step)), 2, device=device)
+        for batch in (batch.to(device) for corpus in corpora for batch in corpus.batches(step)):
+            with torch.autocast(device, torch.bfloat16):  # weights and gradients stay float32
                 loss, own = measured(model, batch.ids, batch.weights, batch.shares)
-            loss.backward()
+            (loss / recipe.streams).backward()
             told.index_add_(0, batch.kinds, torch.stack((own, (batch.weights == 1).sum(1)), dim=1))
             seen += batch.ids.numel()
-        _share_gradients(model, recipe.ranks)
+        if processes > 1:
+            _share_gradients(model)
         for optimizer in steps:
             optimizer.step()
             optimizer.zero_grad()
-        if rank == 0 and (step % 10 == 0 or step + 1 == recipe.steps):
+        if process == 0 and (step % 10 == 0 or step + 1 == recipe.steps):
             means = (told[:, 0] / told[:, 1]).tolist()
-            named = {name: mean for (name, _), mean in zip(corpus.mix(step), means, strict=True)}
+            named = {name: mean for (name, _), mean in zip(corpora[0].mix(step), means, strict=True)}
             _report(step, recipe, named, seen, time.monotonic() - began, first)
-        if rank == 0 and ((step + 1) % 25 == 0 or step + 1 == recipe.steps):
+        if process == 0 and ((step + 1) % 25 == 0 or step + 1 == recipe.steps):
             _save(model, coder, steps, step + 1, out, recipe.shape)
 
 
-def _share_gradients(model: Qwen2ForCausalLM, ranks: int) -> None:
-    if ranks == 1:
-        return
+def _share_gradients(model: Qwen2ForCausalLM) -> None:
+    """Every process gets the sum of all gradients."""
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     flat = torch.cat([g.flatten() for g in gradients])
     dist.all_reduce(flat)
-    flat /= ranks
     for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(part.view_as(gradient))
 
@@ -298,7 +303,7 @@ def _resume(model: Qwen2ForCausalLM, steps: list[torch.optim.Optimizer], out: Pa
     file = out / "checkpoint.pt"
     if not file.exists():
         return 0
-    state = torch.load(file, weights_only=True)
+    state = torch.load(file, weights_only=True, map_location=model.device)
     model.load_state_dict(state["model"])
     for optimizer, saved in zip(steps, state["optimizers"], strict=True):
         optimizer.load_state_dict(saved)
@@ -326,15 +331,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="instead of the recipe's own number")
     parser.add_argument("--compile", action="store_true", help="compile first: minutes that pay in a long training")
     parser.add_argument("--start", help="the folder of a narrower model to grow from")
-    parser.add_argument("--ranks", type=int, default=Recipe().ranks)
+    parser.add_argument("--processes", type=int, choices=(1, 2), help="that share the work (two; on a GPU one)")
     parser.add_argument("--seed", type=int, default=Recipe().seed)
     given = parser.parse_args()
-    recipe = Recipe(given.shape, given.seed, ranks=given.ranks, start=given.start, **(GROWN if given.start else {}))
+    recipe = Recipe(given.shape, given.seed, start=given.start, **(GROWN if given.start else {}))
     recipe = replace(recipe, steps=given.steps or recipe.steps, compiled=given.compile)
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "rendezvous").unlink(missing_ok=True)
     (given.out / "recipe.json").write_text(json.dumps(asdict(recipe)))
-    mp.spawn(_train, args=(recipe, given.out), nprocs=recipe.ranks)
+    processes = given.processes or (1 if torch.cuda.is_available() else recipe.streams)
+    mp.spawn(_train, args=(processes, recipe, given.out), nprocs=processes)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from benchmarks.pocket.train import Batch, Corpus, Recipe, losses, new_model, op
 
 CODER = tokenizer.build()
 RECIPE = Recipe(steps=100)
+TRAIN = (sys.executable, "-m", "benchmarks.pocket.train", "--shape", "seedling", "--steps", "1")
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +23,9 @@ def seedling() -> Qwen2ForCausalLM:
     return new_model(CODER, "seedling", 1)
 
 
-def test_batches_are_seeded_and_each_process_has_its_own() -> None:
-    def ids(rank: int, step: int) -> list[list[int]]:
-        return [batch.ids.tolist() for batch in Corpus(CODER, RECIPE, rank).batches(step)]
+def test_batches_are_seeded_and_each_stream_has_its_own() -> None:
+    def ids(stream: int, step: int) -> list[list[int]]:
+        return [batch.ids.tolist() for batch in Corpus(CODER, RECIPE, stream).batches(step)]
 
     assert ids(0, 60) == ids(0, 60)
     assert ids(0, 60) != ids(1, 60) != ids(1, 61)
@@ -79,10 +82,22 @@ def test_a_killed_run_goes_on_where_it_was_saved(seedling: Qwen2ForCausalLM, tmp
     first, *_ = Corpus(CODER, RECIPE, 0).batches(0)
     steps = optimizers(seedling, RECIPE)
     step(seedling, steps, first)
-    train._save(seedling, CODER, steps, 1, tmp_path)
+    train._save(seedling, CODER, steps, 1, tmp_path, "seedling")
     again = new_model(CODER, "seedling", 9)
     resumed = optimizers(again, RECIPE)
     assert train._resume(again, resumed, tmp_path) == 1
     for model, its in ((seedling, steps), (again, resumed)):
         step(model, its, first)
     assert all(torch.equal(one, other) for one, other in zip(seedling.parameters(), again.parameters(), strict=True))
+
+
+def test_one_process_trains_as_two_do(tmp_path: Path) -> None:
+    trained = {}
+    for processes in (1, 2):
+        out = tmp_path / str(processes)
+        subprocess.run([*TRAIN, "--out", out, "--processes", str(processes)], check=True, capture_output=True)
+        trained[processes] = Qwen2ForCausalLM.from_pretrained(out / "seedling", dtype=torch.float32).state_dict()
+    began = new_model(CODER, "seedling", 1).half().float().state_dict()
+    moved = max((began[name] - after).abs().max().item() for name, after in trained[1].items())
+    apart = max((trained[2][name] - after).abs().max().item() for name, after in trained[1].items())
+    assert apart < 0.1 * moved
