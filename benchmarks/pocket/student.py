@@ -18,9 +18,9 @@ from benchmarks.pocket.sample import draw_many
 from benchmarks.pocket.suite import LESSONS, SUITE, TRAINING
 
 QUESTIONS: Mapping[str, int] = {
-    "pocket-temporal-train": 1500,
-    "pocket-logic-train": 2500,
-    "pocket-arithmetic-train": 3000,
+    "pocket-temporal-train": 800,
+    "pocket-logic-train": 2000,
+    "pocket-arithmetic-train": 2000,
     "pocket-facts-train": 3000,
 }
 OPTIONS = ":epochs=4:rate=0.002:batch=32"
