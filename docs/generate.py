@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.analysis.published import RECORDED
 from core.cli.help import commands_of, example, headings, summaries
 from core.cli.parser import build
 from core.settings import Settings, settings_file
@@ -92,11 +94,50 @@ def keys() -> Iterator[str]:
         yield from (f"| `{_cell(key.shown)}` | {_cell(key.description)}{' ✎' * key.writes} |" for key in registry.of(screen))
 
 
+def recorded() -> Iterator[str]:
+    """docs/recorded.md: the embedded family's study, as it is shipped."""
+    study = json.loads(RECORDED.read_text(encoding="utf-8"))
+    yield from ("# The recorded study", "", NOTE.format(source="benchmarks/pocket/study.json"), "")
+    yield f"{study['sources']['study'].capitalize()}. All seeds pooled, in percent. [What it says](study.md)."
+    yield from ("", "Weights (sha256 of model.safetensors):", "")
+    yield from (f"- {model}: {digest}" for model, digest in study["weights_sha256"].items())
+    yield from (
+        "",
+        "## Scores",
+        "",
+        "| variant | bits per weight | zeros, % | temporal | logic | arithmetic | facts EM / F1 | average |",
+    )
+    yield "| --- " + "| ---: " * 7 + "|"
+    for row in study["scores"]:
+        scores = [f"{row[f'pocket-{name}']['accuracy']:.1f}" for name in ("temporal", "logic", "arithmetic")]
+        facts, bits, zeros = row["pocket-facts"], row["bits_per_weight"], row["sparsity"]
+        known = ("" if bits is None else f"{bits:.2f}", "" if not zeros else f"{zeros:.0f}")
+        last = (f"{facts['em']:.1f} / {facts['f1']:.1f}", f"{row['average']:.1f}")
+        yield _row(f"{row['model']} {row['compression']}", *known, *scores, *last)
+    yield from ("", "## Outputs that collapsed into a loop", "", "| variant | temporal | logic | arithmetic | facts |")
+    yield "| --- " + "| ---: " * 4 + "|"
+    for row in study["scores"]:
+        shares = (row[f"pocket-{name}"]["collapsed"] for name in ("temporal", "logic", "arithmetic", "facts"))
+        yield _row(f"{row['model']} {row['compression']}", *(f"{share:.1f}" for share in shares))
+    yield from ("", "## The shortest and the longest 30 %", "", "Of facts, exact match.", "")
+    yield "| variant | benchmark | words, short | words, long | score, short | score, long |"
+    yield "| --- | --- " + "| ---: " * 4 + "|"
+    for row in study["lengths"]:
+        ends = [row[end].get("accuracy", row[end].get("em")) for end in ("short", "long")]
+        words = (f"{row[end]['words']:.0f}" for end in ("short", "long"))
+        name = row["benchmark"].removeprefix("pocket-")
+        yield _row(f"{row['model']} {row['compression']}", name, *words, *(f"{end:.1f}" for end in ends))
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("%%", "%")
 
 
-PAGES = {"commands.md": commands, "settings.md": settings, "keys.md": keys}
+PAGES = {"commands.md": commands, "settings.md": settings, "keys.md": keys, "recorded.md": recorded}
 
 
 def main() -> int:
