@@ -1,7 +1,7 @@
 """Record the embedded family's study as reference rows: `python -m core.analysis.record --db runs.db`.
 
 Writes benchmarks/pocket/study.json, in the form of published.toml. Unlike a row of the tables, a recorded one pools the runs of
-all seeds, which differ in nothing else.
+its seeds, which differ in nothing else.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import json
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -36,10 +37,10 @@ WHERE j.kind = 'run' AND j.state = 'done' AND j.item_limit = ?
 """
 
 
-def recorded(connection: sqlite3.Connection, limit: int = STUDY_LIMIT) -> dict[str, Any]:
-    """The study in a store. Raises SystemExit where a run of it is missing."""
+def recorded(connection: sqlite3.Connection, limit: int = STUDY_LIMIT, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
+    """The study in a store, or that of some of its seeds. Raises SystemExit where a run of it is missing."""
     done = {tuple(row)[1:]: int(row["id"]) for row in connection.execute(_RUNS, (limit,))}
-    wanted = [(m, c, b, s) for m, compressions in FAMILY.items() for c in compressions for b in BENCHMARKS for s in SEEDS]
+    wanted = [(m, c, b, s) for m, compressions in FAMILY.items() for c in compressions for b in BENCHMARKS for s in seeds]
     if missing := [cell for cell in wanted if cell not in done]:
         raise SystemExit(f"{len(missing)} of the study's {len(wanted)} runs are not done; one is {missing[0]}.")
     origin = {run["run"]: run for run in provenance(connection, [done[cell] for cell in wanted])["runs"]}
@@ -48,7 +49,7 @@ def recorded(connection: sqlite3.Connection, limit: int = STUDY_LIMIT) -> dict[s
     with one_picture(connection):
         for model, compressions in FAMILY.items():
             for compression in compressions:
-                runs = {b: [shown_runs(connection, done[model, compression, b, s])[0] for s in SEEDS] for b in BENCHMARKS}
+                runs = {b: [shown_runs(connection, done[model, compression, b, s])[0] for s in seeds] for b in BENCHMARKS}
                 first = runs[BENCHMARKS[0]][0]
                 weights = origin[first.run]["weights_sha256"]
                 about = {"edition": "study", "source": "study", "model": model, "compression": compression}
@@ -57,10 +58,17 @@ def recorded(connection: sqlite3.Connection, limit: int = STUDY_LIMIT) -> dict[s
     run = origin[done[wanted[0]]]
     source = (
         f"the embedded family's study, recorded {time.strftime('%Y-%m-%d', time.gmtime(run['finished']))}: `lrm-tui study`, "
-        f"{limit} questions a benchmark, seeds {', '.join(map(str, SEEDS))}, {run['engine']} {run['engine_version']}"
+        f"{limit} questions a benchmark, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}, {run['engine']} {run['engine_version']}"
     )
     weights = {model: sha256((Path(resolve(model).source) / WEIGHTS).read_bytes()).hexdigest() for model in FAMILY}
-    return {"weights_sha256": weights, "sources": {"study": source}, "scores": scores, "lengths": lengths}
+    return {
+        "limit": limit,
+        "seeds": list(seeds),
+        "weights_sha256": weights,
+        "sources": {"study": source},
+        "scores": scores,
+        "lengths": lengths,
+    }
 
 
 def _scores(runs: dict[str, list[Run]]) -> dict[str, Any]:
@@ -97,10 +105,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--db", type=Path)
     parser.add_argument("--limit", type=int, default=STUDY_LIMIT)
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--out", type=Path, default=RECORDED)
     given = parser.parse_args()
     with closing(connect(store_path(given.db), "reader")) as connection:
-        found = recorded(connection, given.limit)
+        found = recorded(connection, given.limit, given.seeds)
     given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

@@ -49,7 +49,8 @@ def test_the_shipped_rows_are_of_the_shipped_weights() -> None:
     assert shipped["weights_sha256"] == hashes
     rows = {(row["model"], row["compression"]): row for row in shipped["scores"]}
     assert set(rows) == {(model, name) for model, compressions in FAMILY.items() for name in compressions}
-    assert all(row[name]["n"] >= 0.99 * STUDY_LIMIT * len(SEEDS) for row in rows.values() for name in BENCHMARKS[:-1])
+    asked = shipped["limit"] * len(shipped["seeds"])
+    assert asked >= STUDY_LIMIT and all(row[name]["n"] == asked for row in rows.values() for name in BENCHMARKS)
 
 
 def test_they_stand_beside_ones_own() -> None:
@@ -57,4 +58,4 @@ def test_they_stand_beside_ones_own() -> None:
     mini = [row for row in published_lengths(30) if row["edition"] == "study"]
     assert len(mini) == len(BENCHMARKS) * sum(map(len, FAMILY.values()))
     table, cell = published.reference("pocket", "none", "pocket-facts") or (0, {})
-    assert table == 2 and cell["em"] > 50 and cell["n"] == len(SEEDS) * STUDY_LIMIT
+    assert table == 2 and cell["em"] > 50 and cell["n"] >= STUDY_LIMIT
