@@ -56,18 +56,12 @@ def recorded(connection: sqlite3.Connection, limit: int = STUDY_LIMIT, seeds: Se
                 scores.append({**about, "table": 3 if first.sparsity else 2, **_scores(runs), "weights_sha256": weights})
                 lengths += [{**about, "table": 4, "benchmark": b, **_lengths(connection, of)} for b, of in runs.items()]
     run = origin[done[wanted[0]]]
-    source = (
-        f"the embedded family's study, recorded {time.strftime('%Y-%m-%d', time.gmtime(run['finished']))}: `lrm-tui study`, "
-        f"{limit} questions a benchmark, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}, {run['engine']} {run['engine_version']}"
-    )
-    weights = {model: sha256((Path(resolve(model).source) / WEIGHTS).read_bytes()).hexdigest() for model in FAMILY}
+    asked = f"{limit} questions a benchmark, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    date, engine = time.strftime("%Y-%m-%d", time.gmtime(run["finished"])), f"{run['engine']} {run['engine_version']}"
     return {
-        "limit": limit,
-        "seeds": list(seeds),
-        "weights_sha256": weights,
-        "sources": {"study": source},
-        "scores": scores,
-        "lengths": lengths,
+        **{"limit": limit, "seeds": list(seeds), "scores": scores, "lengths": lengths},
+        "sources": {"study": f"the embedded family's study, recorded {date}: `lrm-tui study`, {asked}, {engine}"},
+        "weights_sha256": {m: sha256((Path(resolve(m).source) / WEIGHTS).read_bytes()).hexdigest() for m in FAMILY},
     }
 
 
