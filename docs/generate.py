@@ -111,7 +111,7 @@ def recorded() -> Iterator[str]:
     for row in study["scores"]:
         scores = [f"{row[f'pocket-{name}']['accuracy']:.1f}" for name in ("temporal", "logic", "arithmetic")]
         facts, bits, zeros = row["pocket-facts"], row["bits_per_weight"], row["sparsity"]
-        known = ("" if bits is None else f"{bits:.2f}", "" if not zeros else f"{zeros:.0f}")
+        known = ("" if bits is None else f"{bits:.2f}", "" if not zeros or zeros < 1 else f"{zeros:.0f}")
         last = (f"{facts['em']:.1f} / {facts['f1']:.1f}", f"{row['average']:.1f}")
         yield _row(f"{row['model']} {row['compression']}", *known, *scores, *last)
     yield from ("", "## Outputs that collapsed into a loop", "", "| variant | temporal | logic | arithmetic | facts |")

@@ -53,11 +53,11 @@ def recorded(connection: sqlite3.Connection, limit: int = STUDY_LIMIT, seeds: Se
                 first = runs[BENCHMARKS[0]][0]
                 weights = origin[first.run]["weights_sha256"]
                 about = {"edition": "study", "source": "study", "model": model, "compression": compression}
-                scores.append({**about, "table": 3 if first.sparsity else 2, **_scores(runs), "weights_sha256": weights})
+                scores.append({**about, "table": 3 if (first.sparsity or 0) >= 1 else 2, **_scores(runs), "weights_sha256": weights})
                 lengths += [{**about, "table": 4, "benchmark": b, **_lengths(connection, of)} for b, of in runs.items()]
     run = origin[done[wanted[0]]]
     asked = f"{limit} questions a benchmark, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
-    date, engine = time.strftime("%Y-%m-%d", time.gmtime(run["finished"])), f"{run['engine']} {run['engine_version']}"
+    date, engine = time.strftime("%Y-%m-%d", time.gmtime(run["finished"])), run["engine_version"] or run["engine"]
     return {
         **{"limit": limit, "seeds": list(seeds), "scores": scores, "lengths": lengths},
         "sources": {"study": f"the embedded family's study, recorded {date}: `lrm-tui study`, {asked}, {engine}"},
