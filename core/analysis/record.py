@@ -53,7 +53,8 @@ def recorded(connection: sqlite3.Connection, limit: int = STUDY_LIMIT, seeds: Se
                 first = runs[BENCHMARKS[0]][0]
                 weights = origin[first.run]["weights_sha256"]
                 about = {"edition": "study", "source": "study", "model": model, "compression": compression}
-                scores.append({**about, "table": 3 if (first.sparsity or 0) >= 1 else 2, **_scores(runs), "weights_sha256": weights})
+                table = 3 if (first.sparsity or 0) >= 1 else 2
+                scores.append({**about, "table": table, **_scores(runs), "weights_sha256": weights})
                 lengths += [{**about, "table": 4, "benchmark": b, **_lengths(connection, of)} for b, of in runs.items()]
     run = origin[done[wanted[0]]]
     asked = f"{limit} questions a benchmark, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
