@@ -61,11 +61,40 @@ class PocketFacts(_Generated, Musique):
     generate = staticmethod(facts.generate)
 
 
-def _lessons(suite: type[_Generated]) -> type[_Generated]:
+class _Lessons:
     """The same questions, drawn from the training split: a teacher answers them for its student."""
-    told = {"name": f"{suite.name}-train", "title": f"{suite.title}, training", "split": "train", "questions": LESSONS}
-    return type(f"{suite.__name__}Train", (suite,), told)
+
+    split: ClassVar[Split] = "train"
+    questions: ClassVar[int] = LESSONS
+
+
+class TemporalLessons(_Lessons, PocketTemporal):
+    """Days to learn from."""
+
+    name: ClassVar[str] = "pocket-temporal-train"
+    title: ClassVar[str] = "Pocket temporal, training"
+
+
+class LogicLessons(_Lessons, PocketLogic):
+    """Premises to learn from."""
+
+    name: ClassVar[str] = "pocket-logic-train"
+    title: ClassVar[str] = "Pocket logic, training"
+
+
+class ArithmeticLessons(_Lessons, PocketArithmetic):
+    """Sums to learn from."""
+
+    name: ClassVar[str] = "pocket-arithmetic-train"
+    title: ClassVar[str] = "Pocket arithmetic, training"
+
+
+class FactsLessons(_Lessons, PocketFacts):
+    """The fictional world to learn."""
+
+    name: ClassVar[str] = "pocket-facts-train"
+    title: ClassVar[str] = "Pocket facts, training"
 
 
 SUITE = (PocketTemporal, PocketLogic, PocketArithmetic, PocketFacts)
-TRAINING = tuple(_lessons(suite) for suite in SUITE)
+TRAINING = (TemporalLessons, LogicLessons, ArithmeticLessons, FactsLessons)

@@ -14,10 +14,11 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -90,7 +91,7 @@ class Recipe:
 
 # A model that was grown knows how to copy, to spell and to keep times.
 GROWN_MIX = (("temporal", 4), ("logic", 10), ("arithmetic", 8), ("facts", 5), ("single", 3), ("recital", 4))
-GROWN = {
+GROWN: Mapping[str, Any] = {
     "steps": 900,
     "decay_from": 0.3,
     "known_words_until": 0.0,
