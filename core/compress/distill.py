@@ -166,6 +166,7 @@ def _last(checkpoints: Path) -> str | None:
 
 
 def _save(model: PreTrainedModel, dtype: torch.dtype, source: HfFolder, target: Path) -> None:
+    model.config.use_cache = True  # the trainer turns it off, and who generates would pay for that
     model.to(dtype).save_pretrained(target)
     written = {file.name for file in target.iterdir()}
     for file in companions(source.path):
