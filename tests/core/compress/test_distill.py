@@ -107,6 +107,7 @@ def test_a_student_learns_what_the_teacher_wrote(store: Path, tmp_path: Path, op
     made = HfFolder.open(tmp_path / "out")
     assert {tensor.dtype for _, tensor in made.tensors()} == {torch.bfloat16}
     assert made.shapes() == source.shapes()
+    assert made.config.use_cache, "the trainer turns it off"
     assert loss(tmp_path / "out") < 0.5 * loss(source.path)
     assert "loss" in steps[-1][2]
     assert json.loads((tmp_path / "out" / "compression.json").read_text())["correct"] == 3
