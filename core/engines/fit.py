@@ -20,7 +20,6 @@ from .gguf_header import BadGguf, read_facts
 GIB = 2**30
 MEMORY_SHARE = 0.8
 KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q5_1": 24 / 32, "q5_0": 22 / 32, "q4_1": 20 / 32, "q4_0": 18 / 32}
-SCORES_BYTES = 16 * 2**20
 _LLAMA_BASE, _TORCH_BASE = 72 * 2**20, 480 * 2**20  # interpreter and libraries
 _SPLIT = re.compile(r"(.*)-\d{5}-of-(\d{5})\.gguf")
 
@@ -35,7 +34,6 @@ class Shape:
     vocabulary: int
     width: int
     inner: int
-    heads: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +64,7 @@ def llama_need(shape: Shape, batch: int, kv_type: str, context: int) -> Need:
     """What llama.cpp needs: weights mapped, one KV cache, buffers of a batch (activations, mask) and logits a slot."""
     kv = shape.kv_values * KV_BYTES[kv_type]
     buffers = batch * 4 * (2 * shape.width + 2 * shape.inner)
-    slot = 2 * 4 * shape.vocabulary + 4 * batch * context + plain_scores(shape.heads, batch, context, kv_type)
-    return Need(shape.weights, kv, slot, _LLAMA_BASE + buffers)
-
-
-def plain_scores(heads: int, batch: int, context: int, kv_type: str) -> int:
-    """Bytes a slot for the attention scores of a batch, where they are computed as plain matrix products; else 0.
-
-    On a processor these are faster than flash attention, which a quantized cache needs and long contexts too, for memory.
-    """
-    scores = 4 * heads * batch * context
-    return scores if kv_type == "f16" and scores <= SCORES_BYTES else 0
+    return Need(shape.weights, kv, 2 * 4 * shape.vocabulary + 4 * batch * context, _LLAMA_BASE + buffers)
 
 
 def torch_need(shape: Shape, value_bytes: int, context: int) -> Need:
@@ -107,8 +95,9 @@ def gguf_shape(path: Path) -> Shape:
     key = number("attention.key_length", width // heads)
     value = number("attention.value_length", width // heads)
     inner = number("feed_forward_length") or number("expert_feed_forward_length") * number("expert_used_count", 1)
-    trained, vocabulary = number("context_length", 2**31), number("vocab_size", 152_064)
-    return Shape(weights, kv_heads * (key + value), trained, vocabulary, width, inner, heads)
+    return Shape(
+        weights, kv_heads * (key + value), number("context_length", 2**31), number("vocab_size", 152_064), width, inner
+    )
 
 
 def folder_shape(folder: Path) -> Shape:

@@ -14,7 +14,6 @@ from llama_cpp._ggml import libggml
 from numpy.typing import NDArray
 
 from .engine import EngineFailure
-from .fit import plain_scores
 from .gguf_header import BadGguf, read_tensors
 from .text import ByteDecoder, TextDecoder
 
@@ -166,9 +165,6 @@ class LlamaContext:
         # One buffer for all sequences: separate ones fall apart into a pass over the weights for every gap between
         # the ids of active sequences (50 instead of 130 tokens/s on SmolLM2-135M with four of eight slots in use).
         parameters.kv_unified = True
-        heads = int(C.llama_model_n_head(model.handle))
-        if plain_scores(heads, batch, context, kv_type) and not C.llama_supports_gpu_offload():
-            parameters.flash_attn_type = C.LLAMA_FLASH_ATTN_TYPE_DISABLED
         _log.clear()
         self._handle = C.llama_init_from_model(model.handle, parameters)
         if not self._handle:
