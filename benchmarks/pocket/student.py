@@ -23,7 +23,7 @@ QUESTIONS: Mapping[str, int] = {
     "pocket-arithmetic-train": 2000,
     "pocket-facts-train": 3000,
 }
-OPTIONS = ":epochs=3:rate=0.002:batch=32"
+OPTIONS = ":epochs=2:rate=0.002:batch=32"
 LIMIT = "200"
 
 
