@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -78,9 +79,12 @@ def main() -> None:
     """Serve commands."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    folder = tempfile.mkdtemp(prefix="lrm-ray-", dir="/tmp")
+    # Ray notes a cluster's address in a folder that it expects to find, the user's own unless this says otherwise.
+    os.environ["RAY_TMPDIR"] = folder
+    Path(folder, "ray").mkdir()
     from ray.cluster_utils import Cluster
 
-    folder = tempfile.mkdtemp(prefix="lrm-ray-", dir="/tmp")
     least = {"object_store_memory": 80 * 2**20, "include_dashboard": False, "temp_dir": folder}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": int(sys.argv[1]), **least})
     nodes: dict[str, object] = {}
