@@ -44,10 +44,10 @@ PRESETS = {
     ),
     "pocket": Preset(
         "Embedded family",
-        "The embedded models and their variants over the mini-suite, which a laptop does in minutes.",
+        "The embedded teacher and its variants over the mini-suite, which a laptop does in minutes.",
         max(POCKET.values(), key=len),
         POCKET_BENCHMARKS,
-        tuple(POCKET),
+        ("pocket",),
         "audit",
         None,
         40,

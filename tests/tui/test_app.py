@@ -174,7 +174,7 @@ async def test_form_joins_steps_and_fills_in_presets(store: Path) -> None:
         await pilot.press("n")
         form = await form_of(app, pilot)
         form.query_one("#preset", Select).value = "pocket"
-        await until(lambda: "48 runs of 12 variants, 1,920 questions" in text_of(app))
+        await until(lambda: "56 runs of 14 variants, 2,240 questions" in text_of(app))
         form.query_one("#chain", Select).value = "yes"
         await until(lambda: "116 runs of 29 variants" in text_of(app))
         joined = set(form.draft().variants)
