@@ -21,7 +21,10 @@ def _all() -> dict[str, Benchmark]:
 
 def names(training: bool = False) -> list[str]:
     """Every benchmark, the real ones first; with `training` also the questions that only a student is taught with."""
-    return [name for name in _all() if training or not name.endswith("-train")]
+    from benchmarks.pocket.suite import TRAINING
+
+    hidden = () if training else {kind.name for kind in TRAINING}
+    return [name for name in _all() if name not in hidden]
 
 
 def get(name: str) -> Benchmark:

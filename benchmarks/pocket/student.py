@@ -2,7 +2,7 @@
 
 The teacher answers training questions, what its graders find correct is kept, and the base model learns from it. The control
 learns from the right answers to the same questions, without reasoning. All of it by the commands that a user has, in a store
-of its own in the output folder; called again, it goes on where it stopped.
+of its own in the output folder; called again, it keeps the answers and variants that it has made.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.pocket.sample import draw_many
-from benchmarks.pocket.suite import LESSONS, SUITE, TRAINING
+from benchmarks.pocket.suite import SUITE, TRAINING
 
 QUESTIONS: Mapping[str, int] = {
     "pocket-temporal-train": 800,
@@ -24,11 +23,12 @@ QUESTIONS: Mapping[str, int] = {
     "pocket-facts-train": 3000,
 }
 OPTIONS = ":epochs=2:rate=0.002:batch=32"
-LIMIT = "200"
+LIMIT = 200
+TOKENS = ("--max-tokens", 1024)
 
 
 def main() -> None:
-    """Sample, distil, score; print where the two variants are."""
+    """Sample, distil, score; print the scores of both."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("teacher", "base", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
@@ -40,28 +40,15 @@ def main() -> None:
     for runs in (taught, told):
         asked = [word for suite in SUITE for word in ("--benchmark", suite.name)]
         recipe = f"distill-{'.'.join(map(str, runs))}{OPTIONS}"
-        _lrm(
-            store,
-            "add",
-            "--model",
-            given.base,
-            "--compression",
-            recipe,
-            *asked,
-            "--limit",
-            LIMIT,
-            "--max-tokens",
-            "1024",
-            "--wait",
-        )
+        _lrm(store, "add", "--model", given.base, "--compression", recipe, *asked, "--limit", LIMIT, *TOKENS, "--wait")
+    print(_lrm(store, "scores"))
 
 
 def _answered(store: Path, teacher: Path, benchmark: str, count: int) -> int:
     """The run in which the teacher answers training questions."""
     mark = store.with_name(f"{benchmark}.json")
     if not mark.exists():
-        limits = ("--limit", count, "--max-tokens", 1024)
-        said = _lrm(store, "add", "--model", teacher, "--benchmark", benchmark, *limits, "--wait", "--json")
+        said = _lrm(store, "add", "--model", teacher, "--benchmark", benchmark, "--limit", count, *TOKENS, "--wait", "--json")
         mark.write_text(said, encoding="utf-8")
     return int(json.loads(mark.read_text(encoding="utf-8"))["jobs"][0])
 
@@ -70,7 +57,7 @@ def _imported(store: Path, file: Path) -> list[int]:
     """The right answers to the questions that the teacher was asked, as runs."""
     with file.open("w", encoding="utf-8") as out:
         for suite in TRAINING:
-            for sample in draw_many(suite.generate, 0, "train", LESSONS, tries=60_000)[: QUESTIONS[suite.name]]:
+            for sample in suite().samples(0)[: QUESTIONS[suite.name]]:
                 output = f"</think>\n{sample.answer}"
                 row = {"model": "answers", "benchmark": suite.name, "item": sample.item().key, "output": output}
                 out.write(json.dumps({**row, "finish_reason": "stop"}) + "\n")

@@ -24,9 +24,13 @@ class _Generated:
     split: ClassVar[Split] = "test"
     questions: ClassVar[int] = COUNT
 
+    def samples(self, seed: int) -> list[Sample]:
+        """Up to `questions` with their solutions; the facts have fewer compositions that were held out."""
+        return draw_many(self.generate, seed, self.split, self.questions, tries=60_000)
+
     def load(self, source: DataSource) -> list[Item]:
-        """Up to a thousand; the facts have fewer compositions that were held out."""
-        return [sample.item() for sample in draw_many(self.generate, source.seed, self.split, self.questions, tries=60_000)]
+        """The questions alone."""
+        return [sample.item() for sample in self.samples(source.seed)]
 
 
 class PocketTemporal(_Generated, Temporal):
