@@ -17,7 +17,7 @@ from rich.text import Text
 
 from benchmarks.registry import names
 from core.analysis.scores import AVERAGES
-from core.analysis.sheets import belongs, censored, counts, f1_digits, paper_at
+from core.analysis.sheets import belongs, censored, counts, f1_digits, printed_at
 from core.analysis.writers import plain_table
 from core.text import printable
 
@@ -200,8 +200,8 @@ def _words(value: float | None) -> str:
 
 
 def _end(row: Row, end: str) -> Text:
-    paper = [("\n" + re.sub(r", |: ", "\n", note), "dim") for note in paper_at(row, end)]
-    return Text.assemble(_scores(row[end]), *paper)
+    printed = [("\n" + re.sub(r", |: ", "\n", note), "dim") for note in printed_at(row, end)]
+    return Text.assemble(_scores(row[end]), *printed)
 
 
 def _scores(end: Row) -> str:

@@ -151,7 +151,7 @@ def counts(cell: Row) -> tuple[str, ...]:
 
 def _published(found: Row) -> tuple[str, ...]:
     notes = []
-    for metric, name in (("accuracy", "paper"), ("em", "paper EM"), ("f1", "paper F1")):
+    for metric, name in (("accuracy", "printed"), ("em", "printed EM"), ("f1", "printed F1")):
         if metric in found:
             one = found[metric]
             noise = {True: ", within noise", False: ", beyond noise", None: ""}[one["within_noise"]]
@@ -159,8 +159,8 @@ def _published(found: Row) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def paper_at(row: Row, end: str) -> tuple[str, ...]:
-    """What the paper printed for an end of a row of lengths, where it did."""
+def printed_at(row: Row, end: str) -> tuple[str, ...]:
+    """What was printed for an end of a row of lengths, where it was."""
     return _published((row.get("published") or {}).get(end) or {})
 
 
@@ -206,9 +206,9 @@ def lengths_sheet(rows: Sequence[Row]) -> Sheet:
         (
             *(Cell(row["label"]), Cell(row["benchmark"]), Cell(str(row["k"]))),
             Cell(number(row["short"]["words"], 0)),
-            Cell(_percents(row["short"]), paper_at(row, "short")),
+            Cell(_percents(row["short"]), printed_at(row, "short")),
             Cell(number(row["long"]["words"], 0)),
-            Cell(_percents(row["long"]), paper_at(row, "long")),
+            Cell(_percents(row["long"]), printed_at(row, "long")),
             Cell(number(row["ratio"], 2)),
             Cell(number(row["thinking_words"], 0)),
             Cell(number(row["answer_words"], 0)),

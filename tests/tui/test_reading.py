@@ -337,6 +337,15 @@ async def test_published_numbers_stand_there(library: Path) -> None:
         await see(app, "DeepSeek-R1")
 
 
+async def test_a_store_of_the_mini_suite_stands_beside_the_recorded_study(store: Path) -> None:
+    app = LrmApp(store)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        pane = await at_view(app, pilot, "3", "Published")
+        printed = [record for record in pane.records if record["origin"] == "published"]
+        assert {record["model"] for record in printed} == {"pocket", "pocket-student"}
+        await see(app, "p-logic", "T3 pocket sparsegpt-50")
+
+
 async def test_printed_rows_can_be_told_apart_at_80_columns(library: Path) -> None:
     app = LrmApp(library)
     async with app.run_test(size=(80, 60)) as pilot:

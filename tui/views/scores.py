@@ -13,7 +13,8 @@ from tui.views.view import SHORT, Choices, Record, View
 from tui.widgets.table import Cells, Column
 
 WIDE = 120
-PAPER = ("aime", "folio", "temporal", "musique")
+PAPER = tuple(name for name in SHORT if not name.startswith("pocket-"))
+MINI_SUITE = tuple(name for name in SHORT if name not in PAPER)
 
 
 class ScoresView(View):
@@ -102,8 +103,10 @@ class PublishedView(ScoresView):
         from core.analysis.published import published_rows, same_variant, with_differences
         from core.analysis.scores import scores_rows
 
-        own = [row for row in with_differences(scores_rows(connection)) if set(PAPER) & set(row["benchmarks"])]
-        printed = list(published_rows())
+        measured = with_differences(scores_rows(connection))
+        suite = _suite(measured)
+        own = [row for row in measured if set(suite) & set(row["benchmarks"])]
+        printed = [row for row in published_rows() if (row["edition"] == "study") == (suite == MINI_SUITE)]
         ordered: list[Record] = []
         for row in sorted(own, key=lambda row: not any(same_variant(row, other) for other in printed)):
             ordered.append(row)
@@ -115,12 +118,13 @@ class PublishedView(ScoresView):
         return "Own scores, their distance from the printed (~ within noise); dim: printed."
 
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
-        """The paper's benchmarks alone."""
+        """The paper's benchmarks, or for a store that has the mini-suite alone those."""
         room = 14 if width >= WIDE else 12
+        *accuracies, knowledge = _suite(records)
         return (
             Column("label", "Variant", 22, grow=True, name=True),
-            *(Column(name, SHORT[name], room, number=True) for name in PAPER[:3]),
-            Column("musique", SHORT["musique"], room + 6, drop=2, number=True),
+            *(Column(name, SHORT[name], room, number=True) for name in accuracies),
+            Column(knowledge, SHORT[knowledge], room + 6, drop=2, number=True),
             Column("average", "Average", 7, drop=1, number=True),
             Column("origin", "Origin", 9, drop=3),
         )
@@ -142,6 +146,12 @@ class PublishedView(ScoresView):
             return super().about(record)
         note = f" · {record['note']}" if record.get("note") else ""
         return lines(f"{record['label']} · {record['source']}{note}")
+
+
+def _suite(records: Sequence[Record]) -> Sequence[str]:
+    """The benchmarks that stand beside what was printed of them: the paper's, or the mini-suite's where there is nothing else."""
+    has = {name for record in records for name in record["benchmarks"]}
+    return MINI_SUITE if has and not has & set(PAPER) else PAPER
 
 
 def _with_difference(cell: Record) -> str:
