@@ -126,10 +126,7 @@ def _fit(engine: str, shape: fit.Shape, max_tokens: int) -> tuple[int, int]:
     """How many sequences fit side by side, and into how many bytes."""
     options = OPTIONS[engine](**load().options(engine))
     context = min(options.context, shape.context, max_tokens + PROMPT_ROOM)
-    if engine == "llama.cpp":
-        need = fit.llama_need(shape, options.batch, options.kv_type, context)
-    else:
-        need = fit.torch_need(shape, 2, context)
+    need = fit.llama_need(shape, options.batch, options.kv_type) if engine == "llama.cpp" else fit.torch_need(shape, 2)
     given = getattr(options, "memory_gib", None)
     gpus = fit.free_gpu_memory() if getattr(options, "gpu_layers", -1) != 0 else []
     budget = int(given * fit.GIB) if given else int((sum(gpus) or fit.free_memory()) * fit.MEMORY_SHARE)

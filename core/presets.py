@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.compress.recipes import FAMILIES, NONE
 from core.demo import BENCHMARKS as POCKET_BENCHMARKS
-from core.demo import FAMILY as POCKET
+from core.demo import FAMILY
 from core.spec import Policy
 
 PAPER_BENCHMARKS = ("aime", "folio", "temporal", "musique")
@@ -45,7 +45,7 @@ PRESETS = {
     "pocket": Preset(
         "Embedded family",
         "The embedded teacher and its variants over the mini-suite, which a laptop does in minutes.",
-        max(POCKET.values(), key=len),
+        FAMILY["pocket"],
         POCKET_BENCHMARKS,
         ("pocket",),
         "audit",

@@ -34,8 +34,8 @@ from benchmarks.prompts import PromptTemplate, load_template
 # Teacher and student both begin as the seedling, one by growth, the other by distillation. Rows of the teacher's matrices are
 # multiples of 256 long, as llama.cpp's K and I types want them.
 SHAPES = {
-    "seedling": {"hidden_size": 128, "num_hidden_layers": 5, "num_key_value_heads": 4, "intermediate_size": 384},
-    "teacher": {"hidden_size": 256, "num_hidden_layers": 5, "num_key_value_heads": 4, "intermediate_size": 512},
+    "seedling": {"hidden_size": 128, "num_hidden_layers": 5, "intermediate_size": 384},
+    "teacher": {"hidden_size": 256, "num_hidden_layers": 5, "intermediate_size": 512},
 }
 HEADS = 4
 CONTEXT = 2048
@@ -209,6 +209,7 @@ def new_model(coder: PreTrainedTokenizerFast, shape: str, seed: int, start: str 
     config = Qwen2Config(
         vocab_size=len(coder),
         num_attention_heads=HEADS,
+        num_key_value_heads=HEADS,
         max_position_embeddings=CONTEXT,
         rope_parameters={"rope_type": "default", "rope_theta": circuit.ROPE_BASE},
         tie_word_embeddings=True,

@@ -19,6 +19,7 @@ from .gguf_header import BadGguf, read_facts
 
 GIB = 2**30
 MEMORY_SHARE = 0.8
+SCORES_BYTES = 256 * 2**20
 KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q5_1": 24 / 32, "q5_0": 22 / 32, "q4_1": 20 / 32, "q4_0": 18 / 32}
 _LLAMA_BASE, _TORCH_BASE = 72 * 2**20, 480 * 2**20  # interpreter and libraries
 _SPLIT = re.compile(r"(.*)-\d{5}-of-(\d{5})\.gguf")
@@ -34,40 +35,60 @@ class Shape:
     vocabulary: int
     width: int
     inner: int
+    heads: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Bytes of a loaded engine: weights, KV cache of one token of one sequence, buffers a slot, and all else."""
+    """Bytes of a loaded engine: weights, KV cache of one token of one sequence, buffers a slot, and all else.
+
+    `mask` and `scores` are bytes a token of context, once for all slots: the attention mask of a batch, and its scores where
+    they may be computed as plain matrix products.
+    """
 
     weights: int
     kv_token: float
     slot: int
     other: int
+    mask: int = 0
+    scores: int = 0
+
+    def plain(self, context: int) -> bool:
+        """Whether attention is computed plainly, which is faster on processors, and takes too much memory in long contexts."""
+        return 0 < self.scores * context <= SCORES_BYTES
 
     def peak(self, slots: int, context: int) -> int:
         """Bytes at most, with so many sequences of so many tokens."""
-        return self.weights + self.other + slots * (self.slot + int(context * self.kv_token))
+        return self.weights + self.shared(context) + slots * (self.slot + int(context * self.kv_token))
 
     def slots(self, budget: int, context: int) -> int:
         """The largest number of sequences that fits; 0 where none does."""
-        left = budget - self.weights - self.other
+        left = budget - self.weights - self.shared(context)
         return max(0, left // max(1, self.slot + int(context * self.kv_token)))
 
     def context(self, budget: int) -> int:
         """The longest sequence that fits alone; 0 where none does."""
         left = budget - self.weights - self.other - self.slot
-        return max(0, int(left / max(1e-9, self.kv_token)))
+        found = max(0, int(left / max(1e-9, self.kv_token + self.mask)))
+        return found if not self.plain(found) else int(left / (self.kv_token + self.mask + self.scores))
+
+    def shared(self, context: int) -> int:
+        """Bytes besides the weights, however many sequences there are."""
+        return self.other + context * (self.mask + (self.scores if self.plain(context) else 0))
 
 
-def llama_need(shape: Shape, batch: int, kv_type: str, context: int) -> Need:
-    """What llama.cpp needs: weights mapped, one KV cache, buffers of a batch (activations, mask) and logits a slot."""
+def llama_need(shape: Shape, batch: int, kv_type: str) -> Need:
+    """What llama.cpp needs: weights mapped, a KV cache, buffers of a batch (activations, mask, scores) and logits a slot.
+
+    Quantized caches cannot do without flash attention. On a GPU, where it is the faster one, `scores` is not needed.
+    """
     kv = shape.kv_values * KV_BYTES[kv_type]
     buffers = batch * 4 * (2 * shape.width + 2 * shape.inner)
-    return Need(shape.weights, kv, 2 * 4 * shape.vocabulary + 4 * batch * context, _LLAMA_BASE + buffers)
+    scores = 4 * batch * shape.heads if kv_type == "f16" else 0
+    return Need(shape.weights, kv, 2 * 4 * shape.vocabulary, _LLAMA_BASE + buffers, 4 * batch, scores)
 
 
-def torch_need(shape: Shape, value_bytes: int, context: int) -> Need:
+def torch_need(shape: Shape, value_bytes: int) -> Need:
     """What PyTorch needs; a layer's cache is copied whenever it grows, and a prompt's activations come on top."""
     kv = shape.kv_values * value_bytes
     activations = 1024 * value_bytes * (4 * shape.width + 3 * shape.inner)
@@ -95,9 +116,8 @@ def gguf_shape(path: Path) -> Shape:
     key = number("attention.key_length", width // heads)
     value = number("attention.value_length", width // heads)
     inner = number("feed_forward_length") or number("expert_feed_forward_length") * number("expert_used_count", 1)
-    return Shape(
-        weights, kv_heads * (key + value), number("context_length", 2**31), number("vocab_size", 152_064), width, inner
-    )
+    trained, vocabulary = number("context_length", 2**31), number("vocab_size", 152_064)
+    return Shape(weights, kv_heads * (key + value), trained, vocabulary, width, inner, heads)
 
 
 def folder_shape(folder: Path) -> Shape:
@@ -124,14 +144,15 @@ def slots_that_fit(what: str, need: Need, slots: int, context: int, budget: int,
     fitting = min(slots, need.slots(budget, context))
     if fitting >= 1:
         return fitting
+    besides = need.shared(context) + need.slot
     sizes = (
         f"{what} needs {need.weights / GIB:.1f} GiB of weights, {context * need.kv_token / GIB:.2f} GiB of KV cache for one "
-        f"sequence of {context:,} tokens and {(need.other + need.slot) / GIB:.2f} GiB besides; {budget / GIB:.1f} GiB {where}."
+        f"sequence of {context:,} tokens and {besides / GIB:.2f} GiB besides; {budget / GIB:.1f} GiB {where}."
     )
     shorter = need.context(budget)
     if shorter >= 256:
         raise EngineFailure("memory", sizes, f"One sequence of {shorter:,} tokens would fit: lower the maximum of tokens.")
-    room = max(0, budget - need.other - need.slot - int(context * need.kv_token))
+    room = max(0, budget - besides - int(context * need.kv_token))
     raise EngineFailure(
         "memory", sizes, f"Weights of {room / GIB:.1f} GiB would fit: use a smaller quantization, or free memory."
     )

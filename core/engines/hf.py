@@ -103,7 +103,7 @@ def _size(folder: Path, given: TransformersOptions) -> tuple[int, int]:
     context = min(given.context, shape.context)
     on_gpu = free_gpu_memory() if given.device is None or given.device.startswith("cuda") else []
     free, where = (on_gpu[0], "on the GPU") if on_gpu else (free_memory(), "of memory")
-    need = torch_need(shape, value_bytes, context)
+    need = torch_need(shape, value_bytes)
     budget = int(free * MEMORY_SHARE)
     where = f"may be used of {free / GIB:.1f} that are free {where}"
     return context, slots_that_fit(folder.name, need, 1 if given.exact else given.slots, context, budget, where)

@@ -153,18 +153,23 @@ class LlamaModel:
 
 
 class LlamaContext:
-    """A KV cache of `slots` sequences that share `slots` x `context` cells, and the batch that is decoded next."""
+    """A KV cache of `slots` sequences with `context` cells each, and the batch that is decoded next.
 
-    def __init__(self, model: LlamaModel, slots: int, context: int, batch: int, threads: int, kv_type: str = "f16") -> None:
+    Sequences whose numbers follow one another are decoded together: a gap costs another pass over the weights.
+    """
+
+    def __init__(
+        self, model: LlamaModel, slots: int, context: int, batch: int, threads: int, kv_type: str = "f16", plain: bool = False
+    ) -> None:
         parameters = C.llama_context_default_params()
         parameters.n_ctx = slots * context
         parameters.n_seq_max = slots
         parameters.n_batch = parameters.n_ubatch = batch
         parameters.n_threads = parameters.n_threads_batch = threads
         parameters.type_k = parameters.type_v = _KV_TYPES[kv_type]
-        # One buffer for all sequences: separate ones fall apart into a pass over the weights for every gap between
-        # the ids of active sequences (50 instead of 130 tokens/s on SmolLM2-135M with four of eight slots in use).
-        parameters.kv_unified = True
+        parameters.kv_unified = False  # in one buffer each sequence would look at the cells of all
+        if plain:
+            parameters.flash_attn_type = C.LLAMA_FLASH_ATTN_TYPE_DISABLED
         _log.clear()
         self._handle = C.llama_init_from_model(model.handle, parameters)
         if not self._handle:
@@ -178,7 +183,10 @@ class LlamaContext:
         self._batch = self._native_batch()
 
     def add(self, sequence: int, tokens: Sequence[int], position: int, want_logits: bool) -> None:
-        """Append tokens of one sequence to the batch; with `want_logits`, logits of the last one are computed."""
+        """Append tokens of one sequence to the batch; with `want_logits`, logits of the last one are computed.
+
+        Sequences go in by their numbers, the lowest first.
+        """
         span = slice(self._count, self._count + len(tokens))
         self._tokens[span] = tokens
         self._positions[span] = range(position, position + len(tokens))
@@ -204,6 +212,11 @@ class LlamaContext:
     def forget(self, sequence: int) -> None:
         """Drop a sequence from the KV cache."""
         C.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def move(self, sequence: int, target: int) -> None:
+        """Give a sequence the number of one that is empty. Its whole buffer is copied."""
+        C.llama_memory_seq_cp(self._memory, sequence, target, -1, -1)
+        self.forget(sequence)
 
     def forget_all(self) -> None:
         """Empty the KV cache, so that the next sequence lies in it as the first one did."""

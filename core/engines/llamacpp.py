@@ -2,8 +2,9 @@
 
 Every step decodes one batch: the last token of each sequence under way and, in the room that is left, slices of prompts
 that wait for their prefill, oldest first; so newcomers join without stopping the others. The KV cache holds slots x
-context tokens. Logits depend in their last bits on what else is in the batch, so a seed fixes a response only for the
-same company; with the option `exact` there is one slot, and a resumed response goes on bit for bit as it would have.
+context tokens, a buffer a sequence, and sequences under way lie side by side. Logits depend in their last bits on what
+else is in the batch, so a seed fixes a response only for the same company; with the option `exact` there is one slot, and
+a resumed response goes on bit for bit as it would have.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from heapq import heappop, heappush, heapreplace
+from operator import itemgetter
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -60,11 +63,11 @@ class LlamaCpp(Batching):
         self._options = given = chosen_options(LlamaCppOptions, options, "llama.cpp")
         path = Path(model)
         check_file(path)
-        context, slots = self._size(path)
+        context, slots, plain = self._size(path)
         self._model = LlamaModel(path, given.gpu_layers)
         context = min(context, self._model.trained_context)
-        slots = self._open_cache(slots, context)
-        self._free = list(range(slots))[::-1]
+        slots = self._open_cache(slots, context, plain)
+        self._free = list(range(slots))
         ready = self._open("llama.cpp", str(version), self._model, slots, context)
         return replace(ready, prefills=True)
 
@@ -74,9 +77,7 @@ class LlamaCpp(Batching):
         yield from self._admit()
         if not self._streams:
             return
-        for stream in self._streams:
-            if stream not in self._numbers:
-                self._numbers[stream] = self._free.pop()
+        self._number()
         sampled = self._fill_batch()
         logits = self._cache.decode()
         if not sampled:
@@ -84,22 +85,26 @@ class LlamaCpp(Batching):
         for stream, row in zip(sampled, logits, strict=True):
             yield from stream.advance(row, self._model.end_ids)
 
-    def _size(self, path: Path) -> tuple[int, int]:
-        """Context and slots that fit the memory, judged before loading: Linux grants what it does not have and kills later."""
+    def _size(self, path: Path) -> tuple[int, int, bool]:
+        """Context and slots that fit the memory, and whether attention is computed plainly.
+
+        Judged before loading: Linux grants what it does not have and kills later.
+        """
         given = self._options
         shape = gguf_shape(path)
         context = min(given.context, shape.context)
         slots = 1 if given.exact else min(given.slots, int(_library().llama_max_parallel_sequences()))
-        need = llama_need(shape, given.batch, given.kv_type, context)
+        need = llama_need(shape, given.batch, given.kv_type)
         on_gpu = given.gpu_layers != 0 and _library().llama_supports_gpu_offload() and free_gpu_memory()
         if on_gpu and given.gpu_layers > 0:  # part here, part there: llama.cpp itself finds out
-            return context, slots
+            return context, slots, False
         free, where = (sum(on_gpu), "are free on the GPU") if on_gpu else (free_memory(), "are free")
         budget = int(given.memory_gib * GIB) if given.memory_gib else int(free * MEMORY_SHARE)
         where = "may be used (llama.cpp.memory_gib)" if given.memory_gib else f"may be used of {free / GIB:.1f} that {where}"
-        return context, slots_that_fit(path.name, need, slots, context, budget, where)
+        plain = not on_gpu and need.plain(context)
+        return context, slots_that_fit(path.name, need, slots, context, budget, where), plain
 
-    def _open_cache(self, slots: int, context: int) -> int:
+    def _open_cache(self, slots: int, context: int, plain: bool) -> int:
         """Open the KV cache with `slots`, halved as often as it takes. Returns the number."""
         from .llama_native import LlamaContext
 
@@ -107,7 +112,7 @@ class LlamaCpp(Batching):
         while True:
             try:
                 batch = max(self._options.batch, slots)
-                self._cache = LlamaContext(self._model, slots, context, batch, threads, self._options.kv_type)
+                self._cache = LlamaContext(self._model, slots, context, batch, threads, self._options.kv_type, plain)
                 return slots
             except MemoryError as error:
                 if slots == 1:
@@ -117,29 +122,42 @@ class LlamaCpp(Batching):
 
     def _fill_batch(self) -> list[Stream]:
         """Put tokens into the batch; returns the streams whose logits are wanted, in order."""
-        sampled = []
+        counts = {}
         room = max(self._options.batch, len(self._streams))
         # Sequences that need one token come first, so that a long prefill never starves them.
         for stream in sorted(self._streams, key=lambda stream: len(stream.ids) - stream.fed > 1):
-            if room == 0:
-                break
             count = min(len(stream.ids) - stream.fed, room)
             if self._options.exact and stream.fed + count > stream.prompt_tokens:
                 count = max(1, stream.prompt_tokens - stream.fed)
-            end = stream.fed + count
+            room -= count
+            if count:
+                counts[stream] = count
+        sampled = []
+        for stream in sorted(counts, key=self._numbers.__getitem__):
+            end = stream.fed + counts[stream]
             last = end == len(stream.ids)
             self._cache.add(self._numbers[stream], stream.ids[stream.fed : end], stream.fed, last)
             stream.fed = end
-            room -= count
             if last:
                 sampled.append(stream)
         return sampled
+
+    def _number(self) -> None:
+        """Give each new stream the lowest free number; where one is left below others, the highest of those moves there."""
+        for stream in self._streams:
+            if stream not in self._numbers:
+                self._numbers[stream] = heappop(self._free)
+        for stream, number in sorted(self._numbers.items(), key=itemgetter(1), reverse=True):
+            if not self._free or self._free[0] > number:
+                break
+            self._numbers[stream] = heapreplace(self._free, number)
+            self._cache.move(number, self._numbers[stream])
 
     def _drop_finished(self) -> None:
         for stream in [stream for stream in self._streams if stream.finished]:
             self._streams.remove(stream)
             number = self._numbers.pop(stream)
-            self._free.append(number)
+            heappush(self._free, number)
             if self._streams:
                 self._cache.forget(number)
             else:

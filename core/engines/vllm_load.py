@@ -84,7 +84,7 @@ def _size(folder: Path, given: VllmOptions, devices: int) -> tuple[int, int | No
     """Context, and bytes of the KV cache where vLLM is not to judge by itself; refuses what no sequence fits into."""
     shape = folder_shape(folder)
     context = min(given.context, shape.context)
-    need = torch_need(shape, 2, context)
+    need = torch_need(shape, 2)
     kv_bytes = int(given.kv_gib * GIB) if given.kv_gib else None
     if not current_platform.is_cpu():
         if free := everywhere(free_gpu_memory(), devices, given.spans_nodes):

@@ -337,12 +337,13 @@ async def test_published_numbers_stand_there(library: Path) -> None:
         await see(app, "DeepSeek-R1")
 
 
-async def test_a_store_of_the_mini_suite_stands_beside_the_recorded_study(store: Path) -> None:
-    app = LrmApp(store)
+async def test_the_recorded_study_stands_in_a_view_of_its_own(library: Path) -> None:
+    app = LrmApp(library)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
-        pane = await at_view(app, pilot, "3", "Published")
+        pane = await at_view(app, pilot, "3", "Recorded")
         printed = [record for record in pane.records if record["origin"] == "published"]
         assert {record["model"] for record in printed} == {"pocket", "pocket-student"}
+        assert {record["model"] for record in pane.records} > {"pocket", "tiny"}
         await see(app, "p-logic", "T3 pocket sparsegpt-50")
 
 
@@ -361,10 +362,10 @@ async def test_views_with_nothing_to_show_say_what_to_do_first(library: Path) ->
     app = LrmApp(library)
     async with app.run_test(size=SIZE) as pilot:
         pane = await at_view(app, pilot, "3", "Table")
-        await pilot.press("v", "v")
+        await pilot.press("v", "v", "v")
         assert pane.view.name == "Compare" and not pane.records
         await see(app, "No two variants are chosen yet.", "press a, then on another and press c")
-        await pilot.press("V", "V", "a", "v", "v")
+        await pilot.press("V", "V", "V", "a", "v", "v", "v")
         await see(app, "is A, and nothing is compared with it yet", "] takes the next variant")
         await pilot.press("right_square_bracket")
         await until(lambda: pane.records, 120)

@@ -19,7 +19,7 @@ from textual.widgets import Input
 from tui_rows import until
 
 from tui.app import LrmApp
-from tui.screens import report_pane
+from tui.screens import report_pane, scores_pane
 from tui.screens.flips import FlipsScreen
 from tui.screens.report_pane import ReportPane
 from tui.screens.response import ResponseScreen
@@ -155,7 +155,7 @@ async def compared(app: LrmApp, pilot: Pilot[None]) -> None:
     await view("3", 0)(app, pilot)
     pane = app.query_one("#scores", ReportPane)
     pane.choose(one="tiny none", other="tiny magnitude-50")
-    pane.turn(2)
+    pane.turn(scores_pane.COMPARE)
     await wait(lambda: pane.records)
 
 
@@ -175,11 +175,12 @@ SCREENS: dict[str, Steps] = {
     "side by side": variants,
     "review": review,
     "scores": view("3", 0, "right", "right", "o"),
-    "published": view("3", 1),
+    "published": view("3", scores_pane.PUBLISHED),
+    "recorded": view("3", scores_pane.RECORDED),
     "compare": compared,
     "flips": flipped,
-    "recommend": view("3", 3),
-    "curves": view("3", 4),
+    "recommend": view("3", scores_pane.RECOMMEND),
+    "curves": view("3", scores_pane.CURVES),
     "lengths": view("4", 0, "down"),
     "deciles": view("4", 1, "down"),
     "collapse": view("4", 2),

@@ -9,23 +9,30 @@ from core.errors import UsageError
 from tui import keys
 from tui.screens.report_pane import ReportPane
 from tui.views.findings import CompareView, CurvesView, RecommendView
-from tui.views.scores import PublishedView, ScoresView
+from tui.views.scores import PublishedView, RecordedView, ScoresView
 from tui.views.view import View
 
-TABLE, PUBLISHED, COMPARE, RECOMMEND, CURVES = range(5)
+TABLE, PUBLISHED, RECORDED, COMPARE, RECOMMEND, CURVES = range(6)
 
 
 class ScoresPane(ReportPane):
-    """Five views over the scores."""
+    """Six views over the scores."""
 
     BINDINGS = keys.bindings("scores")
-    views: ClassVar[tuple[View, ...]] = (ScoresView(), PublishedView(), CompareView(), RecommendView(), CurvesView())
+    views: ClassVar[tuple[View, ...]] = (
+        ScoresView(),
+        PublishedView(),
+        RecordedView(),
+        CompareView(),
+        RecommendView(),
+        CurvesView(),
+    )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Each key where it means something."""
         places = {
-            "first": (TABLE, PUBLISHED),
-            "compare": (TABLE, PUBLISHED),
+            "first": (TABLE, PUBLISHED, RECORDED),
+            "compare": (TABLE, PUBLISHED, RECORDED),
             "other": (COMPARE,),
             "swap": (COMPARE,),
             "budget": (RECOMMEND,),

@@ -94,19 +94,18 @@ class ScoresView(View):
 
 
 class PublishedView(ScoresView):
-    """One's own scores with their distance from the printed ones, each above the rows that were printed of it."""
+    """One's own scores with their distance from the paper's, each above the rows that were printed of it."""
 
     name = "Published"
+    suite = PAPER
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
-        """The rows of `lrm-tui scores --published`."""
+        """Of the rows of `lrm-tui scores --published` those with this view's benchmarks."""
         from core.analysis.published import published_rows, same_variant, with_differences
         from core.analysis.scores import scores_rows
 
-        measured = with_differences(scores_rows(connection))
-        suite = _suite(measured)
-        own = [row for row in measured if set(suite) & set(row["benchmarks"])]
-        printed = [row for row in published_rows() if (row["edition"] == "study") == (suite == MINI_SUITE)]
+        own = [row for row in with_differences(scores_rows(connection)) if set(self.suite) & set(row["benchmarks"])]
+        printed = [row for row in published_rows() if set(self.suite) & set(row["benchmarks"])]
         ordered: list[Record] = []
         for row in sorted(own, key=lambda row: not any(same_variant(row, other) for other in printed)):
             ordered.append(row)
@@ -118,9 +117,9 @@ class PublishedView(ScoresView):
         return "Own scores, their distance from the printed (~ within noise); dim: printed."
 
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
-        """The paper's benchmarks, or for a store that has the mini-suite alone those."""
+        """This view's benchmarks."""
         room = 14 if width >= WIDE else 12
-        *accuracies, knowledge = _suite(records)
+        *accuracies, knowledge = self.suite
         return (
             Column("label", "Variant", 22, grow=True, name=True),
             *(Column(name, SHORT[name], room, number=True) for name in accuracies),
@@ -148,10 +147,11 @@ class PublishedView(ScoresView):
         return lines(f"{record['label']} · {record['source']}{note}")
 
 
-def _suite(records: Sequence[Record]) -> Sequence[str]:
-    """The benchmarks that stand beside what was printed of them: the paper's, or the mini-suite's where there is nothing else."""
-    has = {name for record in records for name in record["benchmarks"]}
-    return MINI_SUITE if has and not has & set(PAPER) else PAPER
+class RecordedView(PublishedView):
+    """The same beside the embedded family's recorded study."""
+
+    name = "Recorded"
+    suite = MINI_SUITE
 
 
 def _with_difference(cell: Record) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from host_process import Host, generate, running
 
-from core.engines.fit import Need, folder_shape, gguf_shape, llama_need, torch_need
+from core.engines.fit import SCORES_BYTES, Need, folder_shape, gguf_shape, llama_need, torch_need
 from core.engines.wire import Failed, Ready
 
 MIB = 2**20
@@ -36,20 +37,21 @@ def peak(engine: str, model: Path, slots: int, context: int, words: int, **optio
 def test_llama_cpp_takes_what_was_estimated(smollm_gguf: Path, slots: int, context: int, words: int) -> None:
     measured, ready = peak("llama.cpp", smollm_gguf, slots, context, words)
     assert (ready.slots, ready.context) == (slots, context)
-    estimate = llama_need(gguf_shape(smollm_gguf), 256, "f16", context).peak(slots, context)
+    estimate = llama_need(gguf_shape(smollm_gguf), 256, "f16").peak(slots, context)
     assert 0.85 * measured < estimate < 1.25 * measured, f"{estimate / MIB:.0f} MiB estimated, {measured / MIB:.0f} measured"
 
 
 def test_a_smaller_kv_cache_is_estimated_as_such(smollm_gguf: Path) -> None:
     shape = gguf_shape(smollm_gguf)
     measured = [peak("llama.cpp", smollm_gguf, 2, 4096, 8, kv_type=kind)[0] for kind in ("f16", "q8_0")]
-    estimated = [llama_need(shape, 256, kind, 4096).peak(2, 4096) for kind in ("f16", "q8_0")]
+    estimated = [llama_need(shape, 256, kind).peak(2, 4096) for kind in ("f16", "q8_0")]
+    estimated[0] -= 4096 * llama_need(shape, 256, "f16").scores  # which so short a prompt leaves untouched
     assert estimated[0] - estimated[1] == pytest.approx(measured[0] - measured[1], rel=0.25)
 
 
 def test_transformers_takes_what_was_estimated(slow_hf: Path) -> None:
     measured, ready = peak("transformers", slow_hf, 4, 512, 100)
-    estimate = torch_need(folder_shape(slow_hf), 4, ready.context).peak(ready.slots, ready.context)
+    estimate = torch_need(folder_shape(slow_hf), 4).peak(ready.slots, ready.context)
     assert 0.7 * measured < estimate < 1.5 * measured, f"{estimate / MIB:.0f} MiB estimated, {measured / MIB:.0f} measured"
 
 
@@ -57,8 +59,11 @@ def test_slots_and_context_that_fit_are_the_largest() -> None:
     need = Need(weights=1000, kv_token=2.0, slot=50, other=100)
     slots = need.slots(2000, 100)
     assert need.peak(slots, 100) <= 2000 < need.peak(slots + 1, 100)
-    context = need.context(2000)
-    assert need.peak(1, context) <= 2000 < need.peak(1, context + 1)
+    for plain in (0, 1, SCORES_BYTES // 100):  # with the last, attention is plain up to 100 tokens
+        need = replace(need, mask=2, scores=plain)
+        for budget in (2000, 2000 + SCORES_BYTES):
+            context = need.context(budget)
+            assert need.peak(1, context) <= budget < need.peak(1, context + 1)
 
 
 def test_what_cannot_fit_is_refused_with_what_would(smollm_gguf: Path) -> None:

@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 
 import gguf
+import numpy as np
 from host_process import generate, running
 
-from core.engines.llama_native import LlamaModel
-from core.engines.llamacpp import idle_share
+from core.engines.llama_native import LlamaContext, LlamaModel
+from core.engines.llamacpp import LlamaCpp, idle_share
+from core.engines.wire import Deltas
 
 ENGINE = "llama.cpp"
 
@@ -55,6 +57,44 @@ def test_a_long_prompt_is_read_in_slices_while_others_decode(slow_gguf: Path) ->
     assert answer.started.prompt_tokens > 4 * batch
     # Every slice shares its step with a token of the one that decodes.
     assert meanwhile >= answer.started.prompt_tokens // batch
+
+
+def test_a_sequence_goes_on_under_another_number(slow_gguf: Path) -> None:
+    model = LlamaModel(slow_gguf, 0)
+    prompt, rest = (model.tokenize(text, add_special=False) for text in ("The quick brown fox", "jumps"))
+    found = []
+    for number in (0, 2):
+        context = LlamaContext(model, 3, 256, 64, 1, plain=bool(number))
+        context.add(number, prompt, 0, True)
+        context.decode()
+        if number:
+            context.move(number, 0)
+            context.add(0, rest, len(prompt), True)
+            context.add(number, prompt, 0, True)
+        else:
+            context.add(0, rest, len(prompt), True)
+        found.append(context.decode()[0].copy())
+    np.testing.assert_allclose(found[0], found[1], atol=0.02)
+
+
+def test_those_that_are_left_when_others_end_lie_side_by_side(slow_gguf: Path) -> None:
+    lengths = (2, 60, 20, 60, 30, 50)
+    requests = [generate(f"r{n}", f"Story {n}", temperature=0.0, max_tokens=length) for n, length in enumerate(lengths)]
+    engine = LlamaCpp()
+    engine.load(str(slow_gguf), {"slots": 5, "context": 256, "threads": 1})
+    for request in requests:
+        engine.submit(request)
+    together: dict[str, tuple[int, ...]] = {}
+    while engine.busy:
+        for event in engine.step():
+            for delta in event.items if isinstance(event, Deltas) else ():
+                together[delta.id] = (*together.get(delta.id, ()), *delta.ids)
+        assert sorted(engine._numbers.values()) == list(range(len(engine._numbers)))
+    with running(ENGINE) as child:
+        child.load(slow_gguf, slots=1, context=256, threads=1)
+        child.send(*requests)
+        alone = child.wait(*(request.id for request in requests))
+    assert [together[request.id] for request in requests] == [answer.ids for answer in alone]
 
 
 def test_files_that_are_no_models(gguf_model: Path, tmp_path: Path) -> None:
