@@ -100,6 +100,7 @@ class LlamaModel:
             raise EngineFailure("model", f"llama.cpp cannot load {path}: {log_tail()}", remedy)
         if C.llama_model_has_encoder(self.handle) or not C.llama_model_has_decoder(self.handle):
             raise EngineFailure("model", f"{path} is no causal language model.", "Choose a decoder-only model.")
+        self.bytes = int(C.llama_model_size(self.handle))
         self._vocab = C.llama_model_get_vocab(self.handle)
         self.vocab_size = int(C.llama_vocab_n_tokens(self._vocab))
         self.trained_context = int(C.llama_model_n_ctx_train(self.handle))

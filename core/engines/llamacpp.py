@@ -2,9 +2,11 @@
 
 Every step decodes one batch: the last token of each sequence under way and, in the room that is left, slices of prompts
 that wait for their prefill, oldest first; so newcomers join without stopping the others. The KV cache holds slots x
-context tokens, a buffer a sequence, and sequences under way lie side by side. Logits depend in their last bits on what
-else is in the batch, so a seed fixes a response only for the same company; with the option `exact` there is one slot, and
-a resumed response goes on bit for bit as it would have.
+context tokens, a buffer a sequence, and sequences under way lie side by side. On processors the slots of a small model are
+shared out among contexts, one a thread: there threads that share a batch wait for each other longer than they work.
+
+Logits depend in their last bits on what else is in the batch, so a seed fixes a response only for the same company; with
+the option `exact` there is one slot, and a resumed response goes on bit for bit as it would have.
 """
 
 from __future__ import annotations
@@ -13,9 +15,8 @@ import importlib
 import os
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from heapq import heappop, heappush, heapreplace
-from operator import itemgetter
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -23,18 +24,23 @@ from typing import TYPE_CHECKING, Any
 from .batching import Batching
 from .engine import EngineFailure, chosen_options
 from .fit import GIB, MEMORY_SHARE, free_gpu_memory, free_memory, gguf_shape, llama_need, slots_that_fit
+from .llama_sequences import Sequences
 from .options import LlamaCppOptions
 from .stream import Stream
 from .wire import Event, Prefill, Ready
 
 if TYPE_CHECKING:
-    from .llama_native import LlamaContext, LlamaModel
+    import numpy as np
+    from numpy.typing import NDArray
 
+    from .llama_native import LlamaModel
 
 # How often a thread looks whether the others are done before it sleeps: about half a millisecond. The threads of a small model
 # wait for each other hundreds of times a token, and twice as many tokens come where they need not sleep; but where other
 # programs want the processors, it is the one that is waited for that has none, and looking takes it away for longer.
 SPINS, IDLE = 10_000, 0.75
+SMALL = 32 * 2**20
+"""Bytes of weights that every processor can keep in its caches."""
 
 
 class LlamaCpp(Batching):
@@ -42,12 +48,12 @@ class LlamaCpp(Batching):
 
     _options: LlamaCppOptions
     _model: LlamaModel
-    _cache: LlamaContext
+    _pool: ThreadPoolExecutor
 
     def __init__(self) -> None:
         super().__init__()
-        self._numbers: dict[Stream, int] = {}  # of the sequences in the KV cache
-        self._free: list[int] = []
+        self._contexts: list[Sequences] = []
+        self._decoding: dict[Sequences, Future[list[tuple[Stream, NDArray[np.float32]]]]] = {}
 
     def probe(self) -> tuple[str, str]:
         """Version, and whether this build of llama.cpp can use a GPU."""
@@ -66,24 +72,45 @@ class LlamaCpp(Batching):
         context, slots, plain = self._size(path)
         self._model = LlamaModel(path, given.gpu_layers)
         context = min(context, self._model.trained_context)
-        slots = self._open_cache(slots, context, plain)
-        self._free = list(range(slots))
+        slots = self._open_contexts(slots, context, plain)
         ready = self._open("llama.cpp", str(version), self._model, slots, context)
         return replace(ready, prefills=True)
 
     def step(self) -> Iterable[Event]:
-        """One batch: a token for each sequence under way and a slice of prefill."""
+        """One batch of a context: a token for each sequence under way and a slice of prefill. The others go on meanwhile."""
         self._drop_finished()
         yield from self._admit()
-        if not self._streams:
-            return
-        self._number()
-        sampled = self._fill_batch()
-        logits = self._cache.decode()
-        if not sampled:
-            yield Prefill(self._options.batch)
-        for stream, row in zip(sampled, logits, strict=True):
-            yield from stream.advance(row, self._model.end_ids)
+        self._place()
+        for context in self._contexts:
+            if context not in self._decoding and len(context):
+                self._decoding[context] = self._pool.submit(context.decode)
+        wait(self._decoding.values(), return_when=FIRST_COMPLETED)
+        for context in [context for context, decoding in self._decoding.items() if decoding.done()]:
+            decoded = self._decoding.pop(context).result()
+            if not decoded:
+                yield Prefill(self._options.batch)
+            for stream, logits in decoded:
+                if not stream.finished:
+                    yield from stream.advance(logits, self._model.end_ids)
+
+    def _drop_finished(self) -> None:
+        """Forget what has ended, but where a batch is being decoded."""
+        for context in self._contexts:
+            if context not in self._decoding:
+                context.drop_finished()
+        self._streams = [one for one in self._streams if not one.finished or self._place_of(one) is not None]
+
+    def _place(self) -> None:
+        """Let new streams join the emptiest of the contexts that are at rest."""
+        for stream in self._streams:
+            if self._place_of(stream) is None:
+                resting = [one for one in self._contexts if one not in self._decoding and not one.full]
+                if not resting:
+                    break
+                min(resting, key=len).join(stream)
+
+    def _place_of(self, stream: Stream) -> Sequences | None:
+        return next((context for context in self._contexts if stream in context), None)
 
     def _size(self, path: Path) -> tuple[int, int, bool]:
         """Context and slots that fit the memory, and whether attention is computed plainly.
@@ -104,64 +131,28 @@ class LlamaCpp(Batching):
         plain = not on_gpu and need.plain(context)
         return context, slots_that_fit(path.name, need, slots, context, budget, where), plain
 
-    def _open_cache(self, slots: int, context: int, plain: bool) -> int:
-        """Open the KV cache with `slots`, halved as often as it takes. Returns the number."""
+    def _open_contexts(self, slots: int, context: int, plain: bool) -> int:
+        """Open KV caches with `slots` in all, halved as often as it takes. Returns the number."""
         from .llama_native import LlamaContext
 
         threads = self._options.threads or _threads()
         while True:
+            parts = min(threads, slots) if self._model.bytes <= SMALL and plain else 1
+            shares = [(slots + part) // parts for part in range(parts)]
             try:
-                batch = max(self._options.batch, slots)
-                self._cache = LlamaContext(self._model, slots, context, batch, threads, self._options.kv_type, plain)
+                for share in shares:
+                    batch = max(self._options.batch, share)
+                    kv_type = self._options.kv_type
+                    cache = LlamaContext(self._model, share, context, batch, max(1, threads // parts), kv_type, plain)
+                    self._contexts.append(Sequences(cache, share, self._options.batch, exact=self._options.exact))
+                self._pool = ThreadPoolExecutor(parts)
                 return slots
             except MemoryError as error:
+                self._contexts = []
                 if slots == 1:
                     message = f"No memory for a context of {context} tokens: {error}"
                     raise EngineFailure("memory", message, "Lower the context.") from error
                 slots //= 2
-
-    def _fill_batch(self) -> list[Stream]:
-        """Put tokens into the batch; returns the streams whose logits are wanted, in order."""
-        counts = {}
-        room = max(self._options.batch, len(self._streams))
-        # Sequences that need one token come first, so that a long prefill never starves them.
-        for stream in sorted(self._streams, key=lambda stream: len(stream.ids) - stream.fed > 1):
-            count = min(len(stream.ids) - stream.fed, room)
-            if self._options.exact and stream.fed + count > stream.prompt_tokens:
-                count = max(1, stream.prompt_tokens - stream.fed)
-            room -= count
-            if count:
-                counts[stream] = count
-        sampled = []
-        for stream in sorted(counts, key=self._numbers.__getitem__):
-            end = stream.fed + counts[stream]
-            last = end == len(stream.ids)
-            self._cache.add(self._numbers[stream], stream.ids[stream.fed : end], stream.fed, last)
-            stream.fed = end
-            if last:
-                sampled.append(stream)
-        return sampled
-
-    def _number(self) -> None:
-        """Give each new stream the lowest free number; where one is left below others, the highest of those moves there."""
-        for stream in self._streams:
-            if stream not in self._numbers:
-                self._numbers[stream] = heappop(self._free)
-        for stream, number in sorted(self._numbers.items(), key=itemgetter(1), reverse=True):
-            if not self._free or self._free[0] > number:
-                break
-            self._numbers[stream] = heapreplace(self._free, number)
-            self._cache.move(number, self._numbers[stream])
-
-    def _drop_finished(self) -> None:
-        for stream in [stream for stream in self._streams if stream.finished]:
-            self._streams.remove(stream)
-            number = self._numbers.pop(stream)
-            heappush(self._free, number)
-            if self._streams:
-                self._cache.forget(number)
-            else:
-                self._cache.forget_all()
 
 
 def _library() -> ModuleType:

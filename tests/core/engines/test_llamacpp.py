@@ -10,7 +10,9 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+import pytest
 from host_process import generate, running
+from numpy.typing import NDArray
 
 from core.engines.llama_native import LlamaContext, LlamaModel
 from core.engines.llamacpp import LlamaCpp, idle_share
@@ -77,11 +79,22 @@ def test_a_sequence_goes_on_under_another_number(slow_gguf: Path) -> None:
     np.testing.assert_allclose(found[0], found[1], atol=0.02)
 
 
-def test_those_that_are_left_when_others_end_lie_side_by_side(slow_gguf: Path) -> None:
+@pytest.mark.parametrize("threads", [1, 2])  # with two the slots are shared out between two contexts
+def test_those_that_are_left_when_others_end_lie_side_by_side(
+    gguf_model: Path, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = LlamaContext.decode
+    batches: dict[LlamaContext, list[list[int]]] = {}
+
+    def decoded(self: LlamaContext) -> NDArray[np.float32]:
+        batches.setdefault(self, []).append(np.unique(self._sequences[: self._count]).tolist())
+        return decode(self)
+
+    monkeypatch.setattr(LlamaContext, "decode", decoded)
     lengths = (2, 60, 20, 60, 30, 50)
     requests = [generate(f"r{n}", f"Story {n}", temperature=0.0, max_tokens=length) for n, length in enumerate(lengths)]
     engine = LlamaCpp()
-    engine.load(str(slow_gguf), {"slots": 5, "context": 256, "threads": 1})
+    engine.load(str(gguf_model), {"slots": 5, "context": 256, "threads": threads})
     for request in requests:
         engine.submit(request)
     together: dict[str, tuple[int, ...]] = {}
@@ -89,9 +102,12 @@ def test_those_that_are_left_when_others_end_lie_side_by_side(slow_gguf: Path) -
         for event in engine.step():
             for delta in event.items if isinstance(event, Deltas) else ():
                 together[delta.id] = (*together.get(delta.id, ()), *delta.ids)
-        assert sorted(engine._numbers.values()) == list(range(len(engine._numbers)))
+    assert len(batches) == threads
+    for numbers in batches.values():
+        assert all(batch == list(range(len(batch))) for batch in numbers)
+        assert max(map(len, numbers)) > len(numbers[-1])
     with running(ENGINE) as child:
-        child.load(slow_gguf, slots=1, context=256, threads=1)
+        child.load(gguf_model, slots=1, context=256, threads=1)
         child.send(*requests)
         alone = child.wait(*(request.id for request in requests))
     assert [together[request.id] for request in requests] == [answer.ids for answer in alone]
