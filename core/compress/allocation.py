@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import gguf
@@ -35,6 +35,7 @@ _WEIGHTED = {Type.IQ1_S, Type.IQ1_M, Type.IQ2_XXS, Type.IQ2_XS, Type.IQ2_S, Type
 
 Vector = NDArray[np.float32]
 Importance = Mapping[str, Vector]
+Damage = dict[str, Vector]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,13 @@ class Offer:
     damage: float
 
 
-def plan(tensors: Sequence[gguf.ReaderTensor], importance: Importance | None, budget: int) -> dict[str, int]:
-    """The type of each matrix of a 16-bit GGUF file, for at most `budget` bytes in all.
+def measure(tensors: Sequence[gguf.ReaderTensor], importance: Importance | None) -> Damage:
+    """By the name of each matrix of a 16-bit GGUF file what share of its outputs' energy each of its `candidates` loses."""
+    return {str(tensor.name): _losses(tensor, (importance or {}).get(tensor.name)) for tensor in tensors}
+
+
+def plan(tensors: Sequence[gguf.ReaderTensor], importance: Importance | None, damage: Damage, budget: int) -> dict[str, int]:
+    """The type of each matrix, for at most `budget` bytes in all; `damage` as `measure` found it.
 
     What a layer adds is one part of many, the head says all: an error in head or embeddings counts as much as one in every
     matrix of the layers together.
@@ -58,9 +64,11 @@ def plan(tensors: Sequence[gguf.ReaderTensor], importance: Importance | None, bu
         match = _LAYER.match(tensor.name)
         number = int(match[1]) if match else None
         weight = float(len(layers)) if number is None else _ENDS if number in (min(layers), max(layers)) else 1.0
-        squares = None if importance is None else importance.get(tensor.name)
-        kinds = candidates(int(tensor.shape[0]), weighted=squares is not None)
-        offered[str(tensor.name)] = offers(tensor, kinds, squares, weight)
+        kinds = candidates(int(tensor.shape[0]), weighted=tensor.name in (importance or {}))
+        offered[str(tensor.name)] = [
+            Offer(kind, _bytes(kind, int(tensor.n_elements)), weight * float(lost))
+            for kind, lost in zip(kinds, damage[str(tensor.name)], strict=True)
+        ]
     return {name: int(kind) for name, kind in allocate(offered, budget).items()}
 
 
@@ -70,18 +78,14 @@ def candidates(columns: int, *, weighted: bool) -> list[Type]:
     return [kind for kind in kinds if columns % GGML_QUANT_SIZES[kind][0] == 0 and (weighted or kind not in _WEIGHTED)]
 
 
-def offers(tensor: gguf.ReaderTensor, kinds: Iterable[Type], importance: Vector | None, weight: float) -> list[Offer]:
-    """What each type costs a matrix, as `weight` times the share of the outputs' energy that it loses."""
+def _losses(tensor: gguf.ReaderTensor, importance: Vector | None) -> Vector:
+    """What share of the outputs' energy of some rows each type loses."""
     matrix = np.asarray(tensor.data).reshape(-1, int(tensor.shape[0]))
     picked = np.linspace(0, len(matrix) - 1, min(ROWS, len(matrix)), dtype=int)
     rows = np.ascontiguousarray(matrix[picked], np.float32)
     squares = np.ones(rows.shape[1], np.float32) if importance is None else importance
-    return [
-        Offer(
-            kind, _bytes(kind, int(tensor.n_elements)), weight * lost_energy(rows, quantized(rows, kind, importance), squares)
-        )
-        for kind in kinds
-    ]
+    kinds = candidates(rows.shape[1], weighted=importance is not None)
+    return np.array([lost_energy(rows, quantized(rows, kind, importance), squares) for kind in kinds], np.float32)
 
 
 def allocate(offered: Mapping[str, Sequence[Offer]], budget: int) -> dict[str, Type]:

@@ -6,7 +6,7 @@ import ctypes
 import errno
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import llama_cpp
 import numpy as np
 
 from core.compress import Progress, allocation
-from core.compress.allocation import Importance
+from core.compress.allocation import Damage, Importance
 from core.compress.variant import ROPE_FACTORS
 from core.engines.llama_native import quieten
 from core.errors import CompressionError
@@ -55,11 +55,16 @@ def predicted_bytes(source: Path, job: Job) -> int:
     return round(float(found[-1][1]) * 2**20)
 
 
-def rules(source: Path, compression: str, importance: Importance | None = None) -> tuple[str, dict[str, int] | None]:
+def rules(
+    source: Path,
+    compression: str,
+    importance: Importance | None = None,
+    kept: Callable[[Callable[[], Damage]], Damage] = lambda measure: measure(),
+) -> tuple[str, dict[str, int] | None]:
     """llama.cpp's type and the types by tensor for a GGUF type or a dynamic recipe.
 
     In a mixture of experts the recipe's rules decide. In a dense model they only say how large the file may become, and
-    measured errors decide what each matrix gets of it.
+    measured errors, which are the same for every recipe and so may be `kept`, decide what each matrix gets of it.
     """
     from core.compress import dynamic
 
@@ -71,7 +76,9 @@ def rules(source: Path, compression: str, importance: Importance | None = None) 
     if not dynamic.has_experts(tensors):
         budget = predicted_bytes(source, Job(dynamic.NEAREST, types, importance))
         fixed = sum(int(tensor.n_elements) * 4 for name, tensor in tensors.items() if name not in types)
-        types = allocation.plan([tensors[name] for name in types], importance, budget - fixed)
+        matrices = [tensors[name] for name in types]
+        damage = kept(lambda: allocation.measure(matrices, importance))
+        types = allocation.plan(matrices, importance, damage, budget - fixed)
     return dynamic.NEAREST, types
 
 

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Workshop:
         self._store = store
         self._bench = Bench(out_dir)
         self._steps = self._step = 0
-        self._hash = ""
+        self._hash = self._weighted_by = ""
 
     def make(self, recipe: Recipe, source: Format, wanted: Format) -> Artifact:
         """The model after `recipe` in the format `wanted`; nothing is made where it exists already.
@@ -115,7 +116,7 @@ class Workshop:
         assert recipe.gguf_type is not None
         base = self._file(recipe.before("gguf_type"))
         weights = self._importance(recipe) if recipe.weighted else None
-        gguf_type, types = rules(base.path, recipe.gguf_type, weights)
+        gguf_type, types = rules(base.path, recipe.gguf_type, weights, partial(self._kept, recipe, "damage"))
         job = Job(gguf_type, types, weights)
         room = predicted_bytes(base.path, job)
         self._report(0, 1, f"{recipe.gguf_type} will take {room / 2**20:,.1f} MiB")
@@ -128,10 +129,15 @@ class Workshop:
         parent = self._folder(recipe.before("gguf_type"))
         folder = HfFolder.open(parent.path)
         calibration = self._text(folder, recipe)
-        name = f"{self._name(recipe.before('gguf_type'))}-{str(calibration.record['sha256'])[:12]}.importance.npz"
-        found = self._bench.arrays(name, lambda: importance(folder, calibration.sequences, self._report))
+        self._weighted_by = f"-{str(calibration.record['sha256'])[:12]}"
+        found = self._kept(recipe, "importance", lambda: importance(folder, calibration.sequences, self._report))
         self._step += 1
         return found
+
+    def _kept(self, recipe: Recipe, what: str, work: Callable[[], dict[str, variant.Vector]]) -> dict[str, variant.Vector]:
+        """What is the same for all types of the same weights."""
+        self._report(0, 1, f"looking for the {what} of each matrix")
+        return self._bench.arrays(f"{self._name(recipe.before('gguf_type'))}{self._weighted_by}.{what}.npz", work)
 
     def _text(self, folder: HfFolder, recipe: Recipe) -> Text:
         self._report(0, 1, "reading the text to calibrate on")
