@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from core.compress.hf_folder import ROTARY_BUFFER, HfFolder
 from core.errors import ModelError
@@ -29,12 +31,29 @@ GROUPS = (
 """The linear layers of a block; those of one group read the same inputs."""
 HALVES = ((0, 1), (2, 3))
 """The groups of a block's two halves, attention and feed-forward, each of which adds to the hidden states."""
+See = Callable[[int, Tensor], None]
+"""Is shown a group's number and the inputs of its layers, [tokens, columns]."""
 _EMBEDDING = "model.embed_tokens.weight"
 
 
 def device() -> torch.device:
     """A GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@dataclass(slots=True)
+class Batch:
+    """Sequences of calibration text, each filled up at its end, where causal attention lets nothing before it see it.
+
+    `hidden` [sequences, tokens, width] on their way through the model; `real` [sequences, tokens] is what is not filling.
+    """
+
+    hidden: Tensor
+    real: Tensor
+
+    def rows(self, inputs: Tensor) -> Tensor:
+        """The inputs [sequences, tokens, columns] of real tokens, [real tokens, columns]."""
+        return inputs[self.real.to(inputs.device)]
 
 
 class Blocks:
@@ -60,12 +79,12 @@ class Blocks:
         """The tensors that belong to no block."""
         return [name for name in self._shapes if not name.startswith("model.layers.")]
 
-    def embed(self, sequences: Sequence[Tensor]) -> list[Tensor]:
-        """The first hidden states of token ids, in batches [sequences, tokens, width] of sequences of one length."""
+    def embed(self, sequences: Sequence[Tensor]) -> list[Batch]:
+        """Token ids [tokens] of each sequence as batches with their first hidden states."""
         table = self.folder.load([_EMBEDDING])[_EMBEDDING]
         on_gpu = self.where.type == "cuda" and table.dtype == torch.bfloat16
         self._dtype = torch.bfloat16 if on_gpu else torch.float32
-        return [table[batch].to(self._dtype) for batch in _batches(sequences)]
+        return [Batch(table[ids].to(self._dtype), real) for ids, real in _filled(sequences)]
 
     def build(self, index: int, tensors: dict[str, Tensor]) -> nn.Module:
         """One block with these tensors, on the device."""
@@ -80,31 +99,37 @@ class Blocks:
         block.load_state_dict(state, assign=True)
         return block.eval().requires_grad_(False)
 
-    def run(self, block: nn.Module, states: list[Tensor]) -> None:
-        """Replace the hidden states, batch by batch, by a block's outputs."""
+    def run(self, block: nn.Module, batches: Sequence[Batch], see: See | None = None) -> None:
+        """Replace the hidden states by a block's outputs, showing `see` what its linear layers read."""
         for half in range(len(HALVES)):
-            self.advance(block, half, states)
+            self.advance(block, half, batches, see)
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
-    def advance(self, block: nn.Module, half: int, states: list[Tensor]) -> None:
-        """Replace the hidden states, batch by batch, by the outputs of one half of a block."""
-        for number, state in enumerate(states):
-            inputs = state.to(self.where)
-            states[number] = inputs.add_(self._half(block, half, inputs)).to(state.device)
+    def advance(self, block: nn.Module, half: int, batches: Sequence[Batch], see: See | None = None) -> None:
+        """Replace the hidden states by the outputs of one half of a block, showing `see` what its linear layers read."""
+        groups = HALVES[half] if see else ()
+        for batch in batches:
+
+            def show(group: int, inputs: Tensor, batch: Batch = batch) -> None:
+                assert see is not None
+                see(group, batch.rows(inputs))
+
+            states = batch.hidden.to(self.where)
+            with _watched(block, groups, show):
+                batch.hidden = states.add_(self._half(block, half, states)).to(batch.hidden.device)
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
-    def observe(self, block: nn.Module, group: int, states: list[Tensor], see: Callable[[Tensor], None]) -> None:
-        """Show `see` the inputs of a group of linear layers; what would come after them is not computed."""
-
-        def stop(_group: int, inputs: Tensor) -> None:
-            see(inputs)
-            raise _Seen
-
+    def observe(self, block: nn.Module, group: int, batches: Sequence[Batch], see: Callable[[Tensor], None]) -> None:
+        """Show `see` the inputs of a group of linear layers, [tokens, columns]; what would come after is not computed."""
         half = next(half for half, groups in enumerate(HALVES) if group in groups)
-        with watched(block, [group], stop):
-            for state in states:
-                with suppress(_Seen):
-                    self._half(block, half, state.to(self.where))
+        for batch in batches:
+
+            def stop(_group: int, inputs: Tensor, batch: Batch = batch) -> None:
+                see(batch.rows(inputs))
+                raise _Seen
+
+            with _watched(block, [group], stop), suppress(_Seen):
+                self._half(block, half, batch.hidden.to(self.where))
 
     def _half(self, block: Any, half: int, state: Tensor) -> Tensor:  # noqa: ANN401 - a module of transformers
         """What attention (0) or the feed-forward (1) adds to hidden states [sequences, tokens, width]."""
@@ -137,7 +162,7 @@ class _Seen(Exception):
 
 
 @contextmanager
-def watched(block: nn.Module, groups: Sequence[int], see: Callable[[int, Tensor], None]) -> Iterator[None]:
+def _watched(block: nn.Module, groups: Sequence[int], see: See) -> Iterator[None]:
     """While this lasts, `see` is shown the inputs of groups of linear layers, by the group's number."""
     handles = [
         block.get_submodule(GROUPS[number][0]).register_forward_pre_hook(
@@ -161,16 +186,21 @@ def _prefix(index: int) -> str:
     return f"model.layers.{index}."
 
 
-def _batches(sequences: Sequence[Tensor]) -> Iterator[Tensor]:
-    """Stack neighbours of one length, up to so many tokens, [sequences, tokens]."""
+def _filled(sequences: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Neighbours in length, filled up to one length, up to so many tokens: ids and what is real, [sequences, tokens]."""
     batch: list[Tensor] = []
     for sequence in sorted(sequences, key=len):
-        if batch and (len(batch[0]) != len(sequence) or len(batch) * len(sequence) >= BATCH_TOKENS):
-            yield torch.stack(batch)
+        if batch and (len(batch) + 1) * len(sequence) > BATCH_TOKENS:
+            yield _fill(batch)
             batch = []
         batch.append(sequence)
     if batch:
-        yield torch.stack(batch)
+        yield _fill(batch)
+
+
+def _fill(batch: list[Tensor]) -> tuple[Tensor, Tensor]:
+    lengths = torch.tensor([len(sequence) for sequence in batch])
+    return pad_sequence(batch, batch_first=True), torch.arange(int(lengths.max())) < lengths[:, None]
 
 
 def _classes(config: PretrainedConfig) -> tuple[type[nn.Module], type[nn.Module]]:

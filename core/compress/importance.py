@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.compress import Progress
-from core.compress.blocks import GROUPS, Blocks, linear_name, watched
+from core.compress.blocks import GROUPS, Blocks, linear_name
 from core.compress.export import ARCHITECTURES
 from core.compress.hf_folder import HfFolder
 
@@ -27,20 +27,18 @@ def importance(folder: HfFolder, sequences: Sequence[Tensor], progress: Progress
     """Mean squares by the tensor's name in GGUF, each [columns]."""
     blocks = Blocks(folder)
     names = gguf.get_tensor_name_map(ARCHITECTURES[folder.config.model_type], blocks.count)
-    states = blocks.embed(sequences)
+    batches = blocks.embed(sequences)
     found: dict[str, NDArray[np.float32]] = {}
     for index in range(blocks.count):
         sums: list[Tensor] = [torch.zeros(1, dtype=torch.float64, device=blocks.where) for _ in GROUPS]
         tokens = [0] * len(GROUPS)
 
         def see(number: int, inputs: Tensor, sums: list[Tensor] = sums, tokens: list[int] = tokens) -> None:
-            rows = inputs.reshape(-1, inputs.shape[-1])
-            sums[number] = sums[number] + rows.float().square().sum(0, dtype=torch.float64)
-            tokens[number] += len(rows)
+            sums[number] = sums[number] + inputs.float().square().sum(0, dtype=torch.float64)
+            tokens[number] += len(inputs)
 
         block = blocks.build(index, folder.load(blocks.names(index)))
-        with watched(block, range(len(GROUPS)), see):
-            blocks.run(block, states)
+        blocks.run(block, batches, see)
         for group, total, count in zip(GROUPS, sums, tokens, strict=True):
             mean = (total / count).float().cpu().numpy()
             found |= {str(names.get_name(linear_name(index, layer), (".weight",))): mean for layer in group}

@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.compress import Progress, sparsegpt
-from core.compress.blocks import GROUPS, HALVES, Blocks, linear_name
+from core.compress.blocks import GROUPS, HALVES, Batch, Blocks, linear_name
 from core.compress.hf_folder import HfFolder, companions, is_decoder_linear
 from core.compress.sparsity import Pattern, prune_by_magnitude, prune_by_wanda
 from core.errors import CompressionError, ModelError
@@ -57,27 +57,27 @@ def prune_folder(source: HfFolder, target: Path, task: Task, record: dict[str, o
     _check(source, task.pattern)
     lost = _begin(target, record)
     total = blocks.count + 1
-    states = blocks.embed(task.sequences) if task.sequences is not None else None
+    batches = blocks.embed(task.sequences) if task.sequences is not None else None
     for index in range(blocks.count):
         file = target / _file_name(index, total)
         block, said = _finished(blocks, index, file), "went on after"
         if block is None:
-            (tensors, losses), said = _pruned(blocks, index, states, task), "pruned"
+            (tensors, losses), said = _pruned(blocks, index, batches, task), "pruned"
             lost |= losses
             _note(target, {**record, _LOST: lost})
             _write(tensors, file)
-        elif states is not None:
-            blocks.run(block, states)
+        elif batches is not None:
+            blocks.run(block, batches)
         progress(index + 1, total, f"{said} layer {index + 1}/{blocks.count}{_error(lost, index)}")
     _finish(blocks, target)
     _note(target, {**record, _LOST: lost})
     progress(total, total, "wrote the other tensors")
 
 
-def _pruned(blocks: Blocks, index: int, states: list[Tensor] | None, task: Task) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """One block pruned, as it is stored, and what its layers have lost (nothing is known without states).
+def _pruned(blocks: Blocks, index: int, batches: list[Batch] | None, task: Task) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """One block pruned, as it is stored, and what its layers have lost (nothing is known without batches).
 
-    The states have passed through it afterwards.
+    The batches have passed through it afterwards.
     """
     stored = blocks.folder.load(blocks.names(index))
     block = blocks.build(index, stored)
@@ -86,18 +86,18 @@ def _pruned(blocks: Blocks, index: int, states: list[Tensor] | None, task: Task)
         for number in numbers:
             names = [linear_name(index, layer) for layer in GROUPS[number]]
             weights = [block.get_submodule(layer).weight for layer in GROUPS[number]]
-            if states is None:
+            if batches is None:
                 for weight in weights:
                     prune_by_magnitude(weight, task.pattern)
             else:
                 hessian = sparsegpt.Hessian(weights[0].shape[1], blocks.where)
-                blocks.observe(block, number, states, hessian.add)
+                blocks.observe(block, number, batches, hessian.add)
                 losses |= zip(names, _prune_group(weights, hessian, task, names[0]), strict=True)
             for name, weight in zip(names, weights, strict=True):
                 stored[name] = _as_stored(weight, stored[name].dtype, name)
                 weight.copy_(stored[name])  # what comes after must see the weights as they are stored
-        if states is not None:
-            blocks.advance(block, half, states)
+        if batches is not None:
+            blocks.advance(block, half, batches)
     return stored, losses
 
 

@@ -43,16 +43,25 @@ def quiet(_done: int, _total: int, _message: str) -> None:
 def test_blocks_run_as_the_whole_model_does(tmp_path: Path, family: str) -> None:
     folder = tiny.save_model(tmp_path / "model", family=family, dtype="float32", num_hidden_layers=3)
     blocks = Blocks(HfFolder.open(folder), torch.device("cpu"))
-    states = blocks.embed(sequences())
-    assert [tuple(state.shape[:2]) for state in states] == [(3, 40), (3, 41)]
+    lengths = (40, 9, 40, 31)
+    batches = blocks.embed([sequences(1, length)[0] for length in lengths])
     for index in range(blocks.count - 1):
         block = blocks.build(index, blocks.folder.load(blocks.names(index)))
-        blocks.run(block, states)
+        blocks.run(block, batches)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    ids = torch.stack([s for s in sequences() if len(s) == 40])
-    with torch.no_grad():
-        expected = model(ids, output_hidden_states=True).hidden_states[-2]
-    assert torch.allclose(states[0], expected, atol=1e-4)
+    (batch,) = batches
+    for length, hidden, real in zip(sorted(lengths), batch.hidden, batch.real, strict=True):
+        with torch.no_grad():
+            expected = model(torch.stack(sequences(1, length)), output_hidden_states=True).hidden_states[-2]
+        assert torch.allclose(hidden[real], expected[0], atol=1e-4)
+
+
+def test_batches_are_filled_up_to_so_many_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.compress.blocks.BATCH_TOKENS", 80)
+    blocks = Blocks(HfFolder.open(tiny.save_model(tmp_path / "model")), torch.device("cpu"))
+    batches = blocks.embed([sequences(1, length)[0] for length in (100, 40, 9, 40, 31)])
+    assert [tuple(batch.real.shape) for batch in batches] == [(2, 31), (2, 40), (1, 100)]
+    assert [batch.real.sum(1).tolist() for batch in batches] == [[9, 31], [40, 40], [100]]
 
 
 @pytest.mark.parametrize("method", ["sparsegpt", "wanda", "magnitude"])
