@@ -17,6 +17,7 @@ from pathlib import Path
 from core.errors import LrmError, RunnerError, StoreBusy
 from core.files import open_private, private_folder
 from core.logs import limit, log_cleanly
+from core.processes import process_start
 from core.store.connection import connect, runner_lock, translated, work_folder
 from core.store.locks import held
 from core.store.snapshot import RunnerRow, runner
@@ -50,10 +51,11 @@ def ensure_runner(path: Path) -> int:
     Returns only when the runner is proven alive. Raises RunnerError with the child's own words where it is not.
     """
     deadline = time.monotonic() + HANDSHAKE_S
+    first = status(path)
     while True:
         present = status(path)
-        if present.alive and present.pid:
-            return present.pid
+        if present.alive and present.pid and (process_start(present.pid) or present.beat != first.beat):
+            return present.pid  # the one that comes after a killed runner holds the lock before its number is in the store
         if not is_supervised(path):
             return _start(path)
         wake(path)

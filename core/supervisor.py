@@ -78,14 +78,14 @@ class Supervisor:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = patient_lock(_lock_file(path))
+        self.lock = patient_lock(_lock_file(path))
         self._patience = Patience()
         self._runner = 0
         self._asked = False
 
     def run(self, handshake: int | None, adopted: int | None) -> int:
         """Look after runners until one ends in order. Returns the exit code."""
-        if self._lock is None:
+        if self.lock is None:
             return REFUSED
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._pass_on)

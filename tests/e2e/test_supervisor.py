@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,8 +18,9 @@ import pytest
 from core.launch import ensure_runner, status, stop_runner
 from core.processes import wait_until_gone
 from core.store import connection as store
-from core.store.connection import connect
-from core.supervisor import FREE_DEATHS, is_supervised
+from core.store.connection import connect, runner_lock
+from core.store.locks import try_lock
+from core.supervisor import FREE_DEATHS, Supervisor, is_supervised
 from tests.e2e.kill import left_behind
 from tests.e2e.test_runs import until
 
@@ -80,6 +83,23 @@ def test_a_second_start_changes_nothing(served: Path) -> None:
     before = sorted(left_behind(served))
     assert ensure_runner(served) == status(served).pid
     assert sorted(left_behind(served)) == before and len(before) == 2
+
+
+def test_a_start_takes_no_runner_for_alive_that_has_just_died(tmp_path: Path) -> None:
+    """The one that comes after it holds the lock already, and is not in the store yet."""
+    path = tmp_path / "runs.db"
+    connect(path, "user").close()
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    said = "UPDATE runner SET pid = ?, beat = ?, state = 'serving'"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as connection:
+        connection.execute(said, (dead.pid, time.time()))
+        locks = [try_lock(runner_lock(path)), Supervisor(path).lock]
+        threading.Timer(0.5, lambda: connection.execute(said, (os.getpid(), time.time()))).start()
+        assert status(path).alive
+        assert ensure_runner(path) == os.getpid()
+    for lock in locks:
+        os.close(lock or 0)
 
 
 def test_a_terminated_supervisor_takes_the_runner_along(served: Path) -> None:
