@@ -51,17 +51,17 @@ def ensure_runner(path: Path) -> int:
     Returns only when the runner is proven alive. Raises RunnerError with the child's own words where it is not.
     """
     deadline = time.monotonic() + HANDSHAKE_S
-    first = status(path)
-    while True:
-        present = status(path)
-        if present.alive and present.pid and (process_start(present.pid) or present.beat != first.beat):
-            return present.pid  # the one that comes after a killed runner holds the lock before its number is in the store
+    first = present = status(path)
+    # A runner that comes after a killed one holds the lock before its number is in the store.
+    while not (present.alive and present.pid and (process_start(present.pid) or present.beat != first.beat)):
         if not is_supervised(path):
             return _start(path)
         wake(path)
         if time.monotonic() > deadline:
             raise RunnerError("The runner does not come back.", f"See {_log_file(path)}.")
         time.sleep(POLL_S)
+        present = status(path)
+    return present.pid
 
 
 def _start(path: Path) -> int:
