@@ -76,7 +76,11 @@ def test_a_sequence_goes_on_under_another_number(slow_gguf: Path) -> None:
         else:
             context.add(0, rest, len(prompt), True)
         found.append(context.decode()[0].copy())
-    np.testing.assert_allclose(found[0], found[1], atol=0.02)
+    forgetful = LlamaContext(model, 3, 256, 64, 1)
+    forgetful.add(0, rest, 0, True)
+    # Batches of other shapes round otherwise, by processor; a sequence that had lost its past would be far off.
+    lost = np.abs(found[0] - forgetful.decode()[0]).max()
+    assert np.abs(found[0] - found[1]).max() < lost / 100
 
 
 @pytest.mark.parametrize("threads", [1, 2])  # with two the slots are shared out between two contexts
