@@ -44,8 +44,8 @@ class Child(Generic[Message]):
         stir: threading.Event | None = None,
     ) -> None:
         private_folder(log.parent)
-        keeper = Keeper(log)
         self.log = log
+        self._logbook = Keeper(log)
         self._parse = parse
         self._run_id = run_id
         self._stir = stir or threading.Event()
@@ -61,7 +61,7 @@ class Child(Generic[Message]):
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         assert self.process.stderr is not None
         self._reader = threading.Thread(target=self._read, daemon=True)
-        self._keeper = threading.Thread(target=keeper.keep, args=(self.process.stderr,), daemon=True)
+        self._keeper = threading.Thread(target=self._logbook.keep, args=(self.process.stderr,), daemon=True)
         for thread in (self._reader, self._keeper, threading.Thread(target=self._watch, daemon=True)):
             thread.start()
 
@@ -89,6 +89,11 @@ class Child(Generic[Message]):
         with contextlib.suppress(BrokenPipeError, ValueError):
             self.process.stdin.write(line.encode("utf-8", "replace"))
             self.process.stdin.flush()
+
+    def log_to(self, log: Path) -> None:
+        """Keep what it writes on stderr from now on in another file."""
+        self.log = log
+        self._logbook.turn_to(log)
 
     def receive(self, timeout: float) -> list[Message | None]:
         """What has come within `timeout` seconds, everything that waits at once; None marks the end of the child."""

@@ -23,7 +23,7 @@ from core.errors import NO_ROOM, PASSING, LeaseLost, LrmError, StoreDamaged
 from core.evaluation import Evaluation
 from core.hosts import Host
 from core.places import Place
-from core.preparation import prepare, variants
+from core.preparation import Preparer, variants
 from core.questions import make_ahead
 from core.settings import load
 from core.store.writes import RunnerStore
@@ -55,6 +55,8 @@ class Lane:
         self.shape, self.places = shape, places
         self._stir, self._put_back = threading.Event(), threading.Event()
         self.hosts = [Host(store, folder / "logs", place, self._stir, number) for number, place in enumerate(places)]
+        without_gpus = shape.each == 0 and not shape.cluster  # a worker that waits would hold a GPU's memory
+        self._preparer = Preparer(store, folder / "logs", places[0], stays=without_gpus)
         self.job: dict[str, Any] | None = None
         self.fault: Exception | None = None
         self.idle_since = time.monotonic()
@@ -86,9 +88,10 @@ class Lane:
         return all(host.serves(job) for host in self.hosts)
 
     def end_engines(self) -> None:
-        """End the engines, so that their memory comes back."""
+        """End the engines and the worker, so that their memory comes back."""
         for host in self.hosts:
             host.close()
+        self._preparer.close()
 
     def close(self) -> None:
         """Wait for the job, which ends when the store is asked to stop; then end the engines and give the places back."""
@@ -112,10 +115,12 @@ class Lane:
         log.info("job %d: %s %s %s", number, job["kind"], job["compression"], job["benchmark"] or "")
         try:
             if job["kind"] == "prepare":
-                state = prepare(self._store, job, variants(self._folder), self._folder / "logs", self.places[0])
+                state = self._preparer.prepare(job, variants(self._folder))
                 if state == "done":
                     return
             else:
+                if not any(other["kind"] == "prepare" for other in self._store.startable()):
+                    self._preparer.close()
                 state = Evaluation(self._store, self.hosts, job, self._stir, self._put_back).run()
             self._store.end_job(number, state)
         except (LeaseLost, StoreDamaged, *PASSING):

@@ -73,9 +73,17 @@ class Keeper:
     """
 
     def __init__(self, file: Path) -> None:
+        self._next = file
+        self._begin(file)
+
+    def _begin(self, file: Path) -> None:
         self._file = file
         self._log = open_private(file, append=False)
         self._written = 0
+
+    def turn_to(self, file: Path) -> None:
+        """Write what comes from now on into another log."""
+        self._next = file
 
     def keep(self, pipe: BinaryIO) -> None:
         """Read to the end of the pipe. A carriage return, with which progress bars begin their line again, ends a line."""
@@ -94,11 +102,13 @@ class Keeper:
         if not text:
             return
         try:
+            if self._next != self._file:
+                self._log.close()
+                self._begin(self._next)
             if self._written > MOST_BYTES:
                 self._log.close()
-                self._written = 0
                 _put_aside(self._file)
-                self._log = open_private(self._file, append=False)
+                self._begin(self._file)
             self._log.write(text)
             self._log.flush()
             self._written += len(text)

@@ -1,4 +1,4 @@
-"""One preparation: a child makes a variant's weights (or only looks at them) and reports on lines."""
+"""Preparations: a child makes the weights of variants (or only looks at them) and reports on lines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.child import TRIES, Child, ChildDied
+from core.compress.calibration import uses_hub
 from core.compress.recipes import parse
 from core.errors import CompressionError, ModelError
 from core.places import Place
@@ -15,39 +16,73 @@ from core.settings import load
 from core.store.writes import RunnerStore
 
 
-def prepare(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path, place: Place) -> str:
-    """Run the worker to its end in its place. Returns the state the job ends in.
+class Preparer:
+    """Has variants made in one place, one after the other.
 
-    Raises ModelError, CompressionError, or EngineError where no place can be had.
+    A worker that `stays` is kept for the next preparation, so that not each begins with seconds of imports. It never stays
+    for one that fetches from the hub, since whether it may is settled as it starts, or that trains, which leaves much behind.
     """
-    for _ in range(TRIES):
+
+    def __init__(self, store: RunnerStore, logs: Path, place: Place, *, stays: bool) -> None:
+        self._store, self._logs, self._place, self._stays = store, logs, place, stays
+        self._child: Child[dict[str, Any]] | None = None
+
+    def prepare(self, job: dict[str, Any], out: Path) -> str:
+        """Have a variant made in the folder `out`. Returns the state the job ends in.
+
+        Raises ModelError, CompressionError, or EngineError where no place can be had.
+        """
+        for _ in range(TRIES):
+            try:
+                return self._once(job, out)
+            except ChildDied as death:
+                last = death
+                warning = f"The worker of job {job['id']} died and is started again."
+                self._store.notice("warning", warning, job=job["id"])
+        raise CompressionError(
+            f"The worker died {TRIES} times ({last}).",
+            "See its log beside the store, then requeue.",
+        )
+
+    def close(self) -> None:
+        """End the worker, so that its memory comes back."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.close()
+            self._store.host_ended(child.process.pid)
+
+    def _once(self, job: dict[str, Any], out: Path) -> str:
+        stays, state = self._stays and _stays(job), ""
+        if not stays:
+            self.close()
         try:
-            return _once(store, job, out, logs, place)
-        except ChildDied as death:
-            last = death
-            store.notice("warning", f"The worker of job {job['id']} died and is started again.", job=job["id"])
-    raise CompressionError(
-        f"The worker died {TRIES} times ({last}).",
-        "See its log beside the store, then requeue.",
-    )
+            child = self._begin(job, ["--out-dir", str(out), *(["--stay"] if stays else [])])
+            self._store.host_started(child.process.pid, child.started, job["id"])
+            state = _follow(self._store, job, child, self._place)
+            return state
+        finally:
+            if not (stays and state == "done"):
+                self.close()
+
+    def _begin(self, job: dict[str, Any], where: list[str]) -> Child[dict[str, Any]]:
+        """The worker, with this job to do."""
+        log = self._logs / f"prepare-{job['id']}.log"
+        arguments = ["--model", job["source"], "--format", job["format"], "--compression", job["compression"]]
+        arguments += [*where, "--store", str(self._store.path)]
+        if self._child is not None:
+            self._child.log_to(log)
+            self._child.send(json.dumps(arguments) + "\n")
+            return self._child
+        command = [sys.executable, "-P", "-m", "core.compress.worker", *arguments]
+        command, environment = self._place.child(command, {}, (command[0], job["source"]), here=_here(job))
+        self._child = Child(command, _message, log, environment, self._store.run_id(job["id"]))
+        return self._child
 
 
-def _once(store: RunnerStore, job: dict[str, Any], out: Path, logs: Path, place: Place) -> str:
-    command = [
-        *(sys.executable, "-P", "-m", "core.compress.worker", "--model", job["source"]),
-        *("--format", job["format"], "--compression", job["compression"], "--out-dir", str(out)),
-        *("--store", str(store.path)),
-    ]
-    command, environment = place.child(command, {}, (command[0], job["source"]), here=_here(job))
-    child: Child[dict[str, Any]] = Child(
-        command, _message, logs / f"prepare-{job['id']}.log", environment, store.run_id(job["id"])
-    )
-    try:
-        store.host_started(child.process.pid, child.started, job["id"])
-        return _follow(store, job, child, place)
-    finally:
-        child.close()
-        store.host_ended(child.process.pid)
+def _stays(job: dict[str, Any]) -> bool:
+    recipe = parse(job["compression"])
+    hub = recipe.calibrated and uses_hub(Path(job["source"]), recipe.calibration)
+    return not hub and recipe.distillation is None
 
 
 def variants(folder: Path) -> Path:

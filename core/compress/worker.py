@@ -4,13 +4,18 @@ It writes JSON lines on stdout: `progress` (done, total, message), and at the en
 code 0 or `failed` (kind, message, remedy) with exit code 1. When stdin closes it clears away half-made files, but for
 those that a later try can go on with, and ends; after the word `cancel` it removes these too. Every step is logged on
 stderr.
+
+With `--stay` it does not end after an artifact: each further line of stdin is a job, its arguments as a JSON list. So the
+libraries are imported, and llama.cpp's tables computed, once for many variants.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
+import queue
 import sys
 import threading
 import time
@@ -40,7 +45,7 @@ CANCEL = b"cancel"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make one variant. Returns the exit code."""
+    """Make one variant, or with `--stay` as many as are asked for. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="core.compress.worker", description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--source", choices=get_args(Format), help="format of the model (default: by looking at it)")
@@ -48,16 +53,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--compression", required=True)
     parser.add_argument("--out-dir", type=Path, required=True)
     parser.add_argument("--store", type=Path, help="where traces, texts to calibrate on and a teacher's answers are")
+    parser.add_argument("--stay", action="store_true", help="go on with the jobs that stdin names")
     options = parser.parse_args(arguments)
     stdin, stdout = take_pipes()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads crawl where other work shares the cores
+    orders = _Orders(stdin)
+    while _make(options, orders, stdout):
+        if not options.stay:
+            return 0
+        gc.collect()
+        options = parser.parse_args(orders.next())
+    return 1
+
+
+def _make(options: argparse.Namespace, orders: _Orders, stdout: BinaryIO) -> bool:
+    """Make one variant and say how that ended. Returns whether it is there."""
 
     def progress(done: int, total: int, message: str) -> None:
         print(f"{time.strftime('%H:%M:%S')}  {done}/{total}  {message}", file=sys.stderr, flush=True)
         _say(stdout, "progress", done=done, total=total, message=message)
 
-    workshop = Workshop(options.model, options.out_dir, progress, options.store)
-    threading.Thread(target=_end_with, args=(stdin, workshop), daemon=True).start()
+    workshop = orders.workshop = Workshop(options.model, options.out_dir, progress, options.store)
     try:
         source: Format = options.source or ("hf" if options.model.is_dir() else "gguf")
         recipe = parse(options.compression)
@@ -68,9 +84,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hopeless = isinstance(error, LrmError) and not isinstance(error, DiskFull)
         workshop.abandon(everything=hopeless)
         _say(stdout, "failed", **_failure(error))
-        return 1
+        return False
     _say(stdout, "artifact", path=str(artifact.path), **asdict(artifact.facts))
-    return 0
+    return True
+
+
+class _Orders:
+    """What stdin says: further jobs, the word `cancel`, and by its end that this process must end, even amid C code."""
+
+    def __init__(self, stdin: BinaryIO) -> None:
+        self.workshop: Workshop | None = None
+        self._stdin = stdin
+        self._jobs: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def next(self) -> list[str]:
+        """Wait for the arguments of the next job."""
+        return self._jobs.get()
+
+    def _listen(self) -> None:
+        cancelled = False
+        for line in self._stdin:
+            if line.strip() == CANCEL:
+                cancelled = True
+            else:
+                self._jobs.put(json.loads(line))
+        if self.workshop is not None:
+            self.workshop.abandon(everything=cancelled)
+        leave(1)
 
 
 def _failure(error: Exception) -> dict[str, str]:
@@ -94,15 +135,6 @@ def _failure(error: Exception) -> dict[str, str]:
 def _say(stdout: BinaryIO, kind: str, /, **content: object) -> None:
     stdout.write((json.dumps({"type": kind, **content}) + "\n").encode())
     stdout.flush()
-
-
-def _end_with(stdin: BinaryIO, workshop: Workshop) -> None:
-    """End the process when stdin ends, even in the middle of C code."""
-    heard = b""
-    while more := stdin.read(4096):
-        heard += more
-    workshop.abandon(everything=CANCEL in heard)
-    leave(1)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,13 @@ from core.compress.variant import facts
 Message = dict[str, Any]
 
 
+def arguments(
+    model: Path, compression: str, form: str, out: Path, store: Path | None = None, *, stay: bool = False
+) -> list[str]:
+    found = ["--model", str(model), "--format", form, "--compression", compression, "--out-dir", str(out)]
+    return [*found, *(["--store", str(store)] if store else []), *(["--stay"] if stay else [])]
+
+
 def start(
     model: Path,
     compression: str,
@@ -28,10 +35,12 @@ def start(
     out: Path,
     preexec: Callable[[], None] | None = None,
     store: Path | None = None,
+    *,
+    stay: bool = False,
 ) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", "core.compress.worker", "--model", str(model), "--format", form]
+    command = [sys.executable, "-P", "-m", "core.compress.worker"]
     return subprocess.Popen(
-        [*command, "--compression", compression, "--out-dir", str(out), *(["--store", str(store)] if store else [])],
+        [*command, *arguments(model, compression, form, out, store, stay=stay)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         preexec_fn=preexec,
@@ -141,6 +150,46 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_made(
     assert {path.name.split("-tiny")[0] for path in left} <= {".unfinished"}, "what looks whole must be whole"
     assert run(hf_model, compression, "gguf", tmp_path)[0] == 0
     assert not list(tmp_path.glob(".*"))
+
+
+def test_one_that_stays_makes_what_one_for_each_would(hf_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("The cat sat on the mat; 12 dogs were not there. " * 200)
+    store = tmp_path / "runs.db"
+    text = f"@{adopt(str(tmp_path / 'text'), store)}-4x64"
+    recipes = [f"sparsegpt-50+q8_0{text}", f"wanda-70{text}", "none", f"iq2_xxs{text}", f"sparsegpt-30{text}"]
+    alone = [run(hf_model, recipe, "gguf", tmp_path / str(n), store=store)[1][-1] for n, recipe in enumerate(recipes)]
+    assert {message["type"] for message in alone} == {"artifact"}
+    with start(hf_model, recipes[0], "gguf", tmp_path / "out", store=store, stay=True) as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        for recipe, expected in zip(recipes, alone, strict=True):
+            if recipe != recipes[0]:
+                order = arguments(hf_model, recipe, "gguf", tmp_path / "out", store, stay=True)
+                worker.stdin.write((json.dumps(order) + "\n").encode())
+                worker.stdin.flush()
+            made = ended(worker)
+            assert {**made, "path": ""} == {**expected, "path": ""}
+        worker.stdin.write((json.dumps(arguments(tmp_path, "q8_0", "gguf", tmp_path / "out", stay=True)) + "\n").encode())
+        worker.stdin.flush()
+        assert (ended(worker)["kind"], worker.wait(10)) == ("model", 1), "a failure ends it"
+
+
+def test_one_that_stays_with_nothing_to_do_ends_with_its_stdin(hf_model: Path, tmp_path: Path) -> None:
+    with start(hf_model, "none", "hf", tmp_path / "out", stay=True) as worker:
+        assert worker.stdin is not None
+        assert ended(worker)["type"] == "artifact"
+        assert worker.poll() is None
+        worker.stdin.close()
+        assert worker.wait(5) == 1
+
+
+def ended(worker: subprocess.Popen[bytes]) -> Message:
+    """The message with which a job ends."""
+    assert worker.stdout is not None
+    while (message := json.loads(worker.stdout.readline()))["type"] == "progress":
+        pass
+    assert isinstance(message, dict)
+    return message
 
 
 @pytest.mark.parametrize("word", [b"", b"cancel\n"])
