@@ -21,6 +21,8 @@ PROMPT_ROOM = 1024
 """Tokens of context that are kept for the prompt beside the answer."""
 ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running", "paused")
 FINAL_STATES: tuple[JobState, ...] = ("done", "failed", "cancelled")
+REFERENCES = {"published": "printed", "recorded": "recorded"}
+"""Origins of rows that are no runs of the store, the paper's and the embedded study's, and how their numbers are called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
-"""Printed results beside one's own: rows of origin `published`, and how far one's own runs are from them.
+"""Printed results beside one's own, and how far one's own runs are from them.
 
-They are the paper's, and those of the embedded family's study, which `core.analysis.record` has recorded.
-
-Published rows are reference only; they never enter a mean, a finding or a recommendation of the store.
+They are the paper's (origin `published`) and those of the embedded family's study, which `core.analysis.record` has recorded
+(origin `recorded`). Both are reference only, and never enter a mean, a finding or a recommendation of the store.
 """
 
 from __future__ import annotations
@@ -44,17 +43,26 @@ def published_rows(table: int | None = None) -> list[dict[str, Any]]:
 
 
 def _row(printed: Row) -> dict[str, Any]:
-    label = f"{printed['model']} {printed['compression']}"
-    about = f"{tables()['sources'][printed['source']]}; Table {printed['table']}, {printed['edition']}"
     return {
-        **{"variant": label, "label": f"{label} (Table {printed['table']})", "model": printed["model"]},
-        **{"family": printed["family"], "parameters": int(printed["parameters"]), "compression": printed["compression"]},
+        **_about(printed),
+        **{"family": printed["family"], "parameters": int(printed["parameters"])},
         **{"bits_per_weight": printed.get("bits_per_weight"), "sparsity": printed.get("sparsity")},
-        **{"origin": "published", "engine": None},
         "benchmarks": {name: _cell(printed[name], name) for name in names() if name in printed},
         **{"average": printed.get("average"), "average_ci": None},
         "average_of": printed.get("average_of", ["aime", "folio", "temporal"]),
-        **{"source": about, "note": printed.get("note"), "table": printed["table"], "edition": printed["edition"]},
+        "note": printed.get("note"),
+    }
+
+
+def _about(printed: Row) -> dict[str, Any]:
+    """What a row is of, and where it stands."""
+    variant, table = f"{printed['model']} {printed['compression']}", f"Table {printed['table']}"
+    source, recorded = tables()["sources"][printed["source"]], printed["edition"] == "study"
+    return {
+        **{"variant": variant, "label": f"{variant} ({'recorded' if recorded else table})", "model": printed["model"]},
+        **{"compression": printed["compression"], "engine": None, "origin": "recorded" if recorded else "published"},
+        **{"table": printed["table"], "edition": printed["edition"]},
+        "source": source if recorded else f"{source}; {table}, {printed['edition']}",
     }
 
 
@@ -69,7 +77,7 @@ def _cell(value: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
 def with_differences(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """One's own rows, each cell of which that was printed for the same model and compression has `published`.
 
-    That is {table, accuracy | em, f1, difference, difference_ci, within_noise}: own minus printed, in percentage points.
+    That is {origin, table, accuracy | em, f1, difference, difference_ci, within_noise}: own minus printed, in percent points.
     Shares are compared by Newcombe's interval over the questions on both sides. F1 was printed without its spread, so that
     only one's own interval can be asked whether it holds the printed value; `difference_ci` is then that interval shifted.
     """
@@ -80,8 +88,8 @@ def _compared(row: Row, name: str, cell: Row) -> dict[str, Any]:
     printed = reference(row["model"], row["compression"], name)
     if printed is None:
         return dict(cell)
-    table, values = printed
-    found: dict[str, Any] = {"table": table}
+    origin, table, values = printed
+    found: dict[str, Any] = {"origin": origin, "table": table}
     for metric in ("accuracy", "em", "f1"):
         if cell.get(metric) is None or values.get(metric) is None:
             continue
@@ -99,7 +107,7 @@ def published_lengths(q: float) -> list[dict[str, Any]]:
 
 
 def _ends(printed: Row, q: float) -> dict[str, Any]:
-    label, name = f"{printed['model']} {printed['compression']}", printed["benchmark"]
+    name = printed["benchmark"]
     metrics = ("em", "f1") if get(name).metric == "em_f1" else ("accuracy",)
     n = printed.get("n", QUESTIONS.get(name))
     short, long = (
@@ -107,20 +115,20 @@ def _ends(printed: Row, q: float) -> dict[str, Any]:
         for end in ("short", "long")
     )
     return {
-        **{"variant": label, "label": f"{label} (Table {printed['table']})", "engine": None, "benchmark": name},
+        **_about(printed),
+        "benchmark": name,
         **{"q": q, "k": math.floor(q * n / 100), "short": short, "long": long, "ratio": printed.get("ratio")},
         **dict.fromkeys(("censored", "thinking_words", "answer_words", "run")),
-        **{"n": n, "origin": "published", "model": printed["model"], "compression": printed["compression"]},
-        **{"table": printed["table"], "edition": printed["edition"]},
-        "source": f"{tables()['sources'][printed['source']]}; Table {printed['table']}, {printed['edition']}",
+        "n": n,
     }
 
 
 def lengths_with_differences(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Rows of `lengths_rows`, each that was printed for the same variant, benchmark and q with `published`.
 
-    That is {table, short: {accuracy | em, f1: {printed, difference, difference_ci, within_noise}}, long: {...}}. Shares are
-    compared by Newcombe's interval over the k responses on both sides; F1 was printed without its spread, so there is none.
+    That is {origin, table, short: {accuracy | em, f1: {printed, difference, difference_ci, within_noise}}, long: {...}}.
+    Shares are compared by Newcombe's interval over the k responses on both sides; F1 was printed without its spread, so that
+    there is none.
     """
     printed = {(_plain(row["variant"]), row["benchmark"], row["q"]): row for q in (30, 20) for row in published_lengths(q)}
     return [_at_ends(row, printed.get((_plain(row["variant"]), row["benchmark"], row["q"]))) for row in rows]
@@ -129,7 +137,7 @@ def lengths_with_differences(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def _at_ends(row: Row, printed: Row | None) -> dict[str, Any]:
     if printed is None:
         return dict(row)
-    found: dict[str, Any] = {"table": printed["table"]}
+    found: dict[str, Any] = {"origin": printed["origin"], "table": printed["table"]}
     for end in ("short", "long"):
         found[end] = {
             metric: _difference(metric, (row[end][metric], row["k"]), (value, printed["k"]))
@@ -150,17 +158,17 @@ def _difference(metric: str, own: tuple[float, int], printed: tuple[float, int])
 
 
 @cache
-def _by_name() -> dict[tuple[str, str, str], tuple[int, Row]]:
+def _by_name() -> dict[tuple[str, str, str], tuple[str, int, Row]]:
     """The printed cell of each variant and benchmark, from the lowest table that has it."""
-    found: dict[tuple[str, str, str], tuple[int, Row]] = {}
+    found: dict[tuple[str, str, str], tuple[str, int, Row]] = {}
     for row in sorted(published_rows(), key=lambda row: row["table"]):
         for name, cell in row["benchmarks"].items():
-            found.setdefault((_plain(row["model"]), _plain(row["compression"]), name), (row["table"], cell))
+            found.setdefault((_plain(row["model"]), _plain(row["compression"]), name), (row["origin"], row["table"], cell))
     return found
 
 
-def reference(model: str, compression: str, benchmark: str) -> tuple[int, Row] | None:
-    """(table, printed cell) for a variant on a benchmark, as the lowest table that has it; None where none has."""
+def reference(model: str, compression: str, benchmark: str) -> tuple[str, int, Row] | None:
+    """(origin, table, printed cell) for a variant on a benchmark, as the lowest table that has it; None where none has."""
     return _by_name().get((_plain(model), _plain(compression), benchmark))
 
 

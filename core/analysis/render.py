@@ -19,6 +19,7 @@ from benchmarks.registry import names
 from core.analysis.scores import AVERAGES
 from core.analysis.sheets import belongs, censored, counts, f1_digits, printed_at
 from core.analysis.writers import plain_table
+from core.spec import REFERENCES
 from core.text import printable
 
 Row = Mapping[str, Any]
@@ -55,7 +56,7 @@ def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[Row]) -> Table:
     for name in benchmarks:
         table.add_column(_header(name, rows), justify="right", overflow="fold")
     table.add_column("Average", justify="right", overflow="fold")
-    own = [row for row in rows if row["origin"] != "published"]
+    own = [row for row in rows if row["origin"] not in REFERENCES]
     best = {name: _best([_main(row["benchmarks"].get(name)) for row in own]) for name in benchmarks}
     averages = [row["average"] if _averaged_here(row, benchmarks) else None for row in rows]
     best_average = _best([row["average"] for row in own if _averaged_here(row, benchmarks)])
@@ -64,7 +65,7 @@ def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[Row]) -> Table:
         if row["family"] != family:
             table.add_section()
             family = row["family"]
-        mine = row["origin"] != "published"
+        mine = row["origin"] not in REFERENCES
         cells = [_score(row["benchmarks"].get(name), best[name] if mine else None) for name in benchmarks]
         interval = row["average_ci"] if average is not None else None
         table.add_row(_variant(row), *cells, _number(average, interval, best_average if mine else None))

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.registry import names
 from core.analysis.scores import AVERAGES
+from core.spec import REFERENCES
 
 Row = Mapping[str, Any]
 
@@ -72,13 +73,13 @@ def belongs(row: Row, benchmarks: Sequence[str]) -> bool:
 
 
 def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Row], with_runs: bool) -> Sheet:
-    own = [row for row in rows if row["origin"] != "published"]
+    own = [row for row in rows if row["origin"] not in REFERENCES]
     averages = {id(row): _average(row, benchmarks) for row in rows}
     best_average = _best(averages[id(row)] for row in own)
     bests = {b: _best(_decides(row["benchmarks"].get(b)) for row in own) for b in benchmarks}
     body = []
     for row in rows:
-        mine = row["origin"] != "published"
+        mine = row["origin"] not in REFERENCES
         cells = [_score(row["benchmarks"].get(b), bests[b] if mine else None, with_runs) for b in benchmarks]
         average = averages[id(row)]
         strong = mine and average is not None and best_average is not None and best_average - average < ROUNDING
@@ -146,22 +147,25 @@ def counts(cell: Row) -> tuple[str, ...]:
         notes += [f"{cell['by_hand']} judged by hand"]
     if "samples" in cell:
         notes += [f"pass@{cell['samples']} {number(cell['pass_at_k'])}"]
-    return (*notes, *_published(cell.get("published") or {}))
+    found = cell.get("published") or {}
+    return (*notes, *_published(found, found))
 
 
-def _published(found: Row) -> tuple[str, ...]:
+def _published(found: Row, scores: Row) -> tuple[str, ...]:
     notes = []
-    for metric, name in (("accuracy", "printed"), ("em", "printed EM"), ("f1", "printed F1")):
-        if metric in found:
-            one = found[metric]
+    for metric, name in (("accuracy", ""), ("em", " EM"), ("f1", " F1")):
+        if metric in scores:
+            one = scores[metric]
             noise = {True: ", within noise", False: ", beyond noise", None: ""}[one["within_noise"]]
-            notes.append(f"{name} {number(one['printed'], 1 + (metric == 'f1'))}: {one['difference']:+.1f}{noise}")
+            theirs = f"{REFERENCES[found['origin']]}{name} {number(one['printed'], 1 + (metric == 'f1'))}"
+            notes.append(f"{theirs}: {one['difference']:+.1f}{noise}")
     return tuple(notes)
 
 
 def printed_at(row: Row, end: str) -> tuple[str, ...]:
     """What was printed for an end of a row of lengths, where it was."""
-    return _published((row.get("published") or {}).get(end) or {})
+    found = row.get("published") or {}
+    return _published(found, found.get(end) or {})
 
 
 def censored(row: Row) -> str:

@@ -63,11 +63,11 @@ def build() -> argparse.ArgumentParser:
     _responses(commands.add_parser("responses", parents=[common, tabular], help="finished responses, filtered and searched"))
     _flag(commands.add_parser("flag", parents=[common], help="judge or mark responses by hand; the grader's verdict stays"))
     scores = commands.add_parser("scores", parents=[common, tabular], help="the score table")
-    scores.add_argument("--published", action="store_true", help="the paper's numbers beside one's own, with differences")
+    scores.add_argument("--published", action="store_true", help="the paper's and recorded numbers beside, with differences")
     lengths = commands.add_parser("lengths", parents=[common, tabular], help="scores of the shortest and longest outputs")
     lengths.add_argument("--q", type=float, default=30.0, help="percent at either end (default 30)")
     lengths.add_argument("--deciles", action="store_true", help="score by tenth of length instead")
-    lengths.add_argument("--published", action="store_true", help="the paper's numbers beside one's own, with differences")
+    lengths.add_argument("--published", action="store_true", help="the paper's and recorded numbers beside, with differences")
     lengths.add_argument("--plot", action="store_true", help="plot the score by tenth of length in the terminal")
     collapse = commands.add_parser(
         "collapse", parents=[common, tabular], help="how often outputs ended in a loop, at what cost"
@@ -105,7 +105,7 @@ def build() -> argparse.ArgumentParser:
         "export", parents=[common, printing], help="a report folder: HTML with plots, CSV, LaTeX, origin"
     )
     export.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder, or an older report to replace")
-    export.add_argument("--without-published", action="store_true", help="leave the paper's numbers out")
+    export.add_argument("--without-published", action="store_true", help="leave the paper's and the recorded numbers out")
     regrade = commands.add_parser(
         "regrade", parents=[common, printing], help="grade finished responses again after a grader's rules changed"
     )

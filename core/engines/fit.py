@@ -54,7 +54,7 @@ class Need:
     scores: int = 0
 
     def plain(self, context: int) -> bool:
-        """Whether attention is computed plainly, which is faster on processors, and takes too much memory in long contexts."""
+        """Whether attention may be computed plainly, which is faster with AMX, but takes too much memory in long contexts."""
         return 0 < self.scores * context <= SCORES_BYTES
 
     def peak(self, slots: int, context: int) -> int:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from .batching import Batching
 from .engine import EngineFailure, chosen_options
-from .fit import GIB, MEMORY_SHARE, free_gpu_memory, free_memory, gguf_shape, llama_need, slots_that_fit
+from .fit import GIB, MEMORY_SHARE, Need, free_gpu_memory, free_memory, gguf_shape, llama_need, slots_that_fit
 from .llama_sequences import Sequences
 from .options import LlamaCppOptions
 from .stream import Stream
@@ -69,10 +69,10 @@ class LlamaCpp(Batching):
         self._options = given = chosen_options(LlamaCppOptions, options, "llama.cpp")
         path = Path(model)
         check_file(path)
-        context, slots, plain = self._size(path)
+        context, slots, need = self._size(path)
         self._model = LlamaModel(path, given.gpu_layers)
         context = min(context, self._model.trained_context)
-        slots = self._open_contexts(slots, context, plain)
+        slots = self._open_contexts(slots, context, need)
         ready = self._open("llama.cpp", str(version), self._model, slots, context)
         return replace(ready, prefills=True)
 
@@ -112,8 +112,8 @@ class LlamaCpp(Batching):
     def _place_of(self, stream: Stream) -> Sequences | None:
         return next((context for context in self._contexts if stream in context), None)
 
-    def _size(self, path: Path) -> tuple[int, int, bool]:
-        """Context and slots that fit the memory, and whether attention is computed plainly.
+    def _size(self, path: Path) -> tuple[int, int, Need | None]:
+        """Context and slots that fit the memory, and what they need of it, where processors do all the work.
 
         Judged before loading: Linux grants what it does not have and kills later.
         """
@@ -124,20 +124,21 @@ class LlamaCpp(Batching):
         need = llama_need(shape, given.batch, given.kv_type)
         on_gpu = given.gpu_layers != 0 and _library().llama_supports_gpu_offload() and free_gpu_memory()
         if on_gpu and given.gpu_layers > 0:  # part here, part there: llama.cpp itself finds out
-            return context, slots, False
+            return context, slots, None
         free, where = (sum(on_gpu), "are free on the GPU") if on_gpu else (free_memory(), "are free")
         budget = int(given.memory_gib * GIB) if given.memory_gib else int(free * MEMORY_SHARE)
         where = "may be used (llama.cpp.memory_gib)" if given.memory_gib else f"may be used of {free / GIB:.1f} that {where}"
-        plain = not on_gpu and need.plain(context)
-        return context, slots_that_fit(path.name, need, slots, context, budget, where), plain
+        slots = slots_that_fit(path.name, need, slots, context, budget, where)
+        return context, slots, None if on_gpu else need
 
-    def _open_contexts(self, slots: int, context: int, plain: bool) -> int:
+    def _open_contexts(self, slots: int, context: int, need: Need | None) -> int:
         """Open KV caches with `slots` in all, halved as often as it takes. Returns the number."""
-        from .llama_native import LlamaContext
+        from .llama_native import LlamaContext, has_amx
 
+        plain = need is not None and has_amx() and need.plain(context)
         threads = self._options.threads or _threads()
         while True:
-            parts = min(threads, slots) if self._model.bytes <= SMALL and plain else 1
+            parts = min(threads, slots) if self._model.bytes <= SMALL and need else 1
             shares = [(slots + part) // parts for part in range(parts)]
             try:
                 for share in shares:

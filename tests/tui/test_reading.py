@@ -341,10 +341,10 @@ async def test_the_recorded_study_stands_in_a_view_of_its_own(library: Path) -> 
     app = LrmApp(library)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         pane = await at_view(app, pilot, "3", "Recorded")
-        printed = [record for record in pane.records if record["origin"] == "published"]
+        printed = [record for record in pane.records if record["origin"] == "recorded"]
         assert {record["model"] for record in printed} == {"pocket", "pocket-student"}
         assert {record["model"] for record in pane.records} > {"pocket", "tiny"}
-        await see(app, "p-logic", "T3 pocket sparsegpt-50")
+        await see(app, "p-logic", "study pocket sparsegpt-50", "dim: recorded")
 
 
 async def test_printed_rows_can_be_told_apart_at_80_columns(library: Path) -> None:

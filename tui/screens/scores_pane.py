@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from core.errors import UsageError
+from core.spec import REFERENCES
 from tui import keys
 from tui.screens.report_pane import ReportPane
 from tui.views.findings import CompareView, CurvesView, RecommendView
@@ -47,12 +48,12 @@ class ScoresPane(ReportPane):
 
     def _partners(self, label: str) -> list[str]:
         """Other variants of one's own that share a benchmark with this one, in the table's order."""
-        own = {r["label"]: set(r["benchmarks"]) for r in self._records.get("Table", ()) if r["origin"] != "published"}
+        own = {r["label"]: set(r["benchmarks"]) for r in self._records.get("Table", ()) if r["origin"] not in REFERENCES}
         return [other for other, names in own.items() if other != label and names & own.get(label, set())]
 
     def _own(self) -> str | None:
         record = self.record
-        return record["label"] if record is not None and record.get("origin") not in (None, "published") else None
+        return record["label"] if record is not None and record.get("origin") not in (None, *REFERENCES) else None
 
     def action_first(self) -> None:
         """The variant under the cursor is A, to compare others with."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
+from core.spec import REFERENCES
 from core.store.filters import Wanted
 from tui.shown import interval, lines, number, right, safe
 from tui.views.view import SHORT, Choices, Record, View
@@ -90,13 +91,13 @@ class ScoresView(View):
         cell = record["benchmarks"].get(column)
         if cell is not None:
             return Wanted(job=cell["run"]) if cell.get("run") is not None else None
-        return Wanted(variant=record["variant"]) if record["origin"] != "published" else None
+        return Wanted(variant=record["variant"]) if record["origin"] not in REFERENCES else None
 
 
 class PublishedView(ScoresView):
     """One's own scores with their distance from the paper's, each above the rows that were printed of it."""
 
-    name = "Published"
+    name, called = "Published", "printed"
     suite = PAPER
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
@@ -114,7 +115,7 @@ class PublishedView(ScoresView):
 
     def title(self, records: Sequence[Record], choices: Choices) -> str:
         """What the numbers are."""
-        return "Own scores, their distance from the printed (~ within noise); dim: printed."
+        return f"Own scores, their distance from the {self.called} (~ within noise); dim: {self.called}."
 
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """This view's benchmarks."""
@@ -129,19 +130,19 @@ class PublishedView(ScoresView):
         )
 
     def cells(self, record: Record, width: int) -> Cells:
-        """One row, printed ones dim."""
-        printed = record["origin"] == "published"
-        style = "dim" if printed else ""
+        """One row, printed and recorded ones dim, each under a name that tells it from one's own."""
+        style = "dim" if record["origin"] in REFERENCES else ""
+        names = {"published": f"T{record.get('table')} {record['variant']}", "recorded": f"study {record['variant']}"}
         return {
             **{name: right(_with_difference(cell), style) for name, cell in record["benchmarks"].items()},
-            "label": safe(f"T{record['table']} {record['variant']}" if printed else record["label"], style),
+            "label": safe(names.get(record["origin"], record["label"]), style),
             "average": right(number(record["average"]), style or "bold"),
             "origin": safe(record["origin"], style),
         }
 
     def about(self, record: Record) -> Text:
         """Where a printed row stands, and what is odd about it."""
-        if record["origin"] != "published":
+        if record["origin"] not in REFERENCES:
             return super().about(record)
         note = f" · {record['note']}" if record.get("note") else ""
         return lines(f"{record['label']} · {record['source']}{note}")
@@ -150,7 +151,7 @@ class PublishedView(ScoresView):
 class RecordedView(PublishedView):
     """The same beside the embedded family's recorded study."""
 
-    name = "Recorded"
+    name, called = "Recorded", "recorded"
     suite = MINI_SUITE
 
 

@@ -57,5 +57,5 @@ def test_they_stand_beside_ones_own() -> None:
     assert {row["model"] for row in published_rows() if row["edition"] == "study"} == set(FAMILY)
     mini = [row for row in published_lengths(30) if row["edition"] == "study"]
     assert len(mini) == len(BENCHMARKS) * sum(map(len, FAMILY.values()))
-    table, cell = published.reference("pocket", "none", "pocket-facts") or (0, {})
-    assert table == 2 and cell["em"] > 50 and cell["n"] >= STUDY_LIMIT
+    origin, table, cell = published.reference("pocket", "none", "pocket-facts") or ("", 0, {})
+    assert (origin, table) == ("recorded", 2) and cell["em"] > 50 and cell["n"] >= STUDY_LIMIT

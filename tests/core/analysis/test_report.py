@@ -45,7 +45,7 @@ def test_a_report_holds_tables_plots_and_origins(book: Book, tmp_path: Path, cap
     rows = list(csv.DictReader((folder / "scores.csv").open()))
     own = [row for row in rows if row["origin"] == "measured"]
     assert {row["run"] for row in own} == {str(run["run"]) for run in origin["runs"]}
-    assert {row["origin"] for row in rows} == {"measured", "published"}
+    assert {row["origin"] for row in rows} == {"measured", "published", "recorded"}
     page = (folder / "index.html").read_text()
     assert page.count("<svg") == 5 and "run 12" in page and "src=" not in page and "http" not in page.replace(XMLNS, "")
     assert set(re.findall(r'href="([^"]*)"', page)) == {f"#{name}" for name in re.findall(r'<section id="([^"]*)"', page)}
@@ -55,7 +55,9 @@ def test_a_report_holds_tables_plots_and_origins(book: Book, tmp_path: Path, cap
     assert "\\toprule" in (folder / "lengths-30.tex").read_text()
     assert (folder / "collapse-points.csv").read_text().count("collapsed") == 3
     ends = list(csv.DictReader((folder / "lengths-30.csv").open()))
-    assert {row["origin"] for row in ends} == {"", "published"} and "Table 4" in (folder / "lengths-30.tex").read_text()
+    assert {row["origin"] for row in ends} == {"", "published", "recorded"} and "Table 4" in (
+        folder / "lengths-30.tex"
+    ).read_text()
 
 
 def test_an_older_report_is_replaced_and_other_folders_are_refused(book: Book, tmp_path: Path) -> None:
