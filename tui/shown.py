@@ -60,10 +60,13 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600}h{whole % 3600 // 60:02}" if whole < 360_000 else f"{whole // 86_400}d"
 
 
-def progress(done: int, total: int | None, width: int = 5) -> Text:
-    """A bar of `width` cells and the count, such as `██▌   12/60`."""
+def progress(done: int, total: int | None, room: int) -> Text:
+    """A bar and the count, such as `██▌ 12/60`, in `room` cells; a long count leaves the bar less than its three."""
     if not total:
         return safe(str(done) if done else UNKNOWN)
+    width = min(3, room - len(f" {done}/{total}"))
+    if width <= 0:
+        return safe(f"{done}/{total}")
     eighths = round(min(1.0, done / total) * width * 8)
     bar = ("█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")).ljust(width)
     shown = safe("")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -13,6 +14,7 @@ from textual.app import App, ComposeResult
 from core.analysis.word_diff import word_diff
 from core.text import printable
 from tui.screens.parts import loop_end
+from tui.shown import progress
 from tui.widgets.field import Field
 from tui.widgets.reader import Part, Reader
 from tui.widgets.side_by_side import SideBySide
@@ -98,3 +100,11 @@ async def test_a_field_draws_what_it_holds_safely_and_keeps_it() -> None:
         drawn = "".join(strip.text for strip in app.screen._compositor.render_strips())
         assert "a␛(0�� ⚠�b" in drawn
         assert field.value == "a\x1b(0\x8d\u2069\t⚠️b"
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "shown"),
+    [(6, 12, "█▌  6/12"), (40, 40, "███ 40/40"), (124, 124, "██ 124/124"), (1024, 1024, "1024/1024"), (3, None, "3")],
+)
+def test_a_bar_gives_way_to_its_count(done: int, total: int | None, shown: str) -> None:
+    assert progress(done, total, 10).plain == shown

@@ -18,12 +18,13 @@ from tui.screens.pane import Pane
 from tui.shown import STATE_STYLES, duration, eta, job_name, lines, number, progress, right, safe, variant
 from tui.widgets.table import Cells, Column, RowTable
 
+PROGRESS = 10
 COLUMNS = (
     Column("id", "Job", 3, drop=2, number=True),
     Column("state", "State", 9),
     Column("variant", "Variant", 19, grow=True),
     Column("benchmark", "Benchmark", 17),
-    Column("progress", "Progress", 10),
+    Column("progress", "Progress", PROGRESS),
     Column("speed", "Tok/s", 5, drop=5, number=True),
     Column("eta", "ETA", 5, drop=4, number=True),
     Column("loops", "Loop", 4, drop=3, number=True),
@@ -47,7 +48,7 @@ def cells(job: JobRow, gpus: str = "") -> Cells:
         "state": safe(state, STATE_STYLES.get(job.state, "")),
         "variant": safe(variant(job)),
         "benchmark": safe(job.benchmark or "(preparation)"),
-        "progress": progress(job.done, job.total, 3),
+        "progress": progress(job.done, job.total, PROGRESS),
         "speed": right(number(job.tokens_per_second, 0)) if job.state == "running" else safe(""),
         "eta": right(eta(job)) if job.state == "running" else safe(""),
         "loops": right(job.loops or "", "bold red"),
