@@ -62,7 +62,7 @@ def test_it_runs_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
         rows = json.loads(lrm("scores", "--published", "--json"))
     finally:
         stop_runner(folder / "runs.db")
-    assert {row["origin"] for row in rows} == {"measured", "published"}
+    assert {row["origin"] for row in rows} == {"measured", "published", "recorded"}
     show = "import core, tui; print(core.__file__, tui.__file__)"
     done = subprocess.run([sys.executable, "-P", "-c", show], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.stdout.count(str(tmp_path)) == 2
