@@ -77,7 +77,7 @@ def _cell(value: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
 def with_differences(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """One's own rows, each cell of which that was printed for the same model and compression has `published`.
 
-    That is {origin, table, accuracy | em, f1, difference, difference_ci, within_noise}: own minus printed, in percent points.
+    That is {origin, table, accuracy | em, f1, difference, difference_ci, within_noise}: own less printed, in percentage points.
     Shares are compared by Newcombe's interval over the questions on both sides. F1 was printed without its spread, so that
     only one's own interval can be asked whether it holds the printed value; `difference_ci` is then that interval shifted.
     """
