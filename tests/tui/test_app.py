@@ -85,6 +85,18 @@ async def test_queue_keys_write_wishes_and_keep_the_cursor(store: Path) -> None:
         await until(lambda: sql(store, "SELECT state FROM jobs WHERE id = 3") == [("queued",)])
 
 
+@pytest.mark.parametrize("state", ["running", "queued"])  # a short job may never be seen running
+async def test_the_cursor_goes_on_when_the_first_job_is_done(store: Path, state: str) -> None:
+    sql(store, f"UPDATE jobs SET state = '{state}' WHERE id = 1")
+    app = LrmApp(store)
+    async with app.run_test(size=SIZE):
+        await until(lambda: table(app).row_count == 5 and table(app).has_focus and table(app).selected == "1")
+        sql(store, "UPDATE jobs SET state = 'done', finished = 9 WHERE id = 1")
+        await until(lambda: app.snapshot and app.snapshot.jobs[0].id != 1)
+
+        await until(lambda: table(app).selected == "2" and table(app).cursor_row == 0)
+
+
 async def test_live_follows_the_chosen_stream(store: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:

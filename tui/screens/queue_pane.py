@@ -112,14 +112,18 @@ class QueuePane(Pane, can_focus=True):
             return "cpu"
 
     def _go_on(self) -> None:
-        """A cursor on the running job goes on to the next one, which is the first line, when it has finished."""
+        """A cursor on the running job goes on to the next one, which is the first line, when it has finished.
+
+        So does one on the job that is about to run: a short one may never be seen running.
+        """
         job = self._job()
         if job is not None and job.id == self._watched and job.state == "done":
             self.table.move_cursor(row=0, animate=False)
             job = self._job()
             self._watched = job.id if job else None
         elif job is None or job.id != self._watched:
-            self._watched = job.id if job and job.state == "running" else None
+            first = self.table.cursor_row == 0
+            self._watched = job.id if job and (job.state == "running" or (first and job.state == "queued")) else None
 
     def focus_keys(self) -> None:
         """The table takes the keys; without rows the pane itself does."""
@@ -133,6 +137,11 @@ class QueuePane(Pane, can_focus=True):
         self.focus_keys()
 
     @on(DataTable.RowHighlighted)
+    def _moved(self) -> None:
+        """The cursor is elsewhere, or for the first time anywhere: the rows come after the first drawing."""
+        self._go_on()
+        self._about()
+
     def _about(self) -> None:
         job = self._job()
         self.query_one("#about", Static).update(about(job) if job else Text())
