@@ -108,6 +108,7 @@ class Poller(threading.Thread):
 
     def run(self) -> None:
         """Tick until the end."""
+        self._meter_due = time.monotonic() + self._tick_s  # what it imports would hold up the first picture of the store
         while True:
             try:
                 self._tick()
@@ -157,7 +158,7 @@ class Poller(threading.Thread):
         return True
 
     def _sample(self) -> None:
-        """Look at the machine; the first time, after a tick, this imports what it takes."""
+        """Look at the machine; the first time this imports what it takes."""
         if time.monotonic() >= self._meter_due:
             self._meter = self._meter or Meter()
             self._meter_due = time.monotonic() + max(METER_S, self._tick_s)
