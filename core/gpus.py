@@ -14,6 +14,8 @@ from core.settings import load
 
 LOCKS = Path("/tmp/lrm-tui-gpus")
 VARIABLE = "CUDA_VISIBLE_DEVICES"
+GIVES_WAY = ("nice", "-n", "5")
+"""Before the command of whoever computes on the processors, so that screen and runner get them when they want them."""
 
 
 class Lease:
@@ -37,8 +39,8 @@ class Lease:
     def child(
         self, command: Sequence[str], environment: Mapping[str, str], files: Sequence[str] = (), *, here: bool = False
     ) -> tuple[list[str], dict[str, str]]:
-        """See `places.Place`: the command itself, which sees these GPUs alone."""
-        return list(command), {**environment, **self.environment()}
+        """See `places.Place`: the command itself, which sees these GPUs alone; without any it gives way to others at work."""
+        return [*(() if self._held else GIVES_WAY), *command], {**environment, **self.environment()}
 
     def split(self, parts: int) -> list[Lease]:
         """As many leases of equally many of these GPUs. Without any, the parts share the processors."""

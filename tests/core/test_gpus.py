@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,16 @@ def test_how_many_a_job_needs(tmp_path: Path) -> None:
         '[vllm]\ntensor_parallel = 2\npipeline_parallel = 2\n["llama.cpp"]\ngpu_layers = 0\n'
     )
     assert needs(job("vllm"), 8) == 4 and needs(job("llama.cpp"), 8) == 0
+
+
+def test_only_who_computes_on_the_processors_gives_way_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LRM_GPUS", "a")
+    tell = [sys.executable, "-c", "import os; print(os.getpriority(os.PRIO_PROCESS, 0))"]
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    lease = gpus.take(1)
+    assert lease is not None
+    for place, more in ((gpus.Lease(), 5), (lease, 0)):
+        command, environment = place.child(tell, {})
+        said = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, check=True, text=True).stdout
+        assert int(said) == min(19, ours + more)
+    lease.release()
