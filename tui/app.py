@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from textual.app import App, ComposeResult
 from textual.css.query import NoMatches
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.notifications import SeverityLevel
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 
 from core.errors import LrmError
 from core.store.filters import Wanted
@@ -34,6 +35,7 @@ from tui.screens.pane import Pane
 from tui.screens.queue_pane import QueuePane
 from tui.screens.responses_pane import ResponsesPane
 from tui.screens.scores_pane import ScoresPane
+from tui.widgets.footer import Footer
 from tui.widgets.header import Header, Offer
 
 CLIPBOARD_CHARACTERS = 50_000
@@ -88,7 +90,7 @@ class LrmApp(App[None]):
             yield ScoresPane(id="scores")
             yield LengthsPane(id="lengths")
             yield ResponsesPane(id="responses")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Footer()
 
     def on_mount(self) -> None:
         """Take up what was left last time, and begin to watch the store."""
@@ -99,6 +101,12 @@ class LrmApp(App[None]):
                 pane.restore(left)
         self.action_pane(kept["pane"] if kept.get("pane") in keys.PANES else keys.PANES[0])
         self.poller.start()
+
+    def on_ready(self) -> None:
+        """Collect garbage from here on, without looking each time through all that the start has made: keys wait meanwhile."""
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
 
     def _choose_theme(self, kept: object) -> None:
         """The theme that is asked for, else the terminal's colours under NO_COLOR, else the one chosen last time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from argparse import Namespace
 
@@ -20,6 +21,7 @@ def main() -> None:
 
 
 def _app(given: Namespace) -> int:
+    gc.disable()  # until the app is there: hardly anything that its start makes is garbage
     from tui.app import run
     from tui.look import Look
 

@@ -7,11 +7,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from tui import keys
 from tui.shown import lines
 from tui.widgets.field import Field
+from tui.widgets.footer import Footer
 from tui.widgets.scrolled import Scrolled
 
 
@@ -45,7 +46,7 @@ class Confirm(ModalScreen[bool]):
         with Vertical(classes="dialog"):
             yield Static(lines(self._question, "bold"), classes="title")
             yield Static(lines(self._hint))
-            yield Footer(compact=True, show_command_palette=False)
+            yield Footer()
 
     def action_answer(self, yes: bool) -> None:
         """Give the answer."""

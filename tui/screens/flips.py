@@ -10,7 +10,7 @@ from typing import Any
 from textual import work
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from core.errors import LrmError
 from core.store import browse
@@ -20,6 +20,7 @@ from tui.access import opened
 from tui.screens.rows import mark
 from tui.shown import UNKNOWN, lines, safe
 from tui.threads import hand_back
+from tui.widgets.footer import Footer
 from tui.widgets.lazy_table import LazyTable
 from tui.widgets.table import Cells, Column
 
@@ -50,7 +51,7 @@ class FlipsScreen(ModalScreen[None]):
         yield Static(id="flips-title")
         yield LazyTable(COLUMNS, _cells, id="flips")
         yield Static(id="no-flips")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Footer()
 
     def on_mount(self) -> None:
         """Read both sides."""

@@ -13,7 +13,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Label, Select, SelectionList, Static
+from textual.widgets import Input, Label, Select, SelectionList, Static
 from textual.widgets.selection_list import Selection
 from textual.worker import get_current_worker
 
@@ -33,6 +33,7 @@ from tui.shown import lines, safe
 from tui.threads import hand_back
 from tui.widgets.choices import Choices, head
 from tui.widgets.field import Field
+from tui.widgets.footer import Footer
 
 FIRST = ("pocket", "none", "pocket-temporal")
 """Chosen at the start: a new user only has to say go."""
@@ -122,7 +123,7 @@ class NewRun(ModalScreen[Queued]):
         with VerticalScroll(id="forecast-box", can_focus=False):
             yield Static(lines("Looking …", "dim"), id="forecast")
         yield Static(id="wrong-grid", classes="wrong")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Footer()
 
     def on_mount(self) -> None:
         """Find out aside what there is to choose from."""

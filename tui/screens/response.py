@@ -11,7 +11,7 @@ from typing import Any
 from textual import on, work
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from core.errors import LrmError
 from core.store import browse, search
@@ -27,6 +27,7 @@ from tui.screens.parts import parts
 from tui.shown import safe
 from tui.threads import hand_back
 from tui.widgets.finder import Finder
+from tui.widgets.footer import Footer
 from tui.widgets.reader import Reader
 
 
@@ -47,7 +48,7 @@ class ResponseScreen(ModalScreen[int], Acting):
         yield Static(id="response-title")
         yield Reader(id="response")
         yield Finder(id="response-search")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Footer()
 
     @property
     def reader(self) -> Reader:

@@ -12,7 +12,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Checkbox, Footer, Input, Label, RadioButton, RadioSet, Static
+from textual.widgets import Checkbox, Input, Label, RadioButton, RadioSet, Static
 
 from core.errors import LrmError
 from core.store import snapshot as views
@@ -23,6 +23,7 @@ from tui.access import opened
 from tui.shown import UNKNOWN, lines
 from tui.threads import hand_back
 from tui.widgets.field import Field
+from tui.widgets.footer import Footer
 
 CHOICES = (None, True, False)
 
@@ -59,7 +60,7 @@ class ReviewScreen(ModalScreen[Judged]):
             with Horizontal(classes="field"):
                 yield Label("Note")
                 yield Field(id="note", compact=True, placeholder="why", select_on_focus=False)
-            yield Footer(compact=True, show_command_palette=False)
+            yield Footer()
 
     def on_mount(self) -> None:
         """Show what is there."""

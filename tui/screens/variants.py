@@ -9,7 +9,7 @@ from pathlib import Path
 from textual import on, work
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from core.analysis.word_diff import Block
@@ -26,6 +26,7 @@ from tui.screens.response import ResponseScreen
 from tui.screens.rows import mark
 from tui.shown import UNKNOWN, number, right, safe
 from tui.threads import hand_back
+from tui.widgets.footer import Footer
 from tui.widgets.lazy_table import LazyTable
 from tui.widgets.side_by_side import SideBySide
 from tui.widgets.table import Cells, Column
@@ -60,7 +61,7 @@ class VariantsScreen(ModalScreen[None], Acting):
         yield LazyTable(COLUMNS, self._cells, id="variants-table")
         yield Static(id="sides")
         yield SideBySide(id="diff")
-        yield Footer(compact=True, show_command_palette=False)
+        yield Footer()
 
     @property
     def table(self) -> LazyTable[sqlite3.Row]:
