@@ -19,6 +19,7 @@ from tui.commands import Palette
 from tui.screens.dialogs import Confirm, Note
 from tui.screens.new_run import NewRun
 from tui.screens.pane import Pane
+from tui.widgets.footer import Footer
 from tui.widgets.scrolled import Scrolled
 from tui.widgets.stream import StreamView
 
@@ -282,3 +283,20 @@ print([m for m in ("pandas", "numpy", "torch", "sqlite_utils", "datasets", "tran
 """
     done = subprocess.run([sys.executable, "-c", program, str(store)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_the_footer_follows_the_focus_and_its_keys_can_be_clicked(store: Path) -> None:
+    def footer() -> str:
+        return text_of(app).rsplit("\n", 1)[-1]
+
+    app = LrmApp(store)
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until(lambda: "Clone" in footer() and "Start" in footer())
+        await pilot.click(Footer, offset=(footer().index("Help"), 0))
+        await until(lambda: isinstance(app.screen, Note))
+        await pilot.press("escape", "3")
+        await until(lambda: "Clone" not in footer())
+        await pilot.click(Footer, offset=(118, 0))
+        assert app.shown == "scores" and len(app.screen_stack) == 1
+        await pilot.press("1")
+        await until(lambda: "Clone" in footer())

@@ -24,7 +24,7 @@ class Footer(Widget, can_focus=False):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: list[tuple[Binding, bool]] = []
+        self._shown: list[Binding] = []
 
     def on_mount(self) -> None:
         """Follow the screen."""
@@ -32,7 +32,7 @@ class Footer(Widget, can_focus=False):
 
     def render(self) -> Content:
         """The line."""
-        return Content(" ").join(self._key(binding, enabled) for binding, enabled in self._shown)
+        return Content(" ").join(map(self._key, self._shown))
 
     def on_mouse_down(self, event: MouseDown) -> None:
         """Press the key under the pointer."""
@@ -42,16 +42,16 @@ class Footer(Widget, can_focus=False):
     def _changed(self, screen: Screen[object]) -> None:
         if screen is not self.screen or not self.app.app_focus:
             return
-        first: dict[str, tuple[Binding, bool]] = {}
-        for _, binding, enabled, _ in screen.active_bindings.values():
+        first: dict[str, Binding] = {}
+        for _, binding, _, _ in screen.active_bindings.values():
             if binding.show:
-                first.setdefault(binding.action, (binding, enabled))
+                first.setdefault(binding.action, binding)
         if (shown := list(first.values())) != self._shown:
             self._shown = shown
             self.refresh()
 
-    def _key(self, binding: Binding, enabled: bool) -> Content:
+    def _key(self, binding: Binding) -> Content:
         return Content.assemble(
             (self.app.get_key_display(binding), self.get_visual_style("footer--key")),
             (f" {binding.description}", self.get_visual_style("footer--description")),
-        ).stylize(Style.from_meta({"key": binding.key}) if enabled else Style(dim=True))
+        ).stylize(Style.from_meta({"key": binding.key}))
