@@ -279,7 +279,7 @@ class LrmApp(App[None]):
         pane = self._base.query_one(f"#{name}", Pane)
         pane.show()
         self._head()
-        self.remember()
+        self.call_after_refresh(self.remember)  # a disk that is slow to write must not keep the pane waiting
 
     def action_command_palette(self) -> None:
         """Find a command by name."""

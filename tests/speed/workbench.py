@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sqlite3
 import statistics
@@ -172,8 +173,8 @@ def latency(terminal: Terminal, presses: int, key: Key) -> dict[str, float]:
 
 
 def p(values: list[float], share: float) -> float:
-    """The value below which that share of sorted values lies."""
-    return values[min(len(values) - 1, int(share * len(values)))]
+    """The smallest of sorted values that at least that share of them does not exceed."""
+    return values[math.ceil(share * len(values)) - 1]
 
 
 def main() -> None:
