@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import four_bits
 import psutil
 import pytest
 from host_process import HOST, Host, generate, running
@@ -161,6 +162,18 @@ def quantized(folder: Path) -> Path:
     }
     (folder / "config.json").write_text(json.dumps(config))
     return folder
+
+
+@pytest.mark.parametrize("method", ["awq", "gptq"])
+def test_four_bits_answer_as_the_values_that_they_stand_for(vllm_python: str, method: str, tmp_path: Path) -> None:
+    packed, dense = four_bits.make(method, tmp_path)
+    prompt = "Sam was at the park from 9am to 11am."
+    answers = []
+    for folder in (packed, dense):
+        with running("vllm", vllm_python) as child:
+            child.load(folder, **OPTIONS)
+            answers.append(child.ask(prompt, temperature=0.0, max_tokens=40).ids)
+    assert answers[0][:10] == answers[1][:10]
 
 
 def test_nothing_outlives_a_host_that_is_killed(host: Host) -> None:
