@@ -33,21 +33,24 @@ from core.store.connection import connect, runner_lock
 from core.store.locks import held
 
 POINTS = {
-    "after the claim": "core.hosts.Child = die",
-    "after the spawn": "RunnerStore.host_started = die",
-    "after the host's row": "core.hosts.Host._ask = die",
-    "while it loads": "core.hosts.Host._ask = lambda host, request: (host.send(request), time.sleep({loading_s}), die())",
-    "under way": "core.evaluation.Evaluation._finish = die",
+    "after the claim": "instead('core.hosts.Child', die)",
+    "after the spawn": "instead('core.store.writes.RunnerStore.host_started', die)",
+    "after the host's row": "instead('core.hosts.Host.send', die)",
+    "while it loads": "send = Host.send; instead('core.hosts.Host.send', lambda *said: (send(*said), time.sleep({loading_s}), die()))",
+    "under way": "instead('core.evaluation.Evaluation._finish', die)",
 }
 RUNNER = """
 import os, signal, sys, time
 from pathlib import Path
-import core.evaluation, core.hosts
+from unittest.mock import patch
+import core.evaluation
+from core.hosts import Host
 from core.launch import _serve
 from core.processes import marked, owner
 from core.store.connection import runner_lock
-from core.store.writes import RunnerStore
 store = Path(sys.argv[1])
+def instead(name, what):
+    patch(name, what).start()  # fails where the name is no more
 def die(*_, **__):
     for pid in marked(owner(runner_lock(store))) if {hang} else ():
         os.kill(pid, signal.SIGSTOP)  # it cannot see the end of its stdin any more
