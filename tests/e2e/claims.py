@@ -72,6 +72,10 @@ STRANGER = ["sleep", "600"]
 GONE_S = 1.0
 PR_SET_CHILD_SUBREAPER = 36
 QUESTIONS = 8  # of a run; another is queued whenever none is left
+LEFT = f"""
+SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')
+AND (SELECT count(*) FROM responses WHERE job_id = jobs.id AND state = 'done') < {QUESTIONS}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +234,7 @@ def _tried(path: Path, used: Engine, trials: int, rng: random.Random, points: Se
     runs, met = [prepare(path, used)], Met(used.name, dict.fromkeys(points, 0))
     before: dict[int, str] = {}
     for number in range(trials):
-        if not _value(path, "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"):
+        if not _value(path, LEFT):
             runs.append(queue(path, used, len(runs)))
         point = points[number % len(points)]
         left = die_at(path, used, point, hang=rng.random() < 0.5)
