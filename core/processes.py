@@ -22,7 +22,7 @@ import psutil
 VARIABLE = "LRM_RUN_ID"
 PROC = Path("/proc")
 GONE_S = 5.0
-_SAME_START_S = 0.05
+_SAME_START_S = 0.005  # half of the kernel's tick: a number can be given out again within a few of them
 
 
 def owner(lock: Path) -> str:
