@@ -90,3 +90,11 @@ def test_a_stranger_who_got_the_number_lives(tmp_path: Path) -> None:
         assert not alive(other.pid)
     finally:
         end(other)
+
+
+def test_a_number_that_was_given_out_again_two_ticks_later_is_a_stranger() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        started = process_start(process.pid)
+        assert started is not None
+        assert not end_process(process.pid, started - 0.02) and process.poll() is None
+        assert end_process(process.pid, started)
