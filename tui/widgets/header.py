@@ -66,6 +66,7 @@ class Offer(Static):
     def __init__(self) -> None:
         super().__init__(id="offer")
         self.display = False
+        self._said = ""
 
     def show(self, snapshot: Snapshot | None, readonly: bool) -> None:
         """Say what happened, and that a key mends it."""
@@ -77,7 +78,12 @@ class Offer(Static):
             what = f"The runner was lost{ago}" if runner.lost else "No runner serves this store"
             mend = "This screen is read-only." if readonly else "Press s to start it."
             waits = f"{waiting} job{'s wait' if waiting > 1 else ' waits'}"
-            self.update(safe(f"{what}; {waits}. {mend}"))
+            self._say(f"{what}; {waits}. {mend}")
+
+    def _say(self, what: str) -> None:
+        if what != self._said:  # its height may change with what it says: each time all is laid out
+            self._said = what
+            self.update(safe(what))
 
 
 def tabs(shown: str) -> Text:

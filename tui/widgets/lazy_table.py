@@ -81,6 +81,8 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
 
     def _put(self, at: int) -> None:
         self._cursor = max(0, min(at, len(self._keys) - 1))
+        if not self.size.height:
+            return  # hidden: it is brought into view when the table has a size again
         page = max(1, self.size.height - 1)
         if not self.scroll_offset.y <= self._cursor < self.scroll_offset.y + page:
             top = self._cursor if self._cursor < self.scroll_offset.y else self._cursor - page + 1

@@ -16,6 +16,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.events import MouseScrollDown, MouseScrollUp, Resize
 from textual.geometry import Region, Size
+from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -51,6 +52,9 @@ class Row:
 
 class StreamView(ScrollView, can_focus=True):
     """Shows appended text; with `follow` its end stays in view. Beyond `high` rows, only the last `low` are kept."""
+
+    virtual_size = Reactive(Size(0, 0), repaint=False)
+    """It has no scroll bars that would move with it, so that growing lays nothing out."""
 
     def __init__(self, *, low: int = LOW_MARK, high: int = HIGH_MARK, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -233,8 +237,10 @@ class StreamView(ScrollView, can_focus=True):
         self.refresh(Region(0, 0, *self.size))
 
     def on_resize(self, event: Resize) -> None:
-        """Wrap the window anew when its width changes."""
+        """Wrap the window anew when its width changes; a followed end stays in view."""
         if self._width == self._wrapped_at:
+            if self.follow:
+                self.scroll_end(animate=False, x_axis=False)
             return
         self._wrapped_at = self._width
         rows, self._rows, self._here = self._rows, [], -1

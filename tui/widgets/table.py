@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 from textual.events import Resize
+from textual.geometry import Size
 from textual.widgets import DataTable
 from textual.widgets.data_table import CursorType
 
@@ -61,7 +62,7 @@ class RowTable(DataTable[Text], inherit_bindings=False):
         self._wanted = tuple(columns)
         self._fitted: list[tuple[Column, int]] = []
         self._latest: dict[str, Cells] = {}
-        self._at_width = 0
+        self._at = Size()
         self._given: dict[str, Cells] = {}
         self._awaited: str | None = None
 
@@ -104,14 +105,14 @@ class RowTable(DataTable[Text], inherit_bindings=False):
 
     def on_resize(self, event: Resize) -> None:
         """Choose the columns that fit."""
-        self._at_width = event.size.width
+        self._at = event.size
         self._draw(self._latest)
 
     def _draw(self, before: Mapping[str, Cells]) -> None:
-        if not self._at_width:
+        if not self._at.width:
             return
-        bar = 0 if len(self._latest) < self.size.height else self.styles.scrollbar_size_vertical
-        fitted = fit(self._wanted, self._at_width - bar)
+        bar = 0 if len(self._latest) < self._at.height else self.styles.scrollbar_size_vertical
+        fitted = fit(self._wanted, self._at.width - bar)
         present = [row.key.value for row in self.ordered_rows]
         kept = [key for key in present if key in self._latest]
         if fitted != self._fitted or kept != list(self._latest)[: len(kept)]:
