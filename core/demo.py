@@ -34,21 +34,22 @@ def queue_demo(path: Path, limit: int, family: Mapping[str, Sequence[str]] = FAM
         return left or jobs.add(connection, _specs(limit, 0, family))
 
 
-def queue_study(path: Path, limit: int) -> list[int]:
-    """Queue what of the study this store neither has nor waits for. Returns the ids of all its runs."""
+def queue_study(path: Path, limit: int, models: Sequence[str] = tuple(FAMILY)) -> list[int]:
+    """Queue what of the study of these models this store neither has nor waits for. Returns the ids of all its runs."""
+    family = {model: FAMILY[model] for model in models}
     with _writing(path) as connection:
         found = {
             (row["name"], row["compression"], row["benchmark"], row["seed"]): int(row["id"])
             for row in _runs(connection, f"j.state NOT IN ('failed', 'cancelled') AND j.item_limit = {int(limit)}")
         }
-        wanted = [spec for seed in SEEDS for spec in _specs(limit, seed)]
+        wanted = [spec for seed in SEEDS for spec in _specs(limit, seed, family)]
         missing = [spec for spec in wanted if (spec.model, spec.compression, spec.benchmark, spec.seed) not in found]
         added = jobs.add(connection, missing)
         asked = {(spec.model, spec.compression, spec.benchmark, spec.seed) for spec in wanted}
         return sorted([*added, *(run for cell, run in found.items() if cell in asked)])
 
 
-def _specs(limit: int, seed: int, family: Mapping[str, Sequence[str]] = FAMILY) -> list[RunSpec]:
+def _specs(limit: int, seed: int, family: Mapping[str, Sequence[str]]) -> list[RunSpec]:
     specs = []
     for model, compressions in family.items():
         sampling = Sampling(max_tokens=resolve(model).default_limit)

@@ -98,7 +98,8 @@ def recorded() -> Iterator[str]:
     """docs/recorded.md: the embedded family's study, as it is shipped."""
     study = json.loads(RECORDED.read_text(encoding="utf-8"))
     yield from ("# The recorded study", "", NOTE.format(source="benchmarks/pocket/study.json"), "")
-    yield f"{study['sources']['study'].capitalize()}. Seeds pooled, in percent. [What it says](study.md)."
+    yield from (f"{source.capitalize()}.  " for source in study["sources"].values())
+    yield "Seeds pooled, in percent. [What it says](study.md)."
     yield from ("", "Weights (sha256 of model.safetensors):", "")
     yield from (f"- {model}: {digest}" for model, digest in study["weights_sha256"].items())
     yield from (

@@ -1,7 +1,7 @@
 """Record the embedded family's study as reference rows: `python -m core.analysis.record --db runs.db`.
 
 Writes benchmarks/pocket/study.json, in the form of published.toml. Unlike a row of the tables, a recorded one pools the runs of
-its seeds, which differ in nothing else.
+its seeds, which differ in nothing else. With `--models`, rows of the others stay as they were recorded.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -37,32 +37,55 @@ WHERE j.kind = 'run' AND j.state = 'done' AND j.item_limit = ?
 """
 
 
-def recorded(connection: sqlite3.Connection, limit: int = STUDY_LIMIT, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
-    """The study in a store, or that of some of its seeds. Raises SystemExit where a run of it is missing."""
+def recorded(
+    connection: sqlite3.Connection,
+    limit: int = STUDY_LIMIT,
+    seeds: Sequence[int] = SEEDS,
+    models: Sequence[str] = tuple(FAMILY),
+) -> dict[str, Any]:
+    """The study of these models in a store, or that of some of its seeds. Raises SystemExit where a run of it is missing."""
     done = {tuple(row)[1:]: int(row["id"]) for row in connection.execute(_RUNS, (limit,))}
-    wanted = [(m, c, b, s) for m, compressions in FAMILY.items() for c in compressions for b in BENCHMARKS for s in seeds]
+    wanted = [(m, c, b, s) for m in models for c in FAMILY[m] for b in BENCHMARKS for s in seeds]
     if missing := [cell for cell in wanted if cell not in done]:
         raise SystemExit(f"{len(missing)} of the study's {len(wanted)} runs are not done; one is {missing[0]}.")
     origin = {run["run"]: run for run in provenance(connection, [done[cell] for cell in wanted])["runs"]}
     scores: list[dict[str, Any]] = []
     lengths: list[dict[str, Any]] = []
+    sources: dict[str, str] = {}
+    asked = f"{limit} questions a benchmark, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     with one_picture(connection):
-        for model, compressions in FAMILY.items():
-            for compression in compressions:
+        for model in models:
+            run = origin[done[model, FAMILY[model][0], BENCHMARKS[0], seeds[0]]]
+            date, engine = time.strftime("%Y-%m-%d", time.gmtime(run["finished"])), run["engine_version"] or run["engine"]
+            source = f"study of {model}"
+            sources[source] = f"the embedded family's study of {model}, recorded {date}: `lrm-tui study`, {asked}, {engine}"
+            for compression in FAMILY[model]:
                 runs = {b: [shown_runs(connection, done[model, compression, b, s])[0] for s in seeds] for b in BENCHMARKS}
                 first = runs[BENCHMARKS[0]][0]
                 weights = origin[first.run]["weights_sha256"]
-                about = {"edition": "study", "source": "study", "model": model, "compression": compression}
+                about = {"edition": "study", "source": source, "model": model, "compression": compression}
                 table = 3 if (first.sparsity or 0) >= 1 else 2
                 scores.append({**about, "table": table, **_scores(runs), "weights_sha256": weights})
                 lengths += [{**about, "table": 4, "benchmark": b, **_lengths(connection, of)} for b, of in runs.items()]
-    run = origin[done[wanted[0]]]
-    asked = f"{limit} questions a benchmark, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
-    date, engine = time.strftime("%Y-%m-%d", time.gmtime(run["finished"])), run["engine_version"] or run["engine"]
+    hashes = {m: sha256((Path(resolve(m).source) / WEIGHTS).read_bytes()).hexdigest() for m in models}
     return {
         **{"limit": limit, "seeds": list(seeds), "scores": scores, "lengths": lengths},
-        "sources": {"study": f"the embedded family's study, recorded {date}: `lrm-tui study`, {asked}, {engine}"},
-        "weights_sha256": {m: sha256((Path(resolve(m).source) / WEIGHTS).read_bytes()).hexdigest() for m in FAMILY},
+        **{"sources": sources, "weights_sha256": hashes},
+    }
+
+
+def merged(before: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found in place of the same models' rows. Raises SystemExit where the others were asked otherwise."""
+    if (before["limit"], before["seeds"]) != (found["limit"], found["seeds"]):
+        raise SystemExit("The rows that would stay have other questions or seeds. Record the whole family.")
+    new = found["weights_sha256"]
+    kept = {name: [row for row in before[name] if row["model"] not in new] for name in ("scores", "lengths")}
+    used = {row["source"] for row in kept["scores"]}
+    return {
+        **found,
+        **{name: sorted([*kept[name], *found[name]], key=lambda row: list(FAMILY).index(row["model"])) for name in kept},
+        "sources": {name: text for name, text in before["sources"].items() if name in used} | found["sources"],
+        "weights_sha256": {model: (before["weights_sha256"] | new)[model] for model in FAMILY},
     }
 
 
@@ -101,10 +124,13 @@ def main() -> None:
     parser.add_argument("--db", type=Path)
     parser.add_argument("--limit", type=int, default=STUDY_LIMIT)
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--models", nargs="+", choices=FAMILY, default=tuple(FAMILY))
     parser.add_argument("--out", type=Path, default=RECORDED)
     given = parser.parse_args()
     with closing(connect(store_path(given.db), "reader")) as connection:
-        found = recorded(connection, given.limit, given.seeds)
+        found = recorded(connection, given.limit, given.seeds, given.models)
+    if set(given.models) != set(FAMILY):
+        found = merged(json.loads(given.out.read_text(encoding="utf-8")), found)
     given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

@@ -36,7 +36,7 @@ def demo(given: Namespace) -> int:
 def study(given: Namespace) -> int:
     """Queue the study, or what is left of it."""
     path = store(given)
-    ids = queue_study(path, given.limit)
+    ids = queue_study(path, given.limit, given.models)
     ensure_runner(path)
     if given.json:
         print_json({"jobs": ids})

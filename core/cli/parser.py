@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from core.cli.help import Parser, dressed
-from core.demo import DEMO_LIMIT, SEEDS, STUDY_LIMIT
+from core.demo import DEMO_LIMIT, FAMILY, SEEDS, STUDY_LIMIT
 from core.engines.catalog import names as engines
 from core.engines.wire import Sampling
 from core.spec import AUDIT_SHARE, POLICIES
@@ -41,6 +41,7 @@ def build() -> argparse.ArgumentParser:
         f"over the mini-suite, with the seeds {', '.join(map(str, SEEDS))}. Asked again, it goes on where it stood.",
     )
     study.add_argument("--limit", type=int, default=STUDY_LIMIT, help=f"questions a benchmark (default {STUDY_LIMIT})")
+    study.add_argument("--models", nargs="+", choices=FAMILY, default=tuple(FAMILY), help="of the family (default all)")
     study.add_argument("--wait", action="store_true", help="follow until the runs have ended; exit 0 only if all finished")
     _add(commands.add_parser("add", parents=[common, printing], help="queue runs: models x compressions x benchmarks"))
     _sweep(commands.add_parser("sweep", parents=[common, printing], help="queue every compression that the paper compares"))

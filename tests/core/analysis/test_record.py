@@ -30,17 +30,32 @@ def test_a_row_pools_the_seeds(book: Book, monkeypatch: pytest.MonkeyPatch) -> N
             **about,
         )
     with pytest.raises(SystemExit, match="4 of the study's 12 runs are not done"):
-        record.recorded(book.reader, 2)
+        record.recorded(book.reader, 2, models=("pocket",))
     for name in BENCHMARKS[:-1]:
         book.run(variant, name, [*graded(1, words=30), *graded(0, words=40, collapsed=1)], seed=SEEDS[-1], **about)
     book.run(variant, BENCHMARKS[-1], [{"finish_reason": "stop", "em": 0.0, "f1": 0.0, "answer_words": 3}] * 2, seed=2, **about)
-    found = record.recorded(book.reader, 2)
+    found = record.recorded(book.reader, 2, models=("pocket",))
     [row] = found["scores"]
     assert row[BENCHMARKS[0]] == {"n": 6, "accuracy": 50.0, "collapsed": 16.67} and row["average"] == 50.0
     assert row[BENCHMARKS[-1]] == {"n": 6, "em": 66.67, "f1": 33.33, "collapsed": 0.0}
     assert found["lengths"][0]["short"] == {"words": 10.0, "accuracy": 100.0} and found["lengths"][0]["n"] == 6
     assert found["lengths"][0]["long"] == {"words": 40.0, "accuracy": 0.0}
-    assert "1970-01-02" in found["sources"]["study"]
+    assert "1970-01-02" in found["sources"][row["source"]]
+
+
+def test_other_models_keep_their_rows() -> None:
+    shipped = json.loads(RECORDED.read_text(encoding="utf-8"))
+    one = {"model": "pocket-student", "source": "study of pocket-student", "compression": "none"}
+    found = {
+        **{"limit": shipped["limit"], "seeds": shipped["seeds"], "scores": [one], "lengths": [one]},
+        **{"sources": {one["source"]: "today"}, "weights_sha256": {"pocket-student": "new"}},
+    }
+    both = record.merged(shipped, found)
+    assert both["scores"] == [row for row in shipped["scores"] if row["model"] == "pocket"] + [one]
+    assert both["sources"] == shipped["sources"] | {one["source"]: "today"}
+    assert both["weights_sha256"] == shipped["weights_sha256"] | {"pocket-student": "new"}
+    with pytest.raises(SystemExit, match="Record the whole family"):
+        record.merged(shipped, {**found, "seeds": [0]})
 
 
 def test_the_shipped_rows_are_of_the_shipped_weights() -> None:
