@@ -15,14 +15,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.pocket.suite import SUITE, TRAINING
+from core.cli.common import follow
+from core.launch import ensure_runner
 
 QUESTIONS: Mapping[str, int] = {
-    "pocket-temporal-train": 800,
-    "pocket-logic-train": 2000,
-    "pocket-arithmetic-train": 2000,
+    "pocket-temporal-train": 1000,
+    "pocket-logic-train": 3000,
+    "pocket-arithmetic-train": 5000,
     "pocket-facts-train": 3000,
 }
-OPTIONS = ":epochs=2:rate=0.002:batch=32"
+OPTIONS = ":epochs=4:rate=0.002:batch=16"
 LIMIT = 200
 TOKENS = ("--max-tokens", 1024)
 
@@ -35,7 +37,12 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     store = given.out / "runs.db"
-    taught = [_answered(store, given.teacher, name, count) for name, count in QUESTIONS.items()]
+    taught = [_asked(store, given.teacher, name, count) for name, count in QUESTIONS.items()]
+    ensure_runner(store)
+    if not follow(store, taught):
+        raise SystemExit(
+            f"Not all of the teacher's answers came. See `lrm-tui ls --db {store}`, requeue what failed and call this again."
+        )
     told = _imported(store, given.out / "answers.jsonl")
     for runs in (taught, told):
         asked = [word for suite in SUITE for word in ("--benchmark", suite.name)]
@@ -44,11 +51,11 @@ def main() -> None:
     print(_lrm(store, "scores"))
 
 
-def _answered(store: Path, teacher: Path, benchmark: str, count: int) -> int:
-    """The run in which the teacher answers training questions."""
+def _asked(store: Path, teacher: Path, benchmark: str, count: int) -> int:
+    """The run in which the teacher answers training questions; queued once."""
     mark = store.with_name(f"{benchmark}.json")
     if not mark.exists():
-        said = _lrm(store, "add", "--model", teacher, "--benchmark", benchmark, "--limit", count, *TOKENS, "--wait", "--json")
+        said = _lrm(store, "add", "--model", teacher, "--benchmark", benchmark, "--limit", count, *TOKENS, "--json")
         mark.write_text(said, encoding="utf-8")
     return int(json.loads(mark.read_text(encoding="utf-8"))["jobs"][0])
 
