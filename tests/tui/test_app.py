@@ -242,9 +242,18 @@ async def test_a_damaged_store_is_told_and_a_newer_one_is_read(store: Path, tmp_
 async def test_the_header_knows_the_runner(store: Path) -> None:
     alive(store)
     app = LrmApp(store)
-    async with app.run_test(size=SIZE):
+    async with app.run_test(size=(120, 40)):
         await until(lambda: "runner: serving (42)" in text_of(app))
         assert app.check_action("start_runner", ()) is False
+
+
+@pytest.mark.parametrize(("width", "shown"), [(70, "serving · 1 running"), (40, "…")])
+async def test_the_header_never_pushes_the_panes_away(store: Path, width: int, shown: str) -> None:
+    alive(store)
+    app = LrmApp(store)
+    async with app.run_test(size=(width, 24)):
+        await until(lambda: shown in text_of(app).splitlines()[0])
+        assert text_of(app).splitlines()[1].startswith(" 1 Queue   2 Live")
 
 
 async def test_help_names_every_key_and_read_only_offers_no_wishes(store: Path) -> None:

@@ -36,7 +36,9 @@ class Header(Static):
         self._draw()
 
     def _draw(self) -> None:
-        top = self._state()
+        top = self._state(True)
+        if top.cell_len > self.size.width:
+            top = self._state(False)
         room = self.size.width - top.cell_len - 3
         path = safe(self._store)
         if room > 8:
@@ -44,7 +46,8 @@ class Header(Static):
             top.append(" " * (room - len(plain) + 3)).append(plain, "dim")
         self.update(Text("\n").join([top, tabs(self._pane)]), layout=False)
 
-    def _state(self) -> Text:
+    def _state(self, number: bool) -> Text:
+        """What serves and how far it is; the process's `number` is what can be done without."""
         top = safe("lrm-tui ", "")
         if self._readonly:
             top.append("read-only ", "yellow")
@@ -53,7 +56,8 @@ class Header(Static):
         if self._snapshot is None:
             return top.append("no store yet", "yellow")
         runner = self._snapshot.runner
-        state = f"serving ({runner.pid})" if runner.alive else "lost" if runner.lost else "stopped"
+        serving = f"serving ({runner.pid})" if number else "serving"
+        state = serving if runner.alive else "lost" if runner.lost else "stopped"
         top.append(f"runner: {state}", "green" if runner.alive else "bold red" if runner.lost else "yellow")
         states = Counter(job.state for job in self._snapshot.jobs)
         totals = ", ".join(f"{states[state]} {state}" for state in SHOWN_STATES if states[state])
