@@ -40,6 +40,7 @@ from tui.widgets.header import Header, Offer
 
 CLIPBOARD_CHARACTERS = 50_000
 """More than this is not sent through the terminal, whose line it would block; the file has it all."""
+FULL_COLLECTION_S, NEVER = 30.0, 1_000_000
 SEVERITIES: dict[str, SeverityLevel] = {"warning": "warning", "error": "error"}
 
 
@@ -103,10 +104,13 @@ class LrmApp(App[None]):
         self.poller.start()
 
     def on_ready(self) -> None:
-        """Collect garbage from here on, without looking each time through all that the start has made: keys wait meanwhile."""
+        """Collect garbage from here on, but never look through all that the start has made: keys wait meanwhile."""
         if not gc.isenabled():
             gc.freeze()
+            young, middle, _ = gc.get_threshold()
+            gc.set_threshold(young, middle, NEVER)  # a full collection takes as long as a pane: it has a time of its own
             gc.enable()
+            self.set_interval(FULL_COLLECTION_S, lambda: gc.collect())
 
     def _choose_theme(self, kept: object) -> None:
         """The theme that is asked for, else the terminal's colours under NO_COLOR, else the one chosen last time."""

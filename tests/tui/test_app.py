@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -254,6 +255,22 @@ async def test_the_header_never_pushes_the_panes_away(store: Path, width: int, s
     async with app.run_test(size=(width, 24)):
         await until(lambda: shown in text_of(app).splitlines()[0])
         assert text_of(app).splitlines()[1].startswith(" 1 Queue   2 Live")
+
+
+async def test_full_collections_of_garbage_have_a_time_of_their_own(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, full = gc.get_threshold(), []
+    monkeypatch.setattr("tui.app.FULL_COLLECTION_S", 0.1)
+    gc.callbacks.append(seen := lambda phase, info: full.append(phase) if info["generation"] == 2 else None)
+    gc.disable()
+    try:
+        async with LrmApp(store).run_test(size=SIZE):
+            await until(lambda: gc.isenabled() and len(full) >= 4)
+            assert gc.get_freeze_count() and gc.get_threshold()[:2] == before[:2]
+    finally:
+        gc.callbacks.remove(seen)
+        gc.set_threshold(*before)
+        gc.enable()
+        gc.unfreeze()
 
 
 async def test_help_names_every_key_and_read_only_offers_no_wishes(store: Path) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.style import Style
 from rich.text import Text
 from textual.events import Resize
-from textual.geometry import Size
+from textual.geometry import Region, Size
+from textual.strip import Strip
 from textual.widgets import DataTable
 from textual.widgets.data_table import CursorType
 
@@ -65,6 +67,20 @@ class RowTable(DataTable[Text], inherit_bindings=False):
         self._at = Size()
         self._given: dict[str, Cells] = {}
         self._awaited: str | None = None
+        self._ground: Style | None = None
+
+    @property
+    def rich_style(self) -> Style:
+        """Textual's, worked out once for all the lines that are drawn together, since that takes longer than a line."""
+        return self._ground or super().rich_style
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines in view."""
+        self._ground = super().rich_style
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._ground = None
 
     @property
     def selected(self) -> str | None:
