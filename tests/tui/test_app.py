@@ -23,6 +23,7 @@ from tui.screens.pane import Pane
 from tui.widgets.footer import Footer
 from tui.widgets.scrolled import Scrolled
 from tui.widgets.stream import StreamView
+from tui.widgets.table import RowTable
 
 SIZE = (80, 24)
 
@@ -255,6 +256,34 @@ async def test_the_header_never_pushes_the_panes_away(store: Path, width: int, s
     async with app.run_test(size=(width, 24)):
         await until(lambda: shown in text_of(app).splitlines()[0])
         assert text_of(app).splitlines()[1].startswith(" 1 Queue   2 Live")
+
+
+async def test_panes_that_come_back_stand_as_they_were_left(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+    rebuild = RowTable._rebuild
+    monkeypatch.setattr(RowTable, "_rebuild", lambda self, fitted: (built.append(self.id), rebuild(self, fitted)))
+    for number in range(13, 43):
+        sql(store, "INSERT INTO items VALUES (?, 'pocket-temporal', ?, 'r', '{}', '[]')", number, f"q{number}")
+        sql(
+            store,
+            "INSERT INTO responses (id, job_id, item_id, position, seed, state) VALUES (?, 1, ?, 0, 1, 'active')",
+            *(number, number),
+        )
+    app = LrmApp(store)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(lambda: table(app).row_count == 5)
+        await pilot.press("2", *["down"] * 3)
+        await until(lambda: table(app).row_count == 32)
+        await pilot.press("1")
+        await pilot.pause()
+        assert "jobs" in built
+        built.clear()
+        await pilot.press("2")
+        await pilot.pause()
+        assert table(app).selected == "14" and table(app).scroll_offset.y == 0
+        await pilot.press("1")
+        await pilot.pause()
+        assert not built
 
 
 async def test_full_collections_of_garbage_have_a_time_of_their_own(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
