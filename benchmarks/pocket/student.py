@@ -24,7 +24,7 @@ QUESTIONS: Mapping[str, int] = {
     "pocket-arithmetic-train": 5000,
     "pocket-facts-train": 3000,
 }
-OPTIONS = ":epochs=2:rate=0.002:batch=16"
+OPTIONS = ":epochs=4:rate=0.002:batch=16"
 LIMIT = 200
 TOKENS = ("--max-tokens", 1024)
 
