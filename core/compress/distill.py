@@ -107,7 +107,7 @@ def _settings(wanted: Distillation, checkpoints: Path, rows: int, context: int) 
         gradient_accumulation_steps=wanted.batch // small,
         max_length=context,
         packing=wanted.packed,
-        train_sampling_strategy="random" if wanted.packed else "batch_rebalance",  # rows of like length stand together in a step
+        train_sampling_strategy="random" if wanted.packed else "batch_rebalance",  # little is padded
         bf16=on_gpu,
         use_cpu=not on_gpu,
         **({"gradient_checkpointing": True} if on_gpu else {}),

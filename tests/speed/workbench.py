@@ -184,6 +184,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=256)
     parser.add_argument("--pace", type=float, default=80.0, help="tokens a second of each stream")
     parser.add_argument("--presses", type=int, default=PRESSES)
+    parser.add_argument("--unread", type=float, default=10.0, help="seconds in which nobody reads the terminal")
     given = parser.parse_args()
     found: dict[str, object] = {"load": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as name:
@@ -203,8 +204,8 @@ def main() -> None:
             }
             found |= {"key_ms": {name: latency(terminal, given.presses, key) for name, key in KEYS.items()}}
             before = tokens(store)
-            time.sleep(60 * given.minutes)  # nobody reads: the terminal's buffer is full and the app is held up
-            unread = (tokens(store) - before) / (60 * given.minutes)
+            time.sleep(given.unread)  # nobody reads: the terminal's buffer is full and the app is held up
+            unread = (tokens(store) - before) / given.unread
             found |= {"tokens_per_second_while_nobody_reads": unread, "runner": status(store).alive}
         with Terminal([sys.executable, "-c", BARE], SIZE) as bare:
             bare.read(2.0)
