@@ -40,7 +40,9 @@ from tui.widgets.header import Header, Offer
 
 CLIPBOARD_CHARACTERS = 50_000
 """More than this is not sent through the terminal, whose line it would block; the file has it all."""
-FULL_COLLECTION_S, NEVER = 30.0, 1_000_000
+FULL_COLLECTION_S = 30.0
+NEVER = 1_000_000
+"""Collections of the middle generation before a full one: none comes by itself."""
 SEVERITIES: dict[str, SeverityLevel] = {"warning": "warning", "error": "error"}
 
 
