@@ -24,10 +24,12 @@ class ScoresView(View):
     name = "Table"
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
-        """The rows of `lrm-tui scores`."""
+        """The rows of `lrm-tui scores`; each knows how many columns the scores of all of them take."""
         from core.analysis.scores import scores_rows
 
-        return scores_rows(connection)
+        rows = scores_rows(connection)
+        scored = len({name for row in rows for name in row["benchmarks"]})
+        return [{**row, "scored": scored} for row in rows]
 
     def title(self, records: Sequence[Record], choices: Choices) -> str:
         """What the numbers are."""
@@ -42,7 +44,7 @@ class ScoresView(View):
         """A column for each benchmark that has numbers."""
         names = list(dict.fromkeys(name for record in records for name in record["benchmarks"]))
         ordered = [name for name in SHORT if name in names] + [name for name in names if name not in SHORT]
-        room = self.cell_width(width, len(ordered))
+        room = max((self.cell_width(width, record["scored"]) for record in records), default=7)
         scores = [Column(name, SHORT.get(name, safe(name).plain), room, number=True) for name in ordered]
         return (
             Column("label", "Variant", 20, grow=True, name=True),
@@ -59,7 +61,7 @@ class ScoresView(View):
 
     def cells(self, record: Record, width: int) -> Cells:
         """One variant."""
-        wide = self.cell_width(width, len(record["benchmarks"])) > 7
+        wide = self.cell_width(width, record["scored"]) > 7
         shown = {name: right(score(cell, wide)) for name, cell in record["benchmarks"].items()}
         average = number(record["average"])
         if wide and record["average_ci"]:
