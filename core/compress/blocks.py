@@ -1,7 +1,7 @@
 """The decoder blocks of a model, one in memory at a time: the hidden states of calibration text pass through them.
 
 The peak is one block with the statistics of one group of its layers, and the hidden states of all sequences, which stay in
-main memory.
+main memory; where that is plentiful, what the last layer of a half reads as well.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from core.compress.hf_folder import ROTARY_BUFFER, HfFolder
+from core.engines.fit import free_memory
 from core.errors import ModelError
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 BATCH_TOKENS = 4096
+KEPT_SHARE = 0.25
+"""Of the free memory, what may be taken so that nothing is computed twice."""
 GROUPS = (
     ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
     ("self_attn.o_proj",),
@@ -119,17 +122,38 @@ class Blocks:
                 batch.hidden = states.add_(self._half(block, half, states)).to(batch.hidden.device)
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
-    def observe(self, block: nn.Module, group: int, batches: Sequence[Batch], see: Callable[[Tensor], None]) -> None:
-        """Show `see` the inputs of a group of linear layers, [tokens, columns]; what would come after is not computed."""
+    def observe(self, block: nn.Module, group: int, batches: Sequence[Batch], see: Callable[[Tensor], None]) -> list[Tensor]:
+        """Show `see` the inputs of a group of linear layers, [tokens, columns]; what would come after is not computed.
+
+        Returns those of each batch, [sequences, tokens, columns], for `finish`; none where computing them again is better.
+        """
         half = next(half for half, groups in enumerate(HALVES) if group in groups)
+        kept: list[Tensor] = []
+        keep = group == HALVES[half][-1] and self._affordable(block, group, batches)
         for batch in batches:
 
             def stop(_group: int, inputs: Tensor, batch: Batch = batch) -> None:
                 see(batch.rows(inputs))
+                if keep:
+                    kept.append(inputs)
                 raise _Seen
 
             with _watched(block, [group], stop), suppress(_Seen):
                 self._half(block, half, batch.hidden.to(self.where))
+        return kept
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def finish(self, block: nn.Module, half: int, batches: Sequence[Batch], kept: Sequence[Tensor]) -> None:
+        """Replace the hidden states by the outputs of one half of a block, given what its last layer reads."""
+        last = block.get_submodule(GROUPS[HALVES[half][-1]][0])
+        for batch, inputs in zip(batches, kept, strict=True):
+            batch.hidden.add_(last(inputs))
+
+    def _affordable(self, block: nn.Module, group: int, batches: Sequence[Batch]) -> bool:
+        """Whether the inputs of a group can be kept. To a GPU and back they take longer than to be computed again."""
+        columns = block.get_submodule(GROUPS[group][0]).weight.shape[1]
+        size: int = sum(batch.real.numel() for batch in batches) * columns * self._dtype.itemsize
+        return self.where.type == "cpu" and size <= KEPT_SHARE * free_memory()
 
     def _half(self, block: Any, half: int, state: Tensor) -> Tensor:  # noqa: ANN401 - a module of transformers
         """What attention (0) or the feed-forward (1) adds to hidden states [sequences, tokens, width]."""

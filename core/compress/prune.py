@@ -82,6 +82,7 @@ def _pruned(blocks: Blocks, index: int, batches: list[Batch] | None, task: Task)
     stored = blocks.folder.load(blocks.names(index))
     block = blocks.build(index, stored)
     losses: dict[str, float] = {}
+    kept: list[Tensor] = []
     for half, numbers in enumerate(HALVES):
         for number in numbers:
             names = [linear_name(index, layer) for layer in GROUPS[number]]
@@ -91,12 +92,14 @@ def _pruned(blocks: Blocks, index: int, batches: list[Batch] | None, task: Task)
                     prune_by_magnitude(weight, task.pattern)
             else:
                 hessian = sparsegpt.Hessian(weights[0].shape[1], blocks.where)
-                blocks.observe(block, number, batches, hessian.add)
+                kept = blocks.observe(block, number, batches, hessian.add)
                 losses |= zip(names, _prune_group(weights, hessian, task, names[0]), strict=True)
             for name, weight in zip(names, weights, strict=True):
                 stored[name] = _as_stored(weight, stored[name].dtype, name)
                 weight.copy_(stored[name])  # what comes after must see the weights as they are stored
-        if batches is not None:
+        if kept and batches is not None:
+            blocks.finish(block, half, batches, kept)
+        elif batches is not None:
             blocks.advance(block, half, batches)
     return stored, losses
 

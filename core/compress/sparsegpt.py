@@ -19,6 +19,8 @@ from core.errors import CompressionError
 
 BLOCK = 128
 DAMPING = 0.01
+STRIPS, NARROWEST = 8, 256
+"""How many strips of columns a Hessian is computed in, and how wide the narrowest one may be."""
 
 
 class Hessian:
@@ -29,10 +31,15 @@ class Hessian:
         self.tokens = 0
 
     def add(self, inputs: Tensor) -> None:
-        """Take in the inputs of some tokens, [..., columns]."""
+        """Take in the inputs of some tokens, [..., columns]. What lies above the diagonal is copied from below it."""
         rows = inputs.reshape(-1, inputs.shape[-1]).float()
-        total = self.tokens + len(rows)
-        self.matrix.addmm_(rows.T, rows, beta=self.tokens / total, alpha=2 / total)
+        columns, total = rows.shape[1], self.tokens + len(rows)
+        width = max(NARROWEST, -(-columns // STRIPS))
+        for start in range(0, columns, width):
+            end = start + width
+            strip = self.matrix[start:, start:end]
+            strip.addmm_(rows.T[start:], rows[:, start:end], beta=self.tokens / total, alpha=2 / total)
+            self.matrix[start:end, end:] = self.matrix[end:, start:end].T
         self.tokens = total
 
     @property
