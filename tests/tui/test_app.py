@@ -13,6 +13,8 @@ import pytest
 from textual.widgets import Input, Select, SelectionList, Static
 from tui_rows import add_chunk, alive, sql, until
 
+from core.engines.wire import Sampling
+from core.spec import RunSpec
 from core.store.connection import connect
 from tui import keys
 from tui.app import LrmApp
@@ -216,6 +218,38 @@ async def test_a_clone_asks_for_the_same_run(store: Path, started: list[Path]) -
         assert copies == sql(store, f"SELECT {columns} FROM jobs WHERE id = 2")
         assert '"temperature": 0.25' in str(sql(store, "SELECT sampling FROM jobs WHERE id > 5 AND kind = 'run'"))
         assert started == [store]
+
+
+async def test_form_asks_for_gpus_where_there_are_any(
+    store: Path, started: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = LrmApp(store)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(lambda: app.snapshot)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        await pilot.press("n")
+        form = await form_of(app, pilot)
+        assert "Replicas" not in text_of(app)
+        await pilot.press("escape")
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+        await pilot.press("n")
+        form = await form_of(app, pilot)
+        await until(lambda: "GPUs" in text_of(app) and "Replicas" in text_of(app))
+        form.query_one("#gpus", Input).value = "two"
+        await until(lambda: "'two' is no number" in text_of(app))
+        form.query_one("#gpus", Input).value = "2"
+        form.query_one("#replicas", Input).value = "0"
+        await until(lambda: "0 replicas make no run" in text_of(app))
+        form.query_one("#replicas", Input).value = "3"
+        await until(lambda: "1 run of 1 variant" in text_of(app))
+        await pilot.press("ctrl+s")
+        await until(lambda: app.screen is not form)
+        assert sql(store, "SELECT gpus, replicas FROM jobs WHERE kind = 'run' AND id > 5") == [(2, 3)]
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        spec = RunSpec("pocket", "none", "pocket-temporal", "llama.cpp", Sampling(), gpus=2, replicas=3)
+        await app.push_screen(NewRun(store, None, spec))
+        form = await form_of(app, pilot)
+        assert "Replicas" in text_of(app) and (form.draft().gpus, form.draft().replicas) == ("2", "3")
 
 
 async def test_no_store_then_one_appears(tmp_path: Path, store: Path) -> None:

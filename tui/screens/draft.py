@@ -25,6 +25,8 @@ class Draft:
     max_tokens: str
     temperature: str
     seed: str
+    gpus: str
+    replicas: str
     base: RunSpec
 
     @property
@@ -50,6 +52,8 @@ class Draft:
         limit = _number(self.limit, int, "limit", wrong)
         temperature = _number(self.temperature, float, "temperature", wrong)
         seed = _number(self.seed, int, "seed", wrong)
+        gpus = _number(self.gpus, int, "gpus", wrong)
+        replicas = _number(self.replicas, int, "replicas", wrong)
         limits = self._models(wrong)
         variants = self._compressions(wrong)
         if not wrong and not (limits and variants and self.benchmarks):
@@ -63,6 +67,8 @@ class Draft:
             policy=self.policy,
             seed=int(seed or 0),
             limit=None if limit is None else int(limit),
+            gpus=None if gpus is None else int(gpus),
+            replicas=1 if replicas is None else int(replicas),
             data=data,
         )
         return self._checked(

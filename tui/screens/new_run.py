@@ -43,7 +43,8 @@ WAIT_S = 0.25
 """How long nothing may have changed before what the runs take is worked out anew."""
 
 _POLICY_NAMES: dict[Policy, str] = {"audit": "stop, with audit", "stop": "stop", "observe": "observe"}
-FIELDS = ("models", "compressions", "limit", "tokens", "temperature", "seed", "grid")
+NUMBERS = ("limit", "tokens", "temperature", "seed", "gpus", "replicas")
+FIELDS = ("models", "compressions", *NUMBERS, "grid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,12 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What can be chosen: models, benchmarks, and finished runs to distill from."""
+    """What can be chosen: models, benchmarks, finished runs to distill from, and whether GPUs can."""
 
     models: tuple[str, ...]
     benchmarks: tuple[str, ...]
     teachers: tuple[tuple[int, str], ...]
+    gpus: bool
 
 
 class NewRun(ModalScreen[Queued]):
@@ -118,7 +120,12 @@ class NewRun(ModalScreen[Queued]):
             yield _input("temperature", f"{base.sampling.temperature:g}")
             yield Label("Seed")
             yield _input("seed", str(base.seed))
-        for name in ("limit", "tokens", "temperature", "seed"):
+        with Horizontal(classes="field", id="placed"):
+            yield Label("GPUs")
+            yield _input("gpus", "" if base.gpus is None else str(base.gpus), placeholder="1 an engine")
+            yield Label("Replicas")
+            yield _input("replicas", str(base.replicas))
+        for name in NUMBERS:
             yield Static(id=f"wrong-{name}", classes="wrong")
         with VerticalScroll(id="forecast-box", can_focus=False):
             yield Static(lines("Looking …", "dim"), id="forecast")
@@ -129,6 +136,7 @@ class NewRun(ModalScreen[Queued]):
         """Find out aside what there is to choose from."""
         for wrong in self.query(".wrong"):
             wrong.display = False
+        self.query_one("#placed").display = (self._base.gpus, self._base.replicas) != (None, 1)
         self._look()
         for models in self.query("#models"):  # none, where the form is left before it is there
             models.focus()
@@ -136,7 +144,7 @@ class NewRun(ModalScreen[Queued]):
     @work(thread=True, group="names")
     def _look(self) -> None:
         from benchmarks.registry import names
-        from core import jobs
+        from core import gpus, jobs
         from core.models import known
         from core.settings import load
 
@@ -145,12 +153,16 @@ class NewRun(ModalScreen[Queued]):
         with suppress(LrmError, FileNotFoundError), opened(self._store, "reader") as connection:
             models, teachers = jobs.models(connection), jobs.teachers(connection)
         folders: tuple[str, ...] = ()
+        placed = False
         with suppress(LrmError):  # the settings' own command says what is wrong with them
-            folders = load().general.model_folders
+            general = load().general
+            folders, placed = general.model_folders, general.executor == "ray" or bool(gpus.present())
         everything = tuple(dict.fromkeys((*known(folders), *models)))
-        hand_back(self, self._list, Known(everything, tuple(names()), tuple(teachers)))
+        hand_back(self, self._list, Known(everything, tuple(names()), tuple(teachers), placed))
 
     def _list(self, known: Known) -> None:
+        if known.gpus:
+            self.query_one("#placed").display = True
         model, compression, benchmark = self._chosen
         models = tuple(dict.fromkeys((*known.models, model)))
         self._choices("models").add_options(Selection(safe(_short(name)), name, name == model) for name in models)
@@ -191,6 +203,8 @@ class NewRun(ModalScreen[Queued]):
             self._typed("tokens"),
             self._typed("temperature"),
             self._typed("seed"),
+            self._typed("gpus"),
+            self._typed("replicas"),
             self._base,
         )
 
