@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
@@ -98,6 +99,7 @@ class LlamaModel:
                 raise EngineFailure("memory", f"No memory for {path}: {log_tail()}", "Lower gpu_layers, or free memory.")
             remedy = "Check that its architecture is supported."
             raise EngineFailure("model", f"llama.cpp cannot load {path}: {log_tail()}", remedy)
+        weakref.finalize(self, C.llama_model_free, self.handle).atexit = False
         if C.llama_model_has_encoder(self.handle) or not C.llama_model_has_decoder(self.handle):
             raise EngineFailure("model", f"{path} is no causal language model.", "Choose a decoder-only model.")
         self.bytes = int(C.llama_model_size(self.handle))
@@ -153,6 +155,11 @@ class LlamaModel:
             room = -count
 
 
+def _free(context: C.llama_context_p, _model: LlamaModel) -> None:
+    """Give a context's memory back; its model, which this holds, goes later."""
+    C.llama_free(context)
+
+
 class LlamaContext:
     """A KV cache of `slots` sequences with `context` cells each, and the batch that is decoded next.
 
@@ -175,6 +182,7 @@ class LlamaContext:
         self._handle = C.llama_init_from_model(model.handle, parameters)
         if not self._handle:
             raise MemoryError(log_tail())
+        weakref.finalize(self, _free, self._handle, model).atexit = False
         self._memory = C.llama_get_memory(self._handle)
         self._vocab_size = model.vocab_size
         self._count = self._outputs = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+import psutil
 import pytest
 from host_process import generate, running
 from numpy.typing import NDArray
 
+from core.engines.fit import gguf_shape
 from core.engines.llama_native import LlamaContext, LlamaModel
 from core.engines.llamacpp import LlamaCpp, idle_share
 from core.engines.wire import Deltas, Started
@@ -153,6 +156,21 @@ def test_an_unknown_architecture_is_told_in_llama_cpps_words(tmp_path: Path) -> 
 def test_memory_that_is_not_there_means_fewer_slots(gguf_model: Path) -> None:
     with running(ENGINE) as child:
         assert 1 <= child.load(gguf_model, slots=1 << 22, context=512, threads=1).slots < 1 << 22
+
+
+def test_what_is_dropped_gives_its_memory_back(gguf_model: Path) -> None:
+    def resident() -> int:
+        gc.collect()
+        return psutil.Process().memory_info().rss
+
+    model = LlamaModel(gguf_model, 0)
+    cache = gguf_shape(gguf_model).kv_values * 2 * 8 * 16_384
+    LlamaContext(model, 8, 16_384, 64, 1)
+    before = resident()
+    held = LlamaContext(model, 8, 16_384, 64, 1)
+    assert resident() - before > cache / 2
+    del held
+    assert resident() - before < cache / 2
 
 
 def test_threads_do_not_spin_where_others_want_the_processors() -> None:
