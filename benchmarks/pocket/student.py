@@ -2,7 +2,7 @@
 
 The teacher answers training questions, what its graders find correct is kept, and the base model learns from it. The control
 learns from the right answers to the same questions, without reasoning. All of it by the commands that a user has, in a store
-of its own in the output folder; called again, it keeps the answers and variants that it has made.
+of its own in the output folder; called again, it goes on where it stood.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.pocket.suite import SUITE, TRAINING
 from core.cli.common import follow
@@ -37,30 +38,25 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     store = given.out / "runs.db"
-    taught = [_asked(store, given.teacher, name, count) for name, count in QUESTIONS.items()]
-    ensure_runner(store)
-    if not follow(store, taught):
-        raise SystemExit(
-            f"Not all of the teacher's answers came. See `lrm-tui ls --db {store}`, requeue what failed and call this again."
-        )
-    told = _imported(store, given.out / "answers.jsonl")
-    for runs in (taught, told):
-        asked = [word for suite in SUITE for word in ("--benchmark", suite.name)]
+    taught = [
+        run
+        for name, count in QUESTIONS.items()
+        for run in _queued(store, name, "--model", given.teacher, "--benchmark", name, "--limit", count)
+    ]
+    _done(store, taught)
+    asked = [word for suite in SUITE for word in ("--benchmark", suite.name)]
+    for name, runs in (("student", taught), ("control", _answers(store, given.out / "answers.jsonl"))):
         recipe = f"distill-{'.'.join(map(str, runs))}{OPTIONS}"
-        _lrm(store, "add", "--model", given.base, "--compression", recipe, *asked, "--limit", LIMIT, *TOKENS, "--wait")
+        _done(store, _queued(store, name, "--model", given.base, "--compression", recipe, *asked, "--limit", LIMIT))
     print(_lrm(store, "scores"))
 
 
-def _asked(store: Path, teacher: Path, benchmark: str, count: int) -> int:
-    """The run in which the teacher answers training questions; queued once."""
-    mark = store.with_name(f"{benchmark}.json")
-    if not mark.exists():
-        said = _lrm(store, "add", "--model", teacher, "--benchmark", benchmark, "--limit", count, *TOKENS, "--json")
-        mark.write_text(said, encoding="utf-8")
-    return int(json.loads(mark.read_text(encoding="utf-8"))["jobs"][0])
+def _queued(store: Path, name: str, *arguments: object) -> list[int]:
+    """The runs of this name."""
+    return [int(run) for run in _once(store, name, "add", *arguments, *TOKENS)["jobs"]]
 
 
-def _imported(store: Path, file: Path) -> list[int]:
+def _answers(store: Path, file: Path) -> list[int]:
     """The right answers to the questions that the teacher was asked, as runs."""
     with file.open("w", encoding="utf-8") as out:
         for suite in TRAINING:
@@ -68,7 +64,22 @@ def _imported(store: Path, file: Path) -> list[int]:
                 output = f"</think>\n{sample.answer}"
                 row = {"model": "answers", "benchmark": suite.name, "item": sample.item().key, "output": output}
                 out.write(json.dumps({**row, "finish_reason": "stop"}) + "\n")
-    return [int(run["job"]) for run in json.loads(_lrm(store, "import", file, "--json"))]
+    return [int(run["job"]) for run in _once(store, "answers", "import", file)]
+
+
+def _once(store: Path, name: str, command: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever it says
+    """What a command said when it was called under this name first."""
+    said = store.with_name(f"{name}.json")
+    if not said.exists():
+        said.write_text(_lrm(store, command, *arguments, "--json"), encoding="utf-8")
+    return json.loads(said.read_text(encoding="utf-8"))
+
+
+def _done(store: Path, runs: Sequence[int]) -> None:
+    """Wait for runs."""
+    ensure_runner(store)
+    if not follow(store, runs):
+        raise SystemExit(f"Not all runs are done. See `lrm-tui ls --db {store}`, requeue what failed and call this again.")
 
 
 def _lrm(store: Path, command: str, *arguments: object) -> str:
