@@ -19,6 +19,7 @@ from core.engines import fit
 from core.engines.catalog import WITHOUT_WEIGHTS, engine_for, format_for
 from core.engines.engine import EngineFailure
 from core.engines.options import OPTIONS
+from core.engines.processors import threads, usual_slots
 from core.errors import ModelError
 from core.models import resolve
 from core.settings import load
@@ -130,7 +131,8 @@ def _fit(engine: str, shape: fit.Shape, max_tokens: int) -> tuple[int, int]:
     given = getattr(options, "memory_gib", None)
     gpus = fit.free_gpu_memory() if getattr(options, "gpu_layers", -1) != 0 else []
     budget = int(given * fit.GIB) if given else int((sum(gpus) or fit.free_memory()) * fit.MEMORY_SHARE)
-    return min(options.slots, need.slots(budget, context)), budget
+    asked = options.slots or usual_slots(0 if gpus else options.threads or threads(), shape.weights)
+    return min(asked, need.slots(budget, context)), budget
 
 
 def _made(connection: sqlite3.Connection, model: Model, compression: str, wanted: str) -> int | None:

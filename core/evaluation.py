@@ -18,6 +18,7 @@ from core.child import TRIES, ChildDied
 from core.engines import wire
 from core.engines.catalog import FORMATS, WITHOUT_WEIGHTS
 from core.engines.options import OPTIONS
+from core.engines.processors import SLOTS
 from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.grading import columns, loop_columns, server_columns
 from core.hosts import Host
@@ -137,7 +138,7 @@ class Evaluation:
             self._give_up(replica, EngineError(message, f"See {replica.host.log}, then requeue the run."))
             return
         # The kernel kills without a word where memory runs out, so that a second death is met with fewer slots.
-        slots = self._options(replica).get("slots", 1) if replica.watchdog is None else replica.slots_loaded
+        slots = self._options(replica)["slots"] or SLOTS if replica.watchdog is None else replica.slots_loaded
         if replica.tries > 1 and slots > 1:
             self._retry_smaller(replica, slots, f"died again ({death})")
         else:

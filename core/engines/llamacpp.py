@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -26,6 +25,7 @@ from .engine import EngineFailure, chosen_options
 from .fit import GIB, MEMORY_SHARE, Need, free_gpu_memory, free_memory, gguf_shape, llama_need, slots_that_fit
 from .llama_sequences import Sequences
 from .options import LlamaCppOptions
+from .processors import SMALL, idle_share, threads, usual_slots
 from .stream import Stream
 from .wire import Event, Prefill, Ready
 
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 # wait for each other hundreds of times a token, and twice as many tokens come where they need not sleep; but where other
 # programs want the processors, it is the one that is waited for that has none, and looking takes it away for longer.
 SPINS, IDLE = 10_000, 0.75
-SMALL = 32 * 2**20
-"""Bytes of weights that every processor can keep in its caches."""
 
 
 class LlamaCpp(Batching):
@@ -120,9 +118,10 @@ class LlamaCpp(Batching):
         given = self._options
         shape = gguf_shape(path)
         context = min(given.context, shape.context)
-        slots = 1 if given.exact else min(given.slots, int(_library().llama_max_parallel_sequences()))
         need = llama_need(shape, given.batch, given.kv_type)
         on_gpu = given.gpu_layers != 0 and _library().llama_supports_gpu_offload() and free_gpu_memory()
+        wanted = given.slots or usual_slots(0 if on_gpu else given.threads or threads(), shape.weights)
+        slots = 1 if given.exact else min(wanted, int(_library().llama_max_parallel_sequences()))
         if on_gpu and given.gpu_layers > 0:  # part here, part there: llama.cpp itself finds out
             return context, slots, None
         free, where = (sum(on_gpu), "are free on the GPU") if on_gpu else (free_memory(), "are free")
@@ -136,15 +135,15 @@ class LlamaCpp(Batching):
         from .llama_native import LlamaContext, has_amx
 
         plain = need is not None and has_amx() and need.plain(context)
-        threads = self._options.threads or _threads()
+        count = self._options.threads or threads()
         while True:
-            parts = min(threads, slots) if self._model.bytes <= SMALL and need else 1
+            parts = min(count, slots) if self._model.bytes <= SMALL and need else 1
             shares = [(slots + part) // parts for part in range(parts)]
             try:
                 for share in shares:
                     batch = max(self._options.batch, share)
                     kv_type = self._options.kv_type
-                    cache = LlamaContext(self._model, share, context, batch, max(1, threads // parts), kv_type, plain)
+                    cache = LlamaContext(self._model, share, context, batch, max(1, count // parts), kv_type, plain)
                     self._contexts.append(Sequences(cache, share, self._options.batch, exact=self._options.exact))
                 self._pool = ThreadPoolExecutor(parts)
                 return slots
@@ -162,27 +161,3 @@ def _library() -> ModuleType:
     if "GOMP_SPINCOUNT" not in os.environ:
         os.environ["GOMP_SPINCOUNT"] = str(SPINS if idle_share() > IDLE else 0)
     return importlib.import_module("llama_cpp")
-
-
-def idle_share(seconds: float = 0.1) -> float:
-    """What of the processors nobody uses just now."""
-    first = _ticks()
-    time.sleep(seconds)
-    passed = [after - before for before, after in zip(first, _ticks(), strict=True)]
-    return sum(passed[3:5]) / max(1, sum(passed))
-
-
-def _ticks() -> list[int]:
-    """Times of all processors together: user, nice, system, idle, waiting for disks, and what else there is up to steal."""
-    return [int(field) for field in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]
-
-
-def _threads() -> int:
-    """What OMP_NUM_THREADS says, else the cores that this process may use, hardware threads of one core counted once."""
-    if (said := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
-        return max(1, int(said))
-    cores = set()
-    for cpu in os.sched_getaffinity(0):
-        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        cores.add(siblings.read_text() if siblings.exists() else str(cpu))
-    return max(1, len(cores))

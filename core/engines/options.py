@@ -36,7 +36,9 @@ def _say(default: Any, text: str) -> Any:
 class LlamaCppOptions:
     """Settings of the engine "llama.cpp"."""
 
-    slots: int = _say(8, "Sequences side by side; fewer where memory is short.")
+    slots: int | None = _say(
+        None, "Sequences side by side; unset: 8, or 8 a thread for models of up to 32 MiB. Fewer where memory is short."
+    )
     context: int = _say(
         32_768 + 1024, "Tokens of prompt and answer together, at most; less where the model or the run asks less."
     )

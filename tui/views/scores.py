@@ -15,7 +15,7 @@ from tui.widgets.table import Cells, Column
 
 WIDE = 120
 PAPER = tuple(name for name in SHORT if not name.startswith("pocket-"))
-MINI_SUITE = tuple(name for name in SHORT if name not in PAPER)
+MINI_SUITE = tuple(name for name in SHORT if name not in PAPER and not name.endswith("-train"))
 
 
 class ScoresView(View):

@@ -24,6 +24,10 @@ SHORT = {
     "pocket-logic": "p-logic",
     "pocket-arithmetic": "p-arith",
     "pocket-facts": "p-facts",
+    "pocket-temporal-train": "t-temp",
+    "pocket-logic-train": "t-logic",
+    "pocket-arithmetic-train": "t-arith",
+    "pocket-facts-train": "t-facts",
 }
 """Heads that fit a column at 80 cells; other benchmarks show their own names."""
 
