@@ -131,7 +131,7 @@ def _fit(engine: str, shape: fit.Shape, max_tokens: int) -> tuple[int, int]:
     given = getattr(options, "memory_gib", None)
     gpus = fit.free_gpu_memory() if getattr(options, "gpu_layers", -1) != 0 else []
     budget = int(given * fit.GIB) if given else int((sum(gpus) or fit.free_memory()) * fit.MEMORY_SHARE)
-    asked = options.slots or usual_slots(0 if gpus else options.threads or threads(), shape.weights)
+    asked = options.slots or usual_slots(0 if gpus else threads(options.threads), shape.weights)
     return min(asked, need.slots(budget, context)), budget
 
 

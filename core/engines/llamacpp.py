@@ -120,7 +120,7 @@ class LlamaCpp(Batching):
         context = min(given.context, shape.context)
         need = llama_need(shape, given.batch, given.kv_type)
         on_gpu = given.gpu_layers != 0 and _library().llama_supports_gpu_offload() and free_gpu_memory()
-        wanted = given.slots or usual_slots(0 if on_gpu else given.threads or threads(), shape.weights)
+        wanted = given.slots or usual_slots(0 if on_gpu else threads(given.threads), shape.weights)
         slots = 1 if given.exact else min(wanted, int(_library().llama_max_parallel_sequences()))
         if on_gpu and given.gpu_layers > 0:  # part here, part there: llama.cpp itself finds out
             return context, slots, None
@@ -135,7 +135,7 @@ class LlamaCpp(Batching):
         from .llama_native import LlamaContext, has_amx
 
         plain = need is not None and has_amx() and need.plain(context)
-        count = self._options.threads or threads()
+        count = threads(self._options.threads)
         while True:
             parts = min(count, slots) if self._model.bytes <= SMALL and need else 1
             shares = [(slots + part) // parts for part in range(parts)]

@@ -11,12 +11,12 @@ SMALL = 32 * 2**20
 SLOTS, MOST = 8, 64
 
 
-def usual_slots(count: int, weights: int) -> int:
-    """Sequences side by side where nobody says how many: as many for each of the threads that decode a small model by itself.
+def usual_slots(decoding: int, weights: int) -> int:
+    """Sequences side by side where nobody says how many: SLOTS for each of the threads that decode a small model by themselves.
 
-    `count` threads (0: a GPU decodes), `weights` in bytes.
+    `decoding` threads (0: a GPU decodes), `weights` in bytes.
     """
-    return max(SLOTS, min(MOST, SLOTS * count)) if weights <= SMALL else SLOTS
+    return max(SLOTS, min(MOST, SLOTS * decoding)) if weights <= SMALL else SLOTS
 
 
 def idle_share(seconds: float = 0.1) -> float:
@@ -32,11 +32,13 @@ def _ticks() -> list[int]:
     return [int(field) for field in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]
 
 
-def threads() -> int:
-    """What OMP_NUM_THREADS says, else the cores that this process may use, hardware threads of one core counted once."""
+def threads(asked: int | None) -> int:
+    """As asked, else what OMP_NUM_THREADS says, else the cores that this process may use."""
+    if asked:
+        return asked
     if (said := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
         return max(1, int(said))
-    cores = set()
+    cores = set()  # hardware threads of one core count once
     for cpu in os.sched_getaffinity(0):
         siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
         cores.add(siblings.read_text() if siblings.exists() else str(cpu))

@@ -120,7 +120,7 @@ class NewRun(ModalScreen[Queued]):
             yield _input("temperature", f"{base.sampling.temperature:g}")
             yield Label("Seed")
             yield _input("seed", str(base.seed))
-        with Horizontal(classes="field", id="placed"):
+        with Horizontal(classes="field", id="hardware"):
             yield Label("GPUs")
             yield _input("gpus", "" if base.gpus is None else str(base.gpus), placeholder="1 an engine")
             yield Label("Replicas")
@@ -136,7 +136,7 @@ class NewRun(ModalScreen[Queued]):
         """Find out aside what there is to choose from."""
         for wrong in self.query(".wrong"):
             wrong.display = False
-        self.query_one("#placed").display = (self._base.gpus, self._base.replicas) != (None, 1)
+        self.query_one("#hardware").display = (self._base.gpus, self._base.replicas) != (None, 1)
         self._look()
         for models in self.query("#models"):  # none, where the form is left before it is there
             models.focus()
@@ -153,16 +153,16 @@ class NewRun(ModalScreen[Queued]):
         with suppress(LrmError, FileNotFoundError), opened(self._store, "reader") as connection:
             models, teachers = jobs.models(connection), jobs.teachers(connection)
         folders: tuple[str, ...] = ()
-        placed = False
+        asked = False
         with suppress(LrmError):  # the settings' own command says what is wrong with them
             general = load().general
-            folders, placed = general.model_folders, general.executor == "ray" or bool(gpus.present())
+            folders, asked = general.model_folders, general.executor == "ray" or bool(gpus.present())
         everything = tuple(dict.fromkeys((*known(folders), *models)))
-        hand_back(self, self._list, Known(everything, tuple(names()), tuple(teachers), placed))
+        hand_back(self, self._list, Known(everything, tuple(names()), tuple(teachers), asked))
 
     def _list(self, known: Known) -> None:
         if known.gpus:
-            self.query_one("#placed").display = True
+            self.query_one("#hardware").display = True
         model, compression, benchmark = self._chosen
         models = tuple(dict.fromkeys((*known.models, model)))
         self._choices("models").add_options(Selection(safe(_short(name)), name, name == model) for name in models)
