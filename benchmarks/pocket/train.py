@@ -28,6 +28,7 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from benchmarks.pocket import arithmetic, circuit, copying, facts, growth, logic, temporal, tokenizer
+from benchmarks.pocket.muon import Muon
 from benchmarks.pocket.sample import Sample, draw
 from benchmarks.prompts import PromptTemplate, load_template
 
@@ -227,12 +228,18 @@ def new_model(coder: PreTrainedTokenizerFast, shape: str, seed: int, start: str 
     return model
 
 
+def products(device: str) -> torch.dtype:
+    """The number format of products. A processor without those in bfloat16 takes fifty times as long for them as in float32."""
+    fast = device == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.bfloat16 if fast else torch.float32
+
+
 def optimizers(model: Qwen2ForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon for the matrices between embedding and head, AdamW for the rest."""
     hidden = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     return [
-        torch.optim.Muon(hidden, lr=recipe.muon_rate, weight_decay=0.01),
+        Muon(hidden, lr=recipe.muon_rate, weight_decay=0.01, dtype=products(model.device.type)),
         torch.optim.AdamW(others, lr=recipe.adam_rate, betas=(0.9, 0.95), weight_decay=0.0),
     ]
 
@@ -247,8 +254,7 @@ def rate(recipe: Recipe, step: int) -> float:
 
 def _train(process: int, processes: int, recipe: Recipe, out: Path) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    # A processor without products in bfloat16 takes fifty times as long for them as in float32.
-    half = device == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
+    half = products(device) == torch.bfloat16
     torch.set_num_threads(1)
     if processes > 1:
         meeting = f"file://{out.resolve() / 'rendezvous'}"

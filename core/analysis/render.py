@@ -17,7 +17,7 @@ from rich.text import Text
 
 from benchmarks.registry import names
 from core.analysis.scores import AVERAGES
-from core.analysis.sheets import belongs, censored, counts, f1_digits, printed_at
+from core.analysis.sheets import belongs, censored, counts, f1_digits, printed_at, words
 from core.analysis.writers import plain_table
 from core.spec import REFERENCES
 from core.text import printable
@@ -87,7 +87,7 @@ def lengths_table(rows: Sequence[Row]) -> Table:
         short, long = row["short"], row["long"]
         table.add_row(
             _indented(row["benchmark"]),
-            *(str(row["k"]), _words(short["words"]), _end(row, "short"), _words(long["words"]), _end(row, "long")),
+            *(str(row["k"]), words(short["words"]), _end(row, "short"), words(long["words"]), _end(row, "long")),
             UNKNOWN if row["ratio"] is None else f"{row['ratio']:.2f}",
             censored(row).replace(" of ", "/"),
         )
@@ -109,7 +109,7 @@ def collapse_table(cells: Sequence[Row]) -> Table:
         table.add_row(
             _indented(cell["benchmark"]),
             Text.assemble(f"{cell['collapsed']} of {cell['n']}", (f"\n{cell['share']:.1f} %", "dim")),
-            *(_words(cell[name]) for name in ("onset_words", "period_words", "tokens_saved")),
+            *(words(cell[name]) for name in ("onset_words", "period_words", "tokens_saved")),
             _lost(cell),
             _number(cell["corrected"], _ends(cell, "corrected"), None),
         )
@@ -194,10 +194,6 @@ def _averaged(benchmarks: Sequence[str]) -> Sequence[str]:
 
 def _averaged_here(row: Row, benchmarks: Sequence[str]) -> bool:
     return row["average"] is not None and set(row["average_of"]) <= {*benchmarks, *AVERAGES[0]}
-
-
-def _words(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:,.0f}"
 
 
 def _end(row: Row, end: str) -> Text:

@@ -44,6 +44,11 @@ def number(value: float | None, digits: int = 1) -> str:
     return UNKNOWN if value is None else f"{value:,.{digits}f}"
 
 
+def words(value: float | None) -> str:
+    """A number of words or tokens in whole ones; a loop of a few characters has a period of less than one."""
+    return "<1" if value is not None and 0 < value < 0.5 else number(value, 0)
+
+
 def interval(ends: Sequence[float] | None, digits: int = 0) -> tuple[str, ...]:
     """A 95 % interval as a note, where there is one."""
     return (f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}",) if ends else ()
@@ -266,7 +271,7 @@ def collapse_sheet(cells: Sequence[Row]) -> Sheet:
         (
             *(Cell(cell["label"]), Cell(cell["benchmark"]), Cell(f"{cell['collapsed']} of {cell['n']}")),
             Cell(f"{cell['share']:.1f} %"),
-            *(Cell(number(cell[name], 0)) for name in ("onset_words", "period_words", "words_saved", "tokens_saved")),
+            *(Cell(words(cell[name])) for name in ("onset_words", "period_words", "words_saved", "tokens_saved")),
             Cell(f"{cell['lost']} of {cell['audited']}", interval(_ends(cell, "lost_share"))),
             Cell(number(cell["corrected"]), interval(_ends(cell, "corrected"))),
         )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from core.analysis.plots import Plot, Point, Series
+from core.analysis.sheets import words
 from core.store.filters import Wanted
 from tui.shown import lines, number, right, safe
 from tui.views.view import Choices, Record, View
@@ -179,7 +180,7 @@ class CollapseView(View):
             "collapsed": right(f"{record['collapsed']}/{record['n']}"),
             "share": right(number(record["share"]), "bold red" if record["collapsed"] else ""),
             "onset_words": right(number(record["onset_words"], 0)),
-            "period_words": right(number(record["period_words"], 0)),
+            "period_words": right(words(record["period_words"])),
             "tokens_saved": right(f"{record['tokens_saved']:,}"),
             "lost": right(f"{record['lost']:.0f}/{record['audited']}" if record["audited"] else ""),
             "corrected": right(number(record["corrected"])),

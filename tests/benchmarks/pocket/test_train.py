@@ -11,6 +11,7 @@ import torch
 from transformers import Qwen2ForCausalLM
 
 from benchmarks.pocket import tokenizer, train
+from benchmarks.pocket.muon import Muon
 from benchmarks.pocket.train import Batch, Corpus, Recipe, losses, new_model, optimizers
 
 CODER = tokenizer.build()
@@ -89,6 +90,22 @@ def test_a_killed_run_goes_on_where_it_was_saved(seedling: Qwen2ForCausalLM, tmp
     for model, its in ((seedling, steps), (again, resumed)):
         step(model, its, first)
     assert all(torch.equal(one, other) for one, other in zip(seedling.parameters(), again.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(("dtype", "apart"), [(torch.bfloat16, 0.0), (torch.float32, 0.02)])
+def test_muon_is_torchs_but_for_its_number_format(dtype: torch.dtype, apart: float) -> None:
+    def trained(kind: type[torch.optim.Optimizer], **chosen: torch.dtype) -> list[torch.Tensor]:
+        numbers = torch.Generator().manual_seed(1)
+        weights = [torch.nn.Parameter(torch.randn(shape, generator=numbers)) for shape in ((24, 64), (64, 24), (32, 32))]
+        optimizer = kind(weights, lr=0.02, weight_decay=0.01, **chosen)
+        for _ in range(3):
+            for weight in weights:
+                weight.grad = torch.randn(weight.shape, generator=numbers)
+            optimizer.step()
+        return weights
+
+    for ours, its in zip(trained(Muon, dtype=dtype), trained(torch.optim.Muon), strict=True):
+        assert (ours - its).abs().max() <= apart * 0.02  # of a learning rate
 
 
 def test_one_process_trains_as_two_do(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from core.analysis.loops import collapse_cells
 from core.analysis.published import published_rows, with_differences
 from core.analysis.render import collapse_table, lengths_table, scores_table
 from core.analysis.scores import scores_rows
-from core.analysis.sheets import deciles_sheet, scores_sheets
+from core.analysis.sheets import collapse_sheet, deciles_sheet, scores_sheets
 from core.analysis.sheets_findings import compare_sheet, findings_sheets, points_sheet
 from core.analysis.writers import rich_table
 from tests.core.analysis.book import Book, graded, stopped
@@ -100,6 +100,14 @@ def test_lengths_and_loops_fit(book: Book) -> None:
         assert "…" not in shown
     assert "20 %" in lengths and "1,234" in lengths and "20,000" in lengths and "1/10" in lengths
     assert "10.0 %" in loops and "1 of 10" in loops
+
+
+def test_a_loop_of_a_few_characters_has_a_period(book: Book) -> None:
+    book.run(book.variant(), "temporal", [stopped(text="well " * 10 + "wel" * 60, loop_unit="l", loop_period=1, loop_count=180)])
+    cells = collapse_cells(book.reader)
+    assert 0 < cells[0]["period_words"] < 0.5
+    row = collapse_sheet(cells).rows[0]
+    assert "<1" in [cell.text for cell in row] and "<1" in drawn(collapse_table(cells))
 
 
 def test_nothing_is_cut_at_80_columns(book: Book) -> None:
