@@ -24,15 +24,15 @@ def orthogonal(matrix: Tensor, coefficients: tuple[float, float, float], iterati
     return found.T if tall else found
 
 
-class Muon(torch.optim.Muon):
+class Muon(torch.optim.Muon):  # type: ignore[misc]  # torch does not declare it
     """torch.optim.Muon but for the number format of its products. Takes matrices alone."""
 
     def __init__(self, params: Iterable[Tensor], lr: float, weight_decay: float, dtype: torch.dtype) -> None:
         super().__init__(params, lr=lr, weight_decay=weight_decay)
         self.dtype = dtype
 
-    @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]  # a closure is of no use here
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def step(self) -> None:
         """Take one step."""
         for group in self.param_groups:
             for weight in group["params"]:

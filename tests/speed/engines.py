@@ -31,6 +31,7 @@ from core.engines.catalog import HOST
 from core.engines.llamacpp import SPINS
 from core.models import resolve
 from tests.speed.machine import Others
+from tests.speed.public import BUILD, smollm2_gguf
 
 CONTEXT = 1024
 THEMES = ("rivers", "clocks", "bridges", "whales", "maps", "bees", "trains", "the moon")
@@ -173,10 +174,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--model", default="")
+    parser.add_argument("--model", default="", help="a GGUF file (default: the public one, Q4_1)")
+    parser.add_argument("--compression", help="of the public model's 16 bits, instead: none, q8_0, q4_0 ...")
     parser.add_argument("--serve", choices=PEERS)
     given = parser.parse_args()
-    model = given.model or str(resolve("smollm2").source)
+    model = given.model or str(smollm2_gguf(BUILD, given.compression) if given.compression else resolve("smollm2").source)
     if given.serve:
         serve(given.serve, model, given.threads)
         return

@@ -20,6 +20,15 @@ def smollm2(build: Path) -> Path:
     return folder
 
 
+def smollm2_gguf(build: Path, compression: str) -> Path:
+    """SmolLM2-135M-Instruct as a GGUF file: "none" in 16 bits, or a quantization of those."""
+    from core.compress.recipes import parse
+    from core.compress.workshop import Workshop
+
+    shop = Workshop(smollm2(build), build / "variants", lambda _done, _total, _message: None, build / "runs.db")
+    return shop.make(parse(compression), "hf", "gguf").path
+
+
 def texts() -> tuple[str, str]:
     """What to calibrate on, and what is held out: the reference in `pydoc_data.topics`, every fifth topic held out."""
     pages = [topics[name] for name in sorted(topics)]

@@ -103,7 +103,9 @@ def test_lengths_and_loops_fit(book: Book) -> None:
 
 
 def test_a_loop_of_a_few_characters_has_a_period(book: Book) -> None:
-    book.run(book.variant(), "temporal", [stopped(text="well " * 10 + "wel" * 60, loop_unit="l", loop_period=1, loop_count=180)])
+    book.run(
+        book.variant(), "temporal", [stopped(text="well " * 10 + "wel" * 60, loop_unit="l", loop_period=1, loop_count=180)]
+    )
     cells = collapse_cells(book.reader)
     assert 0 < cells[0]["period_words"] < 0.5
     row = collapse_sheet(cells).rows[0]
