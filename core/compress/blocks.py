@@ -56,7 +56,7 @@ class Batch:
 
     def rows(self, inputs: Tensor) -> Tensor:
         """The inputs [sequences, tokens, columns] of real tokens, [real tokens, columns]."""
-        return inputs[self.real.to(inputs.device)]
+        return inputs.flatten(0, 1) if self.real.all() else inputs[self.real.to(inputs.device)]
 
 
 class Blocks:

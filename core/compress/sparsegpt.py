@@ -9,7 +9,7 @@ Weights are held transposed, [columns, rows], so that one step of the loop touch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -19,8 +19,8 @@ from core.errors import CompressionError
 
 BLOCK = 128
 DAMPING = 0.01
-STRIPS, NARROWEST = 8, 256
-"""How many strips of columns a Hessian is computed in, and how wide the narrowest one may be."""
+STRIPS, NARROWEST = 8, 192
+"""In how many strips of columns a Hessian is worked on, so that its symmetry saves work, and how wide the least may be."""
 
 
 class Hessian:
@@ -33,10 +33,8 @@ class Hessian:
     def add(self, inputs: Tensor) -> None:
         """Take in the inputs of some tokens, [..., columns]. What lies above the diagonal is copied from below it."""
         rows = inputs.reshape(-1, inputs.shape[-1]).float()
-        columns, total = rows.shape[1], self.tokens + len(rows)
-        width = max(NARROWEST, -(-columns // STRIPS))
-        for start in range(0, columns, width):
-            end = start + width
+        total = self.tokens + len(rows)
+        for start, end in _strips(rows.shape[1]):
             strip = self.matrix[start:, start:end]
             strip.addmm_(rows.T[start:], rows[:, start:end], beta=self.tokens / total, alpha=2 / total)
             self.matrix[start:end, end:] = self.matrix[end:, start:end].T
@@ -70,10 +68,23 @@ def prune(weights: Sequence[Tensor], hessian: Tensor, pattern: Pattern, name: st
 
 def lost_energy(before: Tensor, after: Tensor, hessian: Tensor) -> float:
     """|(W - W') X|^2 / |W X|^2: how much of a layer's outputs the pruning has lost."""
-    change = before - after
-    lost = (change @ hessian).mul_(change).sum()
-    whole = (before @ hessian).mul_(before).sum()
-    return float(lost / whole) if whole > 0 else 0.0
+    whole = _energy(before, hessian)
+    return _energy(before - after, hessian) / whole if whole > 0 else 0.0
+
+
+def _energy(weight: Tensor, hessian: Tensor) -> float:
+    """The sum of w H w^T over the rows w."""
+    total = weight.new_zeros(())
+    for start, end in _strips(weight.shape[1]):
+        own = weight[:, start:end]
+        product = torch.addmm(own @ hessian[start:end, start:end], weight[:, end:], hessian[end:, start:end], alpha=2)
+        total += product.mul_(own).sum()
+    return float(total)
+
+
+def _strips(columns: int) -> Iterator[tuple[int, int]]:
+    width = max(NARROWEST, -(-columns // STRIPS))
+    return ((start, min(start + width, columns)) for start in range(0, columns, width))
 
 
 def _inverse_factor(hessian: Tensor, name: str) -> Tensor:
@@ -82,10 +93,12 @@ def _inverse_factor(hessian: Tensor, name: str) -> Tensor:
     diagonal = damped.diagonal()
     diagonal[diagonal == 0] = 1
     diagonal += DAMPING * diagonal.mean()
-    lower, failed = torch.linalg.cholesky_ex(damped)
-    if not failed:
-        factor, failed = torch.linalg.cholesky_ex(torch.cholesky_inverse(lower), upper=True)
-    if failed or not torch.isfinite(factor.diagonal()).all():
+    # The lower factor of H in reverse order is, back in order, the upper V with V V^T = H, and U is its inverse.
+    reverse, failed = torch.linalg.cholesky_ex(damped.flip(0, 1))
+    upper, identity = reverse.flip(0, 1), torch.eye(len(damped), dtype=damped.dtype, device=damped.device)
+    del damped, diagonal, reverse  # each is as large as the Hessian
+    factor = torch.linalg.solve_triangular(upper, identity, upper=True, left=False)
+    if failed or not (upper.isfinite().all() and factor.isfinite().all()):
         raise CompressionError(
             f"The Hessian of {name} has no Cholesky factor: its inputs are not finite or too much alike.",
             "Calibrate on more or other text.",
@@ -101,16 +114,17 @@ def _prune_block(weights: Tensor, factor: Tensor, start: int, end: int, spans: l
     errors = torch.empty_like(block)
     if pattern.group is None:
         kept = torch.cat([_kept(block[:, a:b] / scales, start, pattern) for a, b in spans], 1)
+        gone = ~kept / scales
     else:
-        kept = torch.empty_like(block, dtype=torch.bool)
+        kept, gone = torch.empty_like(block, dtype=torch.bool), torch.empty_like(block)
     for i in range(end - start):
         if pattern.group is not None and i % pattern.group == 0:
             group = slice(i, i + pattern.group)
             kept[group] = pattern.keep_groups((block[group] / scales[group]).square())
-        pruned = block[i] * kept[i]
-        torch.sub(block[i], pruned, out=errors[i]).div_(inner[i, i])
-        block[i] = pruned
+            gone[group] = ~kept[group] / scales[group]
+        torch.mul(block[i], gone[i], out=errors[i])
         block[i + 1 :].addr_(inner[i, i + 1 :], errors[i], alpha=-1)
+    block *= kept
     weights[end:].addmm_(factor[start:end, end:].T, errors, alpha=-1)
 
 
