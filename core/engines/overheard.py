@@ -13,6 +13,7 @@ _ERROR = re.compile(r"((?:\w+\.)*\w*(?:Error|Exception|Interrupt)): (.+)")
 _CONSEQUENCES = ("Engine core initialization failed", "WorkerProc initialization failed", "EngineCore encountered")
 _MEMORY = ("out of memory", "OutOfMemoryError", "MemoryError", "No available memory", "can't allocate memory")
 _MODEL = ("safetensors", "SafetensorError", "architecture", "quantiz", "weights", "size mismatch", "KeyError")
+_KERNEL = re.compile(r"'_C\w*' object has no attribute '(\w+)'")
 _KEPT = 200
 
 
@@ -36,6 +37,9 @@ class Overheard:
         heard = [match for line in self._lines if (match := _ERROR.search(line))]
         causes = [f"{match[1]}: {match[2]}" for match in heard if not any(word in match[2] for word in _CONSEQUENCES)]
         cause = causes[-1][:400] if causes else f"{type(error).__name__}: {error}"
+        if missing := _KERNEL.search(cause):
+            message = f"{what}: it has no kernel {missing[1]} for this processor or GPU."
+            return EngineFailure("model", message, "Choose weights in 16 bits or in another quantization.")
         if any(sign in cause for sign in _MEMORY):
             return EngineFailure("memory", f"{what}: {cause}", "Lower slots, context or memory_share.")
         if any(sign in cause for sign in _MODEL):

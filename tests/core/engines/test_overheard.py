@@ -29,6 +29,11 @@ LAST = "print('Exception: WorkerProc initialization failed due to an exception',
         ("print('ERROR 11-27 a.SafetensorError: incomplete metadata')", "model", "incomplete metadata"),
         ("print('torch.OutOfMemoryError: CUDA out of memory', file=sys.stderr)", "memory", "CUDA out of memory"),
         ("print('RuntimeError: no such device')", "engine", "no such device"),
+        (
+            """print("AttributeError: '_OpNamespace' '_C' object has no attribute 'cpu_gemm_wna16'")""",
+            "model",
+            "it has no kernel cpu_gemm_wna16 for this processor",
+        ),
         ("pass", "engine", "Engine core initialization failed"),
     ],
 )

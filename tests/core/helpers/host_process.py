@@ -116,6 +116,13 @@ class Host:
         self.send(request)
         return self.wait(request.id)[0]
 
+    def fail(self, request: Generate) -> Failed:
+        """A request that the engine dies of; it must say why."""
+        self.send(request)
+        while not isinstance(event := self.next_event(), Failed):
+            assert event is not None, "the host ended without a word"
+        return event
+
     def end(self) -> tuple[int, float]:
         """Close stdin; returns the exit code and the seconds that it took."""
         assert self.process.stdin is not None
