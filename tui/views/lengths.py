@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from core.analysis.plots import Plot, Point, Series
-from core.analysis.sheets import words
 from core.store.filters import Wanted
 from tui.shown import lines, number, right, safe
 from tui.views.view import Choices, Record, View
@@ -174,6 +173,8 @@ class CollapseView(View):
 
     def cells(self, record: Record, width: int) -> Cells:
         """One variant on one benchmark."""
+        from core.analysis.sheets import words
+
         return {
             "label": safe(record["label"]),
             "benchmark": safe(record["benchmark"]),

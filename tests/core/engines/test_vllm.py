@@ -18,7 +18,7 @@ import torch
 from host_process import HOST, Host, generate, running
 
 from benchmarks.pocket import weights_dir
-from benchmarks.pocket.suite import PocketFacts
+from benchmarks.pocket.suite import PocketTemporal
 from benchmarks.prompts import load_template
 from core.engines.wire import Deltas
 
@@ -128,18 +128,17 @@ def test_requests_that_cannot_be_run_fail_alone(host: Host) -> None:
 
 
 def test_a_quantized_checkpoint_is_loaded_as_it_is_and_streams_in_parts(vllm_python: str, host: Host, tmp_path: Path) -> None:
-    sample, template = PocketFacts().samples(0)[0], load_template("musique")
-    wanted: dict[str, Any] = {"chat": template.chat, "temperature": 0.0, "max_tokens": 200}
-    request = generate("fact", template.fill(sample.fields), **wanted)
+    sample, template = PocketTemporal().samples(0)[0], load_template("temporal")
+    request = generate("day", template.fill(sample.fields), chat=template.chat, temperature=0.0, max_tokens=300)
     host.send(request)
-    (dense,) = host.wait("fact")
+    (dense,) = host.wait("day")
     with running("vllm", vllm_python) as child:
         child.load(quantized(tmp_path / "int8"), **OPTIONS, stream_interval=16, dtype="bfloat16")
         child.send(request)
-        (answer,) = child.wait("fact")
+        (answer,) = child.wait("day")
     for whole in (dense, answer):
         assert whole.text.split("</think>")[1].strip() == sample.answer.strip()
-    assert answer.deltas <= len(answer.ids) // 16 + 2 < dense.deltas
+    assert answer.deltas <= len(answer.ids) // 16 + 2 < dense.deltas, (len(answer.ids), dense.deltas)
 
 
 def quantized(folder: Path) -> Path:
@@ -194,10 +193,13 @@ def test_nothing_outlives_a_host_that_is_killed(host: Host) -> None:
     """The last test of the shared host: kill -9 reaches neither vLLM's engine nor its workers."""
     family = psutil.Process(host.process.pid).children(recursive=True)
     assert any("vllm" in process.name().lower() for process in family), [process.name() for process in family]
+    (guard,) = (process.cmdline() for process in family if any(word.endswith("group.py") for word in process.cmdline()))
+    temporary = Path(guard[-1])
+    assert any(file.is_socket() for file in temporary.iterdir())
     host.process.kill()
     deadline = time.monotonic() + 20
-    while alive := [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]:
-        assert time.monotonic() < deadline, alive
+    while (alive := [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]) or temporary.exists():
+        assert time.monotonic() < deadline, (alive, temporary)
         time.sleep(0.1)
 
 
