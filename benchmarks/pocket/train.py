@@ -42,8 +42,8 @@ HEADS = 4
 CONTEXT = 2048
 PROMPT_WEIGHT = 0.1
 RECITED = 12  # facts of a recital
-PER_BATCH = 12
-ROUNDED = 32  # widths are multiples of it, so that few shapes are compiled
+PER_BATCH = {"cpu": 3, "cuda": 12}  # small ones are filled up less; a GPU wants large ones
+ROUNDED = 16  # widths are multiples of it, so that few shapes are compiled
 Generator = Callable[[random.Random], Sample]
 
 
@@ -127,8 +127,8 @@ class Batch:
 class Corpus:
     """An endless stream of batches, the same for the same seed, stream and step."""
 
-    def __init__(self, coder: PreTrainedTokenizerFast, recipe: Recipe, stream: int) -> None:
-        self.coder, self.recipe, self.stream = coder, recipe, stream
+    def __init__(self, coder: PreTrainedTokenizerFast, recipe: Recipe, stream: int, device: str = "cpu") -> None:
+        self.coder, self.recipe, self.stream, self.per_batch = coder, recipe, stream, PER_BATCH[device]
         vocabulary: dict[str, int] = coder.get_vocab()
         self.digits = sorted(vocabulary[digit] for digit in "0123456789")
         self.words = sorted(number for token, number in vocabulary.items() if re.fullmatch("Ġ[A-Za-z]+|[0-9]+|am|pm", token))
@@ -144,7 +144,7 @@ class Corpus:
             share = self._weight(name, done) / sum(sum(weights) for _, weights in drawn)
             rows += [(kind, ids, weights, share) for ids, weights in drawn]
         rows.sort(key=lambda row: len(row[1]))
-        return [self._batch(rows[cut : cut + PER_BATCH]) for cut in range(0, len(rows), PER_BATCH)]
+        return [self._batch(rows[cut : cut + self.per_batch]) for cut in range(0, len(rows), self.per_batch)]
 
     def mix(self, step: int) -> tuple[tuple[str, int], ...]:
         """The kinds of samples of a step, and how many of each."""
@@ -261,7 +261,7 @@ def _train(process: int, processes: int, recipe: Recipe, out: Path) -> None:
         dist.init_process_group("gloo", init_method=meeting, rank=process, world_size=processes)
     coder = tokenizer.build()
     model = new_model(coder, recipe.shape, recipe.seed, recipe.start).to(device)
-    corpora = [Corpus(coder, recipe, stream) for stream in range(process, recipe.streams, processes)]
+    corpora = [Corpus(coder, recipe, stream, device) for stream in range(process, recipe.streams, processes)]
     steps = optimizers(model, recipe)
     bases = [group["lr"] for optimizer in steps for group in optimizer.param_groups]
     first = _resume(model, steps, out)
