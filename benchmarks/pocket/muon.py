@@ -6,19 +6,20 @@ float32, which made two thirds of a step of the seedling's exercises.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 
-def orthogonal(matrix: Tensor, coefficients: tuple[float, float, float], iterations: int, dtype: torch.dtype) -> Tensor:
-    """Nearly U V^T of a matrix U S V^T, by Newton-Schulz iterations of the fifth degree."""
+def orthogonal(matrix: Tensor, group: Mapping[str, Any], dtype: torch.dtype) -> Tensor:
+    """Nearly U V^T of a matrix U S V^T, by Newton-Schulz iterations of the fifth degree, as many and such as `group` says."""
     tall = matrix.size(0) > matrix.size(1)
     found = (matrix.T if tall else matrix).to(dtype)
-    found = found / found.norm().clamp(min=1e-7)
-    a, b, c = coefficients
-    for _ in range(iterations):
+    found = found / found.norm().clamp(min=group["eps"])
+    a, b, c = group["ns_coefficients"]
+    for _ in range(group["ns_steps"]):
         gram = found @ found.T
         found = torch.addmm(found, torch.addmm(gram, gram, gram, beta=b, alpha=c), found, beta=a)
     return found.T if tall else found
@@ -36,10 +37,12 @@ class Muon(torch.optim.Muon):  # type: ignore[misc]  # torch does not declare it
         """Take one step."""
         for group in self.param_groups:
             for weight in group["params"]:
-                buffer = self.state[weight].setdefault("momentum_buffer", torch.zeros_like(weight))
+                if not (state := self.state[weight]):
+                    state["momentum_buffer"] = torch.zeros_like(weight)
+                buffer = state["momentum_buffer"]
                 buffer.lerp_(weight.grad, 1 - group["momentum"])
                 update = weight.grad.lerp(buffer, group["momentum"])
-                update = orthogonal(update, group["ns_coefficients"], group["ns_steps"], self.dtype)
+                update = orthogonal(update, group, self.dtype)
                 longer = max(1.0, weight.size(0) / weight.size(1)) ** 0.5
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
                 weight.add_(update, alpha=-group["lr"] * longer)
