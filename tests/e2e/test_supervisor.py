@@ -85,6 +85,17 @@ def test_a_second_start_changes_nothing(served: Path) -> None:
     assert sorted(left_behind(served)) == before and len(before) == 2
 
 
+def test_a_store_may_be_named_from_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runner itself stands elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    here = Path("runs.db")
+    connect(here, "user").close()
+    ensure_runner(here)
+    until(lambda: status(tmp_path / here).alive)
+    assert stop_runner(here)
+    assert left_behind(tmp_path / here) == []
+
+
 def test_a_start_takes_no_runner_for_alive_that_has_just_died(tmp_path: Path) -> None:
     """The one that comes after it holds the lock already, and is not in the store yet."""
     path = tmp_path / "runs.db"
