@@ -191,9 +191,9 @@ async def test_form_joins_steps_and_fills_in_presets(store: Path) -> None:
         await pilot.press("n")
         form = await form_of(app, pilot)
         form.query_one("#preset", Select).value = "pocket"
-        await until(lambda: "56 runs of 14 variants, 2,240 questions" in text_of(app))
+        await until(lambda: "60 runs of 15 variants, 2,400 questions" in text_of(app))
         form.query_one("#chain", Select).value = "yes"
-        await until(lambda: "172 runs of 43 variants" in text_of(app))
+        await until(lambda: "196 runs of 49 variants" in text_of(app))
         joined = set(form.draft().variants)
         assert {"none", "sparsegpt-10+q8_0", "sparsegpt-80+dynamic-1.58"} < joined and not {"q8_0", "sparsegpt-10"} & joined
         form.query_one("#preset", Select).value = "table-3"
