@@ -70,7 +70,7 @@ def _start(path: Path) -> int:
     reading, writing = os.pipe()
     with open_private(_log_file(path), append=True) as output, os.fdopen(reading, "r", encoding="utf-8") as answers:
         child = subprocess.Popen(
-            command(path.absolute(), "--handshake", str(writing)),  # its own folder is another
+            command(path.absolute(), "--handshake", str(writing)),  # the runner stands in /
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
