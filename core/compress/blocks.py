@@ -1,18 +1,21 @@
 """The decoder blocks of a model, one in memory at a time: the hidden states of calibration text pass through them.
 
 The peak is one block with the statistics of one group of its layers, and the hidden states of all sequences, which stay in
-main memory; where that is plentiful, what the last layer of a half reads as well.
+main memory; where that is plentiful, what the group reads as well.
+
+What stands between the linear layers is computed here, in as few and as large steps over memory as will do: on a CPU
+transformers' own functions spend more on fresh temporaries than on arithmetic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 from torch.nn.utils.rnn import pad_sequence
 
 from core.compress.hf_folder import ROTARY_BUFFER, HfFolder
@@ -32,8 +35,8 @@ GROUPS = (
     ("mlp.down_proj",),
 )
 """The linear layers of a block; those of one group read the same inputs."""
-HALVES = ((0, 1), (2, 3))
-"""The groups of a block's two halves, attention and feed-forward, each of which adds to the hidden states."""
+ENDS = (1, 3)
+"""The groups that end a block's two halves, attention and feed-forward: what they make is added to the hidden states."""
 See = Callable[[int, Tensor], None]
 """Is shown a group's number and the inputs of its layers, [tokens, columns]."""
 _EMBEDDING = "model.embed_tokens.weight"
@@ -48,11 +51,13 @@ def device() -> torch.device:
 class Batch:
     """Sequences of calibration text, each filled up at its end, where causal attention lets nothing before it see it.
 
-    `hidden` [sequences, tokens, width] on their way through the model; `real` [sequences, tokens] is what is not filling.
+    `hidden` [sequences, tokens, width] on their way through the model; `real` [sequences, tokens] is what is not filling;
+    `inputs` [sequences, tokens, columns] what the group of layers that was last observed reads, where that is kept.
     """
 
     hidden: Tensor
     real: Tensor
+    inputs: Tensor | None = None
 
     def rows(self, inputs: Tensor) -> Tensor:
         """The inputs [sequences, tokens, columns] of real tokens, [real tokens, columns]."""
@@ -68,9 +73,8 @@ class Blocks:
         self.where = where or device()
         self.count = int(folder.config.num_hidden_layers)
         self._shapes = folder.shapes()
-        self._cls, rotary = _classes(folder.config)
+        self._cls, rotary, self._turn = _classes(folder.config)
         self._check()
-        folder.config._attn_implementation = "sdpa"  # without a mask it is causal
         self._rotary = rotary(folder.config).to(self.where)
         self._dtype = torch.float32
 
@@ -102,68 +106,63 @@ class Blocks:
         block.load_state_dict(state, assign=True)
         return block.eval().requires_grad_(False)
 
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def run(self, block: nn.Module, batches: Sequence[Batch], see: See | None = None) -> None:
         """Replace the hidden states by a block's outputs, showing `see` what its linear layers read."""
-        for half in range(len(HALVES)):
-            self.advance(block, half, batches, see)
-
-    @torch.no_grad()  # type: ignore[untyped-decorator]
-    def advance(self, block: nn.Module, half: int, batches: Sequence[Batch], see: See | None = None) -> None:
-        """Replace the hidden states by the outputs of one half of a block, showing `see` what its linear layers read."""
-        groups = HALVES[half] if see else ()
         for batch in batches:
-
-            def show(group: int, inputs: Tensor, batch: Batch = batch) -> None:
-                assert see is not None
-                see(group, batch.rows(inputs))
-
-            states = batch.hidden.to(self.where)
-            with _watched(block, groups, show):
-                batch.hidden = states.add_(self._half(block, half, states)).to(batch.hidden.device)
+            for group in range(len(GROUPS)):
+                batch.inputs = self._inputs(block, group, batch)
+                if see:
+                    see(group, batch.rows(batch.inputs))
+                if group in ENDS:
+                    self._add(block, group, batch)
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
-    def observe(self, block: nn.Module, group: int, batches: Sequence[Batch], see: Callable[[Tensor], None]) -> list[Tensor]:
-        """Show `see` the inputs of a group of linear layers, [tokens, columns]; what would come after is not computed.
-
-        Returns those of each batch, [sequences, tokens, columns], for `finish`; none where computing them again is better.
-        """
-        half = next(half for half, groups in enumerate(HALVES) if group in groups)
-        kept: list[Tensor] = []
-        keep = group == HALVES[half][-1] and self._affordable(block, group, batches)
+    def observe(self, block: nn.Module, group: int, batches: Sequence[Batch], see: Callable[[Tensor], None]) -> None:
+        """Show `see` the inputs of a group of linear layers, [tokens, columns]; what would come after is not computed."""
+        keep = self._affordable(block, group, batches)
         for batch in batches:
-
-            def stop(_group: int, inputs: Tensor, batch: Batch = batch) -> None:
-                see(batch.rows(inputs))
-                if keep:
-                    kept.append(inputs)
-                raise _Seen
-
-            with _watched(block, [group], stop), suppress(_Seen):
-                self._half(block, half, batch.hidden.to(self.where))
-        return kept
+            inputs = self._inputs(block, group, batch)
+            see(batch.rows(inputs))
+            batch.inputs = inputs if keep else None
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
-    def finish(self, block: nn.Module, half: int, batches: Sequence[Batch], kept: Sequence[Tensor]) -> None:
-        """Replace the hidden states by the outputs of one half of a block, given what its last layer reads."""
-        last = block.get_submodule(GROUPS[HALVES[half][-1]][0])
-        for batch, inputs in zip(batches, kept, strict=True):
-            batch.hidden.add_(last(inputs))
+    def finish(self, block: nn.Module, group: int, batches: Sequence[Batch]) -> None:
+        """Add to the hidden states what the group that was observed last, one of `ENDS`, makes of its inputs."""
+        for batch in batches:
+            self._add(block, group, batch)
+
+    def _add(self, block: nn.Module, group: int, batch: Batch) -> None:
+        inputs = batch.inputs if batch.inputs is not None else self._inputs(block, group, batch)
+        batch.hidden.add_(block.get_submodule(GROUPS[group][0])(inputs).to(batch.hidden.device))
+        batch.inputs = None
+
+    def _inputs(self, block: Any, group: int, batch: Batch) -> Tensor:  # noqa: ANN401 - a module of transformers
+        """What the layers of a group read, [sequences, tokens, columns], from what those before it read, if that is kept."""
+        if group == 0:
+            return _normed(block.input_layernorm, batch.hidden.to(self.where))
+        if group == 2:
+            return _normed(block.post_attention_layernorm, batch.hidden.to(self.where))
+        before = batch.inputs if batch.inputs is not None else self._inputs(block, group - 1, batch)
+        if group == 1:
+            return self._attended(block.self_attn, before)
+        gate: Tensor = block.mlp.act_fn(block.mlp.gate_proj(before))
+        return gate.mul_(block.mlp.up_proj(before))
+
+    def _attended(self, attention: Any, inputs: Tensor) -> Tensor:  # noqa: ANN401 - a module of transformers
+        """What attention has gathered for its output layer, [sequences, tokens, columns]."""
+        layers = (attention.q_proj, attention.k_proj, attention.v_proj)
+        query, key, value = (layer(inputs).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2) for layer in layers)
+        positions = torch.arange(inputs.shape[1], device=self.where)[None]
+        query, key = self._turn(query, key, *self._rotary(inputs, positions))
+        mixed = scaled_dot_product_attention(query, key, value, is_causal=True, scale=attention.scaling, enable_gqa=True)
+        return mixed.transpose(1, 2).flatten(2)
 
     def _affordable(self, block: nn.Module, group: int, batches: Sequence[Batch]) -> bool:
         """Whether the inputs of a group can be kept. To a GPU and back they take longer than to be computed again."""
         columns = block.get_submodule(GROUPS[group][0]).weight.shape[1]
         size: int = sum(batch.real.numel() for batch in batches) * columns * self._dtype.itemsize
         return self.where.type == "cpu" and size <= KEPT_SHARE * free_memory()
-
-    def _half(self, block: Any, half: int, state: Tensor) -> Tensor:  # noqa: ANN401 - a module of transformers
-        """What attention (0) or the feed-forward (1) adds to hidden states [sequences, tokens, width]."""
-        if half == 1:
-            added: Tensor = block.mlp(block.post_attention_layernorm(state))
-            return added
-        positions = torch.arange(state.shape[1], device=self.where)[None]
-        turns = self._rotary(state, positions)
-        added, _weights = block.self_attn(block.input_layernorm(state), position_embeddings=turns, attention_mask=None)
-        return added
 
     def _check(self) -> None:
         """Raise ModelError unless every block has the tensors, in shape, that its config asks for."""
@@ -181,24 +180,11 @@ class Blocks:
                     )
 
 
-class _Seen(Exception):
-    """The inputs that were wanted have been seen."""
-
-
-@contextmanager
-def _watched(block: nn.Module, groups: Sequence[int], see: See) -> Iterator[None]:
-    """While this lasts, `see` is shown the inputs of groups of linear layers, by the group's number."""
-    handles = [
-        block.get_submodule(GROUPS[number][0]).register_forward_pre_hook(
-            lambda _layer, inputs, number=number: see(number, inputs[0])
-        )
-        for number in groups
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+def _normed(norm: Any, hidden: Tensor) -> Tensor:  # noqa: ANN401 - a module of transformers
+    """Hidden states over their root mean square, times the weights of an RMSNorm."""
+    lengths = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True, dtype=torch.float32)
+    scales = lengths.square_().div_(hidden.shape[-1]).add_(norm.variance_epsilon).rsqrt_()
+    return torch.mul(hidden, scales).to(hidden.dtype).mul_(norm.weight)
 
 
 def linear_name(index: int, layer: str) -> str:
@@ -227,11 +213,12 @@ def _fill(batch: list[Tensor]) -> tuple[Tensor, Tensor]:
     return pad_sequence(batch, batch_first=True), torch.arange(int(lengths.max())) < lengths[:, None]
 
 
-def _classes(config: PretrainedConfig) -> tuple[type[nn.Module], type[nn.Module]]:
+def _classes(config: PretrainedConfig) -> tuple[type[nn.Module], type[nn.Module], Callable[..., tuple[Tensor, Tensor]]]:
+    """transformers' decoder block of a family, its rotary angles, and the function that turns queries and keys by them."""
     if config.model_type == "llama":
-        from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding
+        from transformers.models.llama import modeling_llama as llama
 
-        return LlamaDecoderLayer, LlamaRotaryEmbedding
-    from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, Qwen2RotaryEmbedding
+        return llama.LlamaDecoderLayer, llama.LlamaRotaryEmbedding, llama.apply_rotary_pos_emb
+    from transformers.models.qwen2 import modeling_qwen2 as qwen2
 
-    return Qwen2DecoderLayer, Qwen2RotaryEmbedding
+    return qwen2.Qwen2DecoderLayer, qwen2.Qwen2RotaryEmbedding, qwen2.apply_rotary_pos_emb

@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.compress import Progress, sparsegpt
-from core.compress.blocks import GROUPS, HALVES, Batch, Blocks, linear_name
+from core.compress.blocks import ENDS, GROUPS, Batch, Blocks, linear_name
 from core.compress.hf_folder import HfFolder, companions, is_decoder_linear
 from core.compress.sparsity import Pattern, prune_by_magnitude, prune_by_wanda
 from core.errors import CompressionError, ModelError
@@ -82,25 +82,21 @@ def _pruned(blocks: Blocks, index: int, batches: list[Batch] | None, task: Task)
     stored = blocks.folder.load(blocks.names(index))
     block = blocks.build(index, stored)
     losses: dict[str, float] = {}
-    kept: list[Tensor] = []
-    for half, numbers in enumerate(HALVES):
-        for number in numbers:
-            names = [linear_name(index, layer) for layer in GROUPS[number]]
-            weights = [block.get_submodule(layer).weight for layer in GROUPS[number]]
-            if batches is None:
-                for weight in weights:
-                    prune_by_magnitude(weight, task.pattern)
-            else:
-                hessian = sparsegpt.Hessian(weights[0].shape[1], blocks.where)
-                kept = blocks.observe(block, number, batches, hessian.add)
-                losses |= zip(names, _prune_group(weights, hessian, task, names[0]), strict=True)
-            for name, weight in zip(names, weights, strict=True):
-                stored[name] = _as_stored(weight, stored[name].dtype, name)
-                weight.copy_(stored[name])  # what comes after must see the weights as they are stored
-        if kept and batches is not None:
-            blocks.finish(block, half, batches, kept)
-        elif batches is not None:
-            blocks.advance(block, half, batches)
+    for number, layers in enumerate(GROUPS):
+        names = [linear_name(index, layer) for layer in layers]
+        weights = [block.get_submodule(layer).weight for layer in layers]
+        if batches is None:
+            for weight in weights:
+                prune_by_magnitude(weight, task.pattern)
+        else:
+            hessian = sparsegpt.Hessian(weights[0].shape[1], blocks.where)
+            blocks.observe(block, number, batches, hessian.add)
+            losses |= zip(names, _prune_group(weights, hessian, task, names[0]), strict=True)
+        for name, weight in zip(names, weights, strict=True):
+            stored[name] = _as_stored(weight, stored[name].dtype, name)
+            weight.copy_(stored[name])  # what comes after must see the weights as they are stored
+        if batches is not None and number in ENDS:
+            blocks.finish(block, number, batches)
     return stored, losses
 
 

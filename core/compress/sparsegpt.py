@@ -10,6 +10,7 @@ Weights are held transposed, [columns, rows], so that one step of the loop touch
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -21,6 +22,8 @@ BLOCK = 128
 DAMPING = 0.01
 STRIPS, NARROWEST = 8, 192
 """In how many strips of columns a Hessian is worked on, so that its symmetry saves work, and how wide the least may be."""
+SHARED_ROWS = 16384
+"""Of fewer rows, a column is so little work that to wake more threads of the processor for it takes longer."""
 
 
 class Hessian:
@@ -95,15 +98,29 @@ def _inverse_factor(hessian: Tensor, name: str) -> Tensor:
     diagonal += DAMPING * diagonal.mean()
     # The lower factor of H in reverse order is, back in order, the upper V with V V^T = H, and U is its inverse.
     reverse, failed = torch.linalg.cholesky_ex(damped.flip(0, 1))
-    upper, identity = reverse.flip(0, 1), torch.eye(len(damped), dtype=damped.dtype, device=damped.device)
+    upper = reverse.flip(0, 1)
     del damped, diagonal, reverse  # each is as large as the Hessian
-    factor = torch.linalg.solve_triangular(upper, identity, upper=True, left=False)
+    factor = _inverse(upper)
     if failed or not (upper.isfinite().all() and factor.isfinite().all()):
         raise CompressionError(
             f"The Hessian of {name} has no Cholesky factor: its inputs are not finite or too much alike.",
             "Calibrate on more or other text.",
         )
     return factor
+
+
+def _inverse(upper: Tensor) -> Tensor:
+    """The inverse of an upper triangular matrix, by halves: a third of the products that solving for the identity takes."""
+    size = len(upper)
+    if size <= NARROWEST:
+        identity = torch.eye(size, dtype=upper.dtype, device=upper.device)
+        return torch.linalg.solve_triangular(upper, identity, upper=True)
+    half = size // 2
+    inverse = torch.zeros_like(upper)
+    first, last = _inverse(upper[:half, :half]), _inverse(upper[half:, half:])
+    inverse[:half, :half], inverse[half:, half:] = first, last
+    inverse[:half, half:] = (first @ upper[:half, half:] @ last).neg_()
+    return inverse
 
 
 def _prune_block(weights: Tensor, factor: Tensor, start: int, end: int, spans: list[tuple[int, int]], pattern: Pattern) -> None:
@@ -117,15 +134,27 @@ def _prune_block(weights: Tensor, factor: Tensor, start: int, end: int, spans: l
         gone = ~kept / scales
     else:
         kept, gone = torch.empty_like(block, dtype=torch.bool), torch.empty_like(block)
-    for i in range(end - start):
-        if pattern.group is not None and i % pattern.group == 0:
-            group = slice(i, i + pattern.group)
-            kept[group] = pattern.keep_groups((block[group] / scales[group]).square())
-            gone[group] = ~kept[group] / scales[group]
-        torch.mul(block[i], gone[i], out=errors[i])
-        block[i + 1 :].addr_(inner[i, i + 1 :], errors[i], alpha=-1)
+    with _few_threads(block.shape[1]):
+        for i, (row, away, error) in enumerate(zip(block.unbind(), gone.unbind(), errors.unbind(), strict=True)):
+            if pattern.group is not None and i % pattern.group == 0:
+                group = slice(i, i + pattern.group)
+                kept[group] = pattern.keep_groups((block[group] / scales[group]).square())
+                gone[group] = ~kept[group] / scales[group]
+            torch.mul(row, away, out=error)
+            block[i + 1 :].addr_(inner[i, i + 1 :], error, alpha=-1)
     block *= kept
     weights[end:].addmm_(factor[start:end, end:].T, errors, alpha=-1)
+
+
+@contextmanager
+def _few_threads(rows: int) -> Iterator[None]:
+    """While this lasts, one thread does all the work on columns of so few rows."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if rows < SHARED_ROWS else threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _kept(scaled: Tensor, start: int, pattern: Pattern) -> Tensor:

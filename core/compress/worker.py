@@ -27,6 +27,7 @@ from typing import BinaryIO, get_args
 
 from core.compress.bench import DiskFull
 from core.compress.calibration import uses_hub
+from core.compress.heap import keep_freed_memory, return_freed_memory
 from core.compress.recipes import parse
 from core.compress.workshop import Workshop
 from core.engines.pipes import leave, take_pipes
@@ -57,11 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     stdin, stdout = take_pipes()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads crawl where other work shares the cores
+    keep_freed_memory()
     orders = _Orders(stdin)
     while _make(options, orders, stdout):
         if not options.stay:
             return 0
         gc.collect()
+        return_freed_memory()
         options = parser.parse_args(orders.next())
     return 1
 
