@@ -122,3 +122,13 @@ def test_half_precision_weights_are_pruned_in_full_precision() -> None:
     prune([exact], made.matrix, Pattern.of(50, None, None), "x")
     prune([half], made.matrix, Pattern.of(50, None, None), "x")
     assert torch.equal(half, exact.to(torch.bfloat16))
+
+
+def test_the_number_of_threads_is_left_as_it_was() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        prune([torch.randn(8, 64)], hessian(inputs(500, 64)).matrix, Pattern.of(50, None, None), "x")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
