@@ -110,7 +110,7 @@ def _inverse_factor(hessian: Tensor, name: str) -> Tensor:
 
 
 def _inverse(upper: Tensor) -> Tensor:
-    """The inverse of an upper triangular matrix, by halves: a third of the products that solving for the identity takes."""
+    """The inverse of an upper triangular matrix, by halves: less work, in larger products, than to solve for the identity."""
     size = len(upper)
     if size <= NARROWEST:
         identity = torch.eye(size, dtype=upper.dtype, device=upper.device)
