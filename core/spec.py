@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from core.engines.wire import Sampling as Sampling
+from core.engines.host.wire import Sampling as Sampling
 
 Format = Literal["hf", "gguf", "server", "recording"]
 Policy = Literal["audit", "stop", "observe"]

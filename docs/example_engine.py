@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .batching import Batching
-from .engine import EngineFailure
-from .text import ByteDecoder, TextDecoder
-from .wire import Event, Ready
+from .decode.batching import Batching
+from .decode.text import ByteDecoder, TextDecoder
+from .host.engine import EngineFailure
+from .host.wire import Event, Ready
 
 END = 256  # the token that ends a response: it follows a line's end as often as the file has an empty line
 

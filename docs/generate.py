@@ -8,11 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.analysis.published import RECORDED
 from core.cli.help import commands_of, example, headings, summaries
 from core.cli.parser import build
-from core.settings import Settings, settings_file
-from core.settings_file import default, divided
+from core.results.tables.published import RECORDED
+from core.settings import Settings, default, divided, settings_file
 from tui import keys as registry
 
 NOTE = "<!-- Made by `make docs` from {source}; changes belong there. -->"
@@ -63,7 +62,7 @@ def _named(action: argparse.Action) -> str:
 def settings() -> Iterator[str]:
     """docs/settings.md: every setting, and the variables that are no settings."""
     place = settings_file({"HOME": "~", "XDG_CONFIG_HOME": "~/.config"})
-    yield from ("# Settings", "", NOTE.format(source="core/settings.py and core/engines/options.py"), "")
+    yield from ("# Settings", "", NOTE.format(source="core/settings.py and core/engines/host/options.py"), "")
     yield (
         f"`lrm-tui settings --init` writes {place} with every setting at its default; `lrm-tui settings` shows what holds, "
         "and where it is set. A variable of the environment goes before the file. Secrets are no settings: a server's key "

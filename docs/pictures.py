@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from tui import keys
 from tui.app import LrmApp
-from tui.screens.pane import Pane
+from tui.panes.pane import Pane
 from tui.widgets.stream import StreamView
 
 SIZE = (120, 30)

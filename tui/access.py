@@ -20,7 +20,7 @@ def opened(store: Path, role: Role) -> Iterator[sqlite3.Connection]:
 
 def start_runner(store: Path) -> LrmError | None:
     """Make sure that a runner serves the store; the reason where that fails."""
-    from core.launch import ensure_runner
+    from core.runner.client import ensure_runner
 
     try:
         ensure_runner(store)

@@ -23,18 +23,18 @@ from core.text import printable
 from tui import keys
 from tui.access import opened, start_runner
 from tui.commands import KeyCommands, Palette
+from tui.dialogs.help import help_screen, notices_screen
 from tui.line import leave_when_lost
 from tui.look import PLAIN_THEME, Ascii, Look
 from tui.memory import Memory, state_folder, write_private
 from tui.meter import Sample
+from tui.panes.lengths import LengthsPane
+from tui.panes.live import LivePane
+from tui.panes.pane import Pane
+from tui.panes.queue import QueuePane
+from tui.panes.responses import ResponsesPane
+from tui.panes.scores import ScoresPane
 from tui.poller import MachineSampled, Polled, Poller, SnapshotReady, StoreMissing, StoreTrouble, StreamText
-from tui.screens.help import help_screen, notices_screen
-from tui.screens.lengths_pane import LengthsPane
-from tui.screens.live_pane import LivePane
-from tui.screens.pane import Pane
-from tui.screens.queue_pane import QueuePane
-from tui.screens.responses_pane import ResponsesPane
-from tui.screens.scores_pane import ScoresPane
 from tui.widgets.footer import Footer
 from tui.widgets.header import Header, Offer
 
@@ -250,7 +250,7 @@ class LrmApp(App[None]):
 
     def queued(self, result: object) -> None:
         """The form came back."""
-        from tui.screens.new_run import Queued
+        from tui.dialogs.new_run import Queued
 
         if isinstance(result, Queued):
             self._toast(f"Queued {len(result.jobs)} runs.", "info")

@@ -30,8 +30,8 @@ def _app(given: Namespace) -> int:
 
 
 def _demo(given: Namespace) -> int:
-    from core.demo import queue_demo
-    from core.launch import ensure_runner
+    from core.jobs.study import queue_demo
+    from core.runner.client import ensure_runner
 
     queue_demo(store(given), given.limit)
     ensure_runner(store(given))

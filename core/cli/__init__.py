@@ -39,7 +39,7 @@ COMMANDS = {
     "import": "core.cli.importing:import_outputs",
     "backup": "core.cli.backup:backup",
     "runner": "core.cli.runner:runner",
-    "doctor": "core.cli.doctor:doctor",
+    "doctor": "core.cli.doctor.command:doctor",
     "settings": "core.cli.settings:settings",
     "completion": "core.cli.completion:completion",
 }

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from core.errors import StoreError
-from core.launch import ensure_runner
+from core.runner.client import ensure_runner
 from core.spec import FINAL_STATES
 from core.store.connection import connect, store_path
 from core.store.snapshot import JobRow
@@ -48,7 +48,7 @@ def reading(given: Namespace) -> sqlite3.Connection:
 
 def tables(given: Namespace) -> sqlite3.Connection:
     """A reader of the store for its tables, after what they need of ended runs has been packed, once a run."""
-    from core.analysis.digests import prepare  # numpy, which the screen's first paint does without
+    from core.results.digests import prepare  # numpy, which the screen's first paint does without
 
     status = Console(stderr=True, markup=False, highlight=False, emoji=False).status("")
 

@@ -6,11 +6,11 @@ from argparse import Namespace
 
 from rich.text import Text
 
-from core.analysis.compare import compare as compared
-from core.analysis.compare import response_diff
-from core.analysis.sheets_findings import compare_sheet
 from core.cli.common import console, print_json, tables
 from core.cli.output import show
+from core.results.show.sheets_findings import compare_sheet
+from core.results.tables.compare import compare as compared
+from core.results.tables.compare import response_diff
 from core.text import printable
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}

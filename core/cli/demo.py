@@ -6,12 +6,12 @@ import sys
 import time
 from argparse import Namespace
 
-from core.analysis.lengths import lengths_rows
-from core.analysis.render import lengths_table, scores_table
-from core.analysis.scores import scores_rows
 from core.cli.common import console, follow, print_json, reading, store
-from core.demo import queue_demo, queue_study
-from core.launch import ensure_runner, stop_runner
+from core.jobs.study import queue_demo, queue_study
+from core.results.show.render import lengths_table, scores_table
+from core.results.tables.lengths import lengths_rows
+from core.results.tables.scores import scores_rows
+from core.runner.client import ensure_runner, stop_runner
 
 
 def demo(given: Namespace) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from core.analysis.report import export as write
 from core.cli.common import print_json, tables
+from core.results.show.report import export as write
 from core.text import printable
 
 

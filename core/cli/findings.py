@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from core.analysis.findings import findings as found_in
-from core.analysis.plots import front
-from core.analysis.recommend import memory_of
-from core.analysis.recommend import recommend as recommended
-from core.analysis.sheets_findings import findings_sheets, front_sheet
-from core.analysis.writers import rich_table
 from core.cli.common import tables
 from core.cli.output import plotted, show
+from core.results.show.plots import front
+from core.results.show.sheets_findings import findings_sheets, front_sheet
+from core.results.show.writers import rich_table
+from core.results.tables.findings import findings as found_in
+from core.results.tables.recommend import memory_of
+from core.results.tables.recommend import recommend as recommended
 
 
 def findings(given: Namespace) -> int:

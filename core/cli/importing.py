@@ -11,9 +11,9 @@ from rich.console import Console
 from benchmarks.base import DataSource
 from core.cli.common import data_folder, print_json, store
 from core.importing.formats import Given, records
-from core.importing.graded import Run, grade, places
-from core.importing.store import Imported
-from core.importing.store import store as store_runs
+from core.importing.match import Run, grade, places
+from core.importing.save import Imported
+from core.importing.save import store as store_runs
 from core.store.connection import connect, translated
 from core.text import printable
 

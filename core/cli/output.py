@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from core.analysis.plots import Plot
-from core.analysis.sheets import Sheet
-from core.analysis.writers import csv_text, html_page, html_table, latex, markdown, rich_table
 from core.cli.common import console, print_json
+from core.results.show.plots import Plot
+from core.results.show.sheets import Sheet
+from core.results.show.writers import csv_text, html_page, html_table, latex, markdown, rich_table
 
 Drawn = Callable[[], Sequence[RenderableType]]
 WIDEST = 100
@@ -47,7 +47,7 @@ def plotted(given: Namespace, plots: Callable[[], Sequence[Plot]], table: Callab
     """What to draw on a terminal: the table, or with --plot its plots as wide as the terminal."""
 
     def drawn() -> Sequence[RenderableType]:
-        from core.analysis.terminal_plot import text_plot
+        from core.results.show.terminal_plot import text_plot
 
         width = min(console().width, WIDEST)
         return [text_plot(plot, width, max(12, width // 4)) for plot in plots()] or ["There is nothing to plot yet."]

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from core.cli.help import Parser, dressed
-from core.demo import DEMO_LIMIT, FAMILY, SEEDS, STUDY_LIMIT
-from core.engines.catalog import names as engines
-from core.engines.wire import Sampling
+from core.engines.host.wire import Sampling
+from core.jobs.engines import names as engines
+from core.jobs.study import DEMO_LIMIT, FAMILY, SEEDS, STUDY_LIMIT
 from core.spec import AUDIT_SHARE, POLICIES
 from core.store.filters import ORDERS, VERDICTS
 

@@ -11,11 +11,11 @@ from dataclasses import asdict
 from rich.table import Table
 from rich.text import Text
 
-from core import jobs
 from core.cli.common import console, data_folder, follow, print_json, reading, store
 from core.compress.recipes import NONE, expand
-from core.launch import ensure_runner
-from core.models import EMBEDDED, resolve
+from core.jobs import queue
+from core.jobs.models import EMBEDDED, resolve
+from core.runner.client import ensure_runner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect, translated
 from core.store.snapshot import JobRow
@@ -48,13 +48,13 @@ def add(given: Namespace) -> int:
             given.replicas,
         )
         compressions = expand(given.compression or [NONE], given.calibration)
-        specs += jobs.grid([model], compressions, given.benchmark, template)
+        specs += queue.grid([model], compressions, given.benchmark, template)
     path = store(given)
     if given.dry_run:
         return _foretell(given, specs)
     connection = connect(path, "user")
     with translated(path):
-        ids = jobs.add(connection, specs)
+        ids = queue.add(connection, specs)
     connection.close()
     ensure_runner(path)
     if given.json and not given.wait:
@@ -71,7 +71,7 @@ def add(given: Namespace) -> int:
 
 def _foretell(given: Namespace, specs: list[RunSpec]) -> int:
     """Print what the runs would take, and queue nothing."""
-    from core.estimate import estimate
+    from core.jobs.estimate import estimate
 
     path = store(given)
     try:
@@ -100,7 +100,7 @@ def clone(given: Namespace) -> int:
     reading(given).close()
     path = store(given)
     with closing(connect(path, "user")) as connection, translated(path):
-        ids = jobs.add(connection, [jobs.spec_of(connection, job) for job in given.jobs])
+        ids = queue.add(connection, [queue.spec_of(connection, job) for job in given.jobs])
     ensure_runner(path)
     print(f"queued: {', '.join(f'#{i}' for i in ids)}")
     return 0
@@ -112,7 +112,7 @@ def move(given: Namespace) -> int:
     path = store(given)
     with closing(connect(path, "user")) as connection, translated(path):
         for _ in range(abs(given.steps)):
-            jobs.move(connection, given.job, 1 if given.steps > 0 else -1)
+            queue.move(connection, given.job, 1 if given.steps > 0 else -1)
     return 0
 
 
@@ -174,16 +174,16 @@ def _each(given: Namespace, operation: Callable[[sqlite3.Connection, int], None]
 
 def cancel(given: Namespace) -> int:
     """Cancel jobs."""
-    return _each(given, jobs.cancel, "cancelled")
+    return _each(given, queue.cancel, "cancelled")
 
 
 def pause(given: Namespace) -> int:
     """Pause jobs."""
-    return _each(given, jobs.pause, "paused")
+    return _each(given, queue.pause, "paused")
 
 
 def requeue(given: Namespace) -> int:
     """Requeue jobs and make sure that a runner serves them."""
-    code = _each(given, jobs.requeue, "queued")
+    code = _each(given, queue.requeue, "queued")
     ensure_runner(store(given))
     return code

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from rich.console import Console
 
 from core.cli.common import print_json, reading, store
-from core.regrade import Regraded
-from core.regrade import regrade as regraded
+from core.grading.regrade import Regraded
+from core.grading.regrade import regrade as regraded
 from core.store.connection import connect, translated
 from core.text import printable
 

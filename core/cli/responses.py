@@ -11,10 +11,10 @@ from typing import Any
 
 from rich.text import Text
 
-from core.analysis.sheets import UNKNOWN, Cell, Sheet
 from core.cli.common import Ticker, reading, store
 from core.cli.output import show
 from core.errors import StoreError, UsageError
+from core.results.show.sheets import UNKNOWN, Cell, Sheet
 from core.store import search
 from core.store.browse import count, excerpt, page
 from core.store.connection import connect, translated
@@ -93,7 +93,7 @@ def _hit(row: dict[str, Any]) -> Text:
     shown = Text(f"{row['id']} ", style="bold").append(printable(about), "not bold")
     shown.append(printable(f" · {row['verdict']} · {_finish(row)} · {row['words']:,} words"), "not bold")
     excerpt = Text(printable(f"\n    {' '.join(row['excerpt'].split())}", keep_newlines=True), "dim not bold")
-    excerpt.highlight_regex("«[^»]*»", "bold not dim")
+    excerpt.highlight_regex("[^]*", "bold not dim")
     return shown.append_text(excerpt)
 
 

@@ -6,7 +6,7 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from core.cli.common import print_json, store
-from core.launch import ensure_runner, status, stop_runner
+from core.runner.client import ensure_runner, status, stop_runner
 from core.store.connection import connect
 
 

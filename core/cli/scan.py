@@ -12,7 +12,7 @@ from rich.text import Text
 from core.cli.common import console, reading
 from core.collapse import Detector, Verdict
 from core.errors import DataError, UsageError
-from core.outputs import Output, from_path, from_run
+from core.importing.outputs import Output, from_path, from_run
 from core.text import json_text, printable
 
 COLLAPSED = 3

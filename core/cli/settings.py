@@ -8,8 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.cli.common import console, print_json
-from core.settings import Setting, load, settings_file
-from core.settings_file import write
+from core.settings import Setting, load, settings_file, write
 from core.text import printable
 
 

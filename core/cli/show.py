@@ -12,7 +12,7 @@ from rich.text import Text
 
 from core.cli.common import console, print_json, progress_line, reading
 from core.errors import UsageError
-from core.regrade import former
+from core.grading.regrade import former
 from core.store.browse import page
 from core.store.filters import Wanted
 from core.store.snapshot import response

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from core.analysis import plots
-from core.analysis.collapse_points import points
-from core.analysis.lengths import deciles_rows, lengths_rows
-from core.analysis.loops import collapse_cells
-from core.analysis.published import lengths_with_differences, published_lengths, published_rows, with_differences
-from core.analysis.render import collapse_table, lengths_table, scores_table
-from core.analysis.scores import by_benchmark, scores_rows
-from core.analysis.sheets import collapse_sheet, deciles_sheet, lengths_sheet, scores_sheets
-from core.analysis.sheets_findings import points_sheet
-from core.analysis.writers import rich_table
 from core.cli.common import tables
 from core.cli.output import plotted, show
 from core.errors import UsageError
+from core.results.show import plots
+from core.results.show.render import collapse_table, lengths_table, scores_table
+from core.results.show.sheets import collapse_sheet, deciles_sheet, lengths_sheet, scores_sheets
+from core.results.show.sheets_findings import points_sheet
+from core.results.show.writers import rich_table
+from core.results.tables.collapse_points import points
+from core.results.tables.lengths import deciles_rows, lengths_rows
+from core.results.tables.loops import collapse_cells
+from core.results.tables.published import lengths_with_differences, published_lengths, published_rows, with_differences
+from core.results.tables.scores import by_benchmark, scores_rows
 
 
 def scores(given: Namespace) -> int:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from core.collapse.grams import Grams, usual_lag
-from core.collapse.slow import counter_lag, noisy_lag
+from core.collapse.slow_rules import counter_lag, noisy_lag
 from core.collapse.units import CODES, UNITS
 from core.collapse.windows import FULL, Windows
 

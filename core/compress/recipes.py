@@ -179,8 +179,8 @@ def check(recipe: Recipe, source: Format, wanted: Format) -> None:
     if obstacle:
         raise UsageError(
             f"No {recipe.name} in {wanted} format from a {source} source: {obstacle}",
-            "Name the model's folder in Hugging Face format (`python -m core.compress.unpack FILE FOLDER` makes one of a GGUF "
-            "file), or another compression or engine.",
+            "Name the model's folder in Hugging Face format (`python -m core.compress.gguf.unpack FILE FOLDER` makes one of a "
+            "GGUF file), or another compression or engine.",
         )
 
 

@@ -25,12 +25,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, get_args
 
-from core.compress.bench import DiskFull
+from core.compress.artifacts import DiskFull
 from core.compress.calibration import uses_hub
-from core.compress.heap import keep_freed_memory, return_freed_memory
+from core.compress.make import Workshop
+from core.compress.prune.heap import keep_freed_memory, return_freed_memory
 from core.compress.recipes import parse
-from core.compress.workshop import Workshop
-from core.engines.pipes import leave, take_pipes
+from core.engines.host.process import leave, take_pipes
 from core.errors import NO_ROOM, CompressionError, DataError, LrmError, ModelError, UsageError
 from core.spec import Format
 

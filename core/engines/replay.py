@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .engine import EngineFailure, chosen_options
-from .options import ReplayOptions
-from .tasks import Tasks
-from .wire import Delta, Deltas, Event, Finished, FinishReason, Generate, Ready, Started
+from .decode.tasks import Tasks
+from .host.engine import EngineFailure, chosen_options
+from .host.options import ReplayOptions
+from .host.wire import Delta, Deltas, Event, Finished, FinishReason, Generate, Ready, Started
 
 TICK_S = 0.05
 VERSION = "1"

@@ -27,7 +27,7 @@ _VERDICTS: dict[Verdict, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """Where a response stands in either order."""
 
     id: int
@@ -43,13 +43,13 @@ class Page:
     more_after: bool
 
 
-def place(row: sqlite3.Row) -> Place:
+def place(row: sqlite3.Row) -> Cursor:
     """The place of a row of a page."""
-    return Place(row["id"], row["words"])
+    return Cursor(row["id"], row["words"])
 
 
 def page(
-    connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Place | None = None, backwards: bool = False
+    connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Cursor | None = None, backwards: bool = False
 ) -> Page:
     """The page after a place, or before it; without a place the first, or the last. Raises UsageError for a hollow search."""
     found = _ids(connection, wanted, size + 1, beyond, backwards)
@@ -71,7 +71,7 @@ def count(connection: sqlite3.Connection, wanted: Wanted) -> int:
     return int(connection.execute(f"SELECT count(*) FROM {source} WHERE {where}", values).fetchone()[0])
 
 
-def _ids(connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Place | None, backwards: bool) -> list[int]:
+def _ids(connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Cursor | None, backwards: bool) -> list[int]:
     """Numbers in the order that is walked. Of several runs each gives its own, since an index has a run's in order.
 
     Later ones are only asked for what lies before the `edge` of the page so far.
@@ -157,9 +157,9 @@ CROSS JOIN variants v ON v.id = j.variant_id CROSS JOIN models m ON m.id = v.mod
 
 
 def excerpt(connection: sqlite3.Connection, wanted: Wanted, response: int, words: int = 24) -> str:
-    """A piece of a response around what is searched for, marked by « and »."""
+    """A piece of a response around what is searched for, marked by  and ."""
     row = connection.execute(
-        "SELECT snippet(search, 0, '«', '»', '…', ?) FROM search WHERE search MATCH ? AND rowid = ?",
+        "SELECT snippet(search, 0, '', '', '…', ?) FROM search WHERE search MATCH ? AND rowid = ?",
         (words, expression(wanted.search), response),
     ).fetchone()
     return str(row[0]) if row else ""

@@ -4,7 +4,7 @@ Invariants:
 1. Only the runner writes generated responses, and only the runner checkpoints (SQLite before 3.51.3 can damage a file
    when several connections checkpoint): every other connection sets `wal_autocheckpoint = 0`. SQLite itself checkpoints
    when the very last connection closes, which is safe because it then holds the file alone.
-2. Screens read through `query_only` connections; users' wishes are short writes through `core.jobs`.
+2. Screens read through `query_only` connections; users' wishes are short writes through `core.jobs.queue`.
 3. WAL needs shared memory, so a store on a network file system is refused; a store of a newer version opens read-only.
 4. A file that is damaged, or another program's, is refused before anything is written to it.
 5. Reading needs no permission to write: where SQLite cannot make its files beside a store, a closed one is read as it lies.
@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import NO_ROOM, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreNewer, StoreReadOnly
+from core.files.locks import exclusive
 from core.store.integrity import QUICK_BYTES, RESTORE, RUNNER_BYTES, refuse_damaged, refuse_foreign
-from core.store.locks import exclusive
 from core.store.mounts import NETWORK, file_system
 
 SCHEMA_VERSION = 10
@@ -170,7 +170,7 @@ def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         if version < SCHEMA_VERSION:
-            from core.store.migrations import migrate  # sqlite-utils takes 0.4 s to import
+            from core.store.schema import migrate  # sqlite-utils takes 0.4 s to import
 
             with exclusive(work_folder(path) / "migrate.lock"):
                 migrate(connection)

@@ -1,6 +1,6 @@
 """Full-text search over the texts of responses: what a user typed as an expression of FTS5, and indexing older texts.
 
-New texts are indexed by triggers in the transaction that stores them (`core.store.migrations`). Texts from before the index
+New texts are indexed by triggers in the transaction that stores them (`core.store.schema`). Texts from before the index
 are taken up here, newest first, in steps short enough that no other writer waits; each step is a transaction with its record,
 so that it may be stopped and taken up by anyone.
 """

@@ -58,7 +58,7 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class StreamRow:
-    """One active response. `length` is characters so far, `speed` recent tokens a second, `novelty` see `core.novelty`."""
+    """One active response. `length`: characters so far; `speed`: recent tokens/s; `novelty`: see `core.collapse.repetition`."""
 
     response_id: int
     job_id: int

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.novelty import Novelty
+from core.collapse.repetition import Novelty
 from core.spec import FINAL_STATES
 from core.store.snapshot import JobRow, Loop, Notice, Snapshot, StreamRow, runner
 

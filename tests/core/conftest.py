@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parent / "helpers"))  # test modules have no packages to import helpers from
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -19,7 +16,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 def exported(folder: Path, factory: pytest.TempPathFactory) -> Path:
     """A folder as a GGUF file."""
-    from core.compress.export import export_folder
+    from core.compress.gguf.export import export_folder
     from core.compress.hf_folder import HfFolder
 
     target = factory.mktemp("gguf") / f"{folder.name}.gguf"
@@ -30,7 +27,7 @@ def exported(folder: Path, factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def hf_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny Qwen2 in Hugging Face format."""
-    import tiny
+    from tests.helpers import tiny
 
     return tiny.save_model(tmp_path_factory.mktemp("models") / "tiny-qwen2")
 
@@ -44,7 +41,7 @@ def gguf_model(hf_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="session")
 def slow_hf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that takes some milliseconds a token, so that one can step in between."""
-    import tiny
+    from tests.helpers import tiny
 
     shape = {"hidden_size": 256, "intermediate_size": 4096, "num_hidden_layers": 6}
     return tiny.save_model(tmp_path_factory.mktemp("models") / "slow", **shape)

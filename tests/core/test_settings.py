@@ -11,8 +11,7 @@ import pytest
 
 from core import cli
 from core.errors import UsageError
-from core.settings import Settings, load
-from core.settings_file import template
+from core.settings import Settings, load, template
 
 DEFAULTS = {setting.name: setting for setting in Settings({}, {}, Path()).listed()}
 

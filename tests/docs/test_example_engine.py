@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HELPERS = ROOT / "tests" / "core" / "helpers"
-sys.path.append(str(HELPERS))
+HELPERS = ROOT / "tests" / "helpers"
 
 
 @pytest.fixture
@@ -26,7 +24,7 @@ def test_it_is_short() -> None:
 
 
 def test_it_does_what_every_engine_owes(text: Path) -> None:
-    from host_process import generate, running
+    from tests.helpers.host_process import generate, running
 
     with running("example", script=HELPERS / "example_host.py") as host:
         assert host.load(text, slots=2, context=300).resumes
@@ -42,7 +40,7 @@ def test_it_does_what_every_engine_owes(text: Path) -> None:
 
 
 def test_it_says_what_it_cannot_load(tmp_path: Path) -> None:
-    from host_process import running
+    from tests.helpers.host_process import running
 
     with running("example", script=HELPERS / "example_host.py") as host:
         assert host.refuse(tmp_path / "absent.txt").kind == "model"

@@ -25,28 +25,28 @@ from pathlib import Path
 
 import psutil
 
-from core import jobs
-from core.launch import ensure_runner, status, stop_runner
-from core.processes import marked, owner, wait_until_gone
+from core.files.locks import held
+from core.jobs import queue as jobs
+from core.runner.client import ensure_runner, status, stop_runner
+from core.runner.processes import marked, owner, wait_until_gone
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect, runner_lock
-from core.store.locks import held
 
 POINTS = {
-    "after the claim": "instead('core.hosts.Child', die)",
-    "after the spawn": "instead('core.store.writes.RunnerStore.host_started', die)",
-    "after the host's row": "instead('core.hosts.Host.send', die)",
-    "while it loads": "send = Host.send; instead('core.hosts.Host.send', lambda *said: (send(*said), time.sleep({loading_s}), die()))",
-    "under way": "instead('core.evaluation.Evaluation._finish', die)",
+    "after the claim": "instead('core.runner.engine_process.Child', die)",
+    "after the spawn": "instead('core.store.runner_store.RunnerStore.host_started', die)",
+    "after the host's row": "instead('core.runner.engine_process.EngineProcess.send', die)",
+    "while it loads": "send = EngineProcess.send; instead('core.runner.engine_process.EngineProcess.send', lambda *said: (send(*said), time.sleep({loading_s}), die()))",
+    "under way": "instead('core.runner.run.Run._finish', die)",
 }
 RUNNER = """
 import os, signal, sys, time
 from pathlib import Path
 from unittest.mock import patch
-import core.evaluation
-from core.hosts import Host
-from core.launch import _serve
-from core.processes import marked, owner
+import core.runner.run
+from core.runner.engine_process import EngineProcess
+from core.runner.__main__ import _serve
+from core.runner.processes import marked, owner
 from core.store.connection import runner_lock
 store = Path(sys.argv[1])
 def instead(name, what):
@@ -201,7 +201,7 @@ def _reap(*pids: int) -> None:
 
 def take_over(path: Path, engine: Engine, left: set[int]) -> None:
     """Two runners at once; afterwards one serves, and nothing of the dead one is left."""
-    heirs = [subprocess.Popen([sys.executable, "-P", "-m", "core.launch", str(path), "--worker"]) for _ in range(2)]
+    heirs = [subprocess.Popen([sys.executable, "-P", "-m", "core.runner", str(path), "--serve"]) for _ in range(2)]
     try:
         _until(lambda: status(path).alive and status(path).pid in [heir.pid for heir in heirs], engine.serves_s)
         _until(lambda: sum(heir.poll() is None for heir in heirs) == 1, engine.serves_s)

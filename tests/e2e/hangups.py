@@ -14,10 +14,10 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from core.launch import status, stop_runner
+from core.runner.client import status, stop_runner
 from core.store.connection import connect
 from tests.e2e.kill import Lost, check, finished, left_behind, stored, wait_for
-from tests.e2e.terminal import Terminal
+from tests.helpers.commands import Terminal
 
 SHOWN = b"pocket"
 PATIENCE_S = 120.0

@@ -29,9 +29,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from core import cli
-from core.logs import CleanFormatter, Keeper
+from core.files.logs import CleanFormatter, Keeper
 from core.store.connection import connect
-from tests.e2e.terminal import Terminal
+from tests.helpers.commands import Terminal
 
 MARK = "31337"  # stands in every sequence, so that none can pass for one of the app's own
 CORPUS = (

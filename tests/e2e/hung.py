@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import jobs
-from core.child import TRIES
-from core.launch import ensure_runner, stop_runner
-from core.processes import wait_until_gone
+from core.jobs import queue
+from core.runner.child import TRIES
+from core.runner.client import ensure_runner, stop_runner
+from core.runner.processes import wait_until_gone
+from core.runner.watchdog import FLAG_S
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
-from core.watchdog import FLAG_S
 from tests.e2e.kill import Lost, check, finished, stored
 
 PROMISED_S = 60.0
@@ -50,7 +50,7 @@ def torture(folder: Path, silence_s: float) -> Met:
         "pocket", "magnitude-70", "pocket-temporal", "llama.cpp", Sampling(max_tokens=1024), limit=8, policy="observe"
     )
     with closing(connect(path, "user")) as connection:
-        (job,) = jobs.add(connection, [spec])
+        (job,) = queue.add(connection, [spec])
     ensure_runner(path)
     try:
         with closing(connect(path, "reader")) as store:

@@ -28,11 +28,11 @@ from typing import Any
 
 import psutil
 
-from core import jobs
-from core.demo import queue_demo
-from core.launch import ensure_runner, status, stop_runner
+from core.jobs import queue
+from core.jobs.study import queue_demo
+from core.runner.client import ensure_runner, status, stop_runner
+from core.runner.supervisor import is_supervised
 from core.store.connection import connect
-from core.supervisor import is_supervised
 
 LRM = [sys.executable, "-m", "tui.entry"]
 VARIANTS = {"pocket": ("none", "q8_0", "q4_0", "magnitude-50")}  # quick to make
@@ -123,7 +123,7 @@ def _kill_supervisor(path: Path) -> int:
     for pid in left_behind(path):
         with suppress(psutil.Error, ProcessLookupError):
             command = psutil.Process(pid).cmdline()
-            if "core.launch" in command and "--worker" not in command:
+            if "core.runner" in command and "--serve" not in command:
                 os.kill(pid, signal.SIGKILL)
                 return pid
     return 0
@@ -231,13 +231,13 @@ def _prepare(path: Path, connection: sqlite3.Connection, ids: list[int]) -> None
     """Have the variants made while the runs are paused, so that every kill meets a run."""
     with closing(connect(path, "user")) as user:
         for job in ids:
-            jobs.pause(user, job)
+            queue.pause(user, job)
         ensure_runner(path)
         waiting = "SELECT 1 FROM jobs WHERE kind = 'prepare' AND state <> 'done'"
         _until(lambda: connection.execute(waiting).fetchone() is None, PREPARED_S)
         stop_runner(path)
         for job in ids:
-            jobs.requeue(user, job)
+            queue.requeue(user, job)
 
 
 def _first_tokens(path: Path, connection: sqlite3.Connection) -> float:
@@ -281,7 +281,7 @@ def _until_done(path: Path, connection: sqlite3.Connection, ids: list[int]) -> N
 def _requeue(path: Path, job: int) -> None:
     """What the error of a run says whose engine was killed three times in a row before it could finish anything."""
     with closing(connect(path, "user")) as connection:
-        jobs.requeue(connection, job)
+        queue.requeue(connection, job)
     ensure_runner(path)
 
 

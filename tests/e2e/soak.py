@@ -22,13 +22,13 @@ from pathlib import Path
 
 import psutil
 
-from core import jobs
-from core.launch import ensure_runner, status, stop_runner
-from core.processes import marked, owner
+from core.jobs import queue as jobs
+from core.runner.client import ensure_runner, status, stop_runner
+from core.runner.processes import marked, owner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect, runner_lock
 from core.store.wal import SHORT_BYTES, log_of, size
-from tests.e2e.terminal import Terminal
+from tests.helpers.commands import Terminal
 
 TOKENS = 2000
 BENCHMARK = "pocket-temporal"  # 1,000 questions, so that a run has more of them than there are streams

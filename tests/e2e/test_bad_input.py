@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from benchmarks.pocket import weights_dir
-from core import jobs
-from core.compress.export import export_folder
+from core.compress.gguf.export import export_folder
 from core.compress.hf_folder import HfFolder
-from core.launch import ensure_runner, stop_runner
+from core.jobs import queue
+from core.runner.client import ensure_runner, stop_runner
 from core.spec import RunSpec
 from core.store.connection import connect
 from tests.e2e.test_engine_faults import ended, queued, spec
@@ -83,7 +83,7 @@ def test_every_bad_model_fails_its_own_run_and_the_queue_goes_on(tmp_path: Path,
     bad = corpus(tmp_path)
     path = tmp_path / "runs.db"
     writer = connect(path, "user")
-    ids = jobs.add(writer, [*bad, spec(limit=2)])
+    ids = queue.add(writer, [*bad, spec(limit=2)])
     writer.close()
     (tmp_path / "missing.gguf").unlink()
     ensure_runner(path)
@@ -118,7 +118,7 @@ def test_code_of_a_model_runs_only_when_the_user_trusts_it(tmp_path: Path, monke
         assert "trusted_models" in f"{row['error']} {row['remedy']}"
         settings.write_text(f"trusted_models = [{json.dumps(str(coded))}]\n")
         writer = connect(tmp_path / "runs.db", "user")
-        jobs.requeue(writer, job)
+        queue.requeue(writer, job)
         writer.close()
         done = ended(store, job)
         assert done["state"] == "done", done["error"]

@@ -15,12 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
-from core import jobs
-from core.child import Child
-from core.cli.doctor import executor
-from core.cluster.relay import Order
-from core.engines import wire
-from core.processes import marked, owner
+from core.cli.doctor.command import executor
+from core.engines.host import wire
+from core.jobs import queue
+from core.runner.child import Child
+from core.runner.cluster.relay import Order
+from core.runner.processes import marked, owner
 from core.spec import RunSpec
 from core.store.connection import connect, runner_lock
 from tests.e2e.kill import check, finished, stored
@@ -28,9 +28,8 @@ from tests.e2e.test_engine_faults import ended, notices, queued, spec, until
 from tests.speed.load import record
 
 pytest.importorskip("ray", reason="Ray is an optional extra: pip install 'lrm-tui[ray]'")
-sys.path.append(str(Path(__file__).parents[1] / "core" / "helpers"))
 
-from ray_cluster import RayCluster, ray_cluster
+from tests.helpers.ray_cluster import RayCluster, ray_cluster
 
 QUESTIONS = 24
 TOKENS = 400
@@ -155,7 +154,7 @@ def test_a_full_cluster_is_waited_for_in_the_order_of_the_queue(cluster: RayClus
         assert store.execute("SELECT state FROM jobs WHERE id = ?", (first,)).fetchone()[0] == "running"
         writer = connect(tmp_path / "runs.db", "user")
         for job in (first, greedy):
-            jobs.cancel(writer, job)
+            queue.cancel(writer, job)
         writer.close()
         until(lambda: store.execute("SELECT count(*) FROM jobs WHERE state = 'cancelled'").fetchone()[0] == 2, 60)
         assert not notices(store)
@@ -179,7 +178,7 @@ def relay(cluster: RayCluster, **ordered: Any) -> list[str]:
     """The command of a relay whose process shows its environment."""
     wanted: dict[str, Any] = {"cpus": 0, "gpus": None, "span": 0, "here": False, "files": (), "environment": {}, **ordered}
     order = Order(cluster.address, **wanted).text()
-    return [sys.executable, "-m", "core.cluster.relay", order, sys.executable, "-c", SHOW]
+    return [sys.executable, "-m", "core.runner.cluster.relay", order, sys.executable, "-c", SHOW]
 
 
 def started_with(cluster: RayCluster, log: Path, **ordered: Any) -> tuple[dict[str, str], list[str]]:

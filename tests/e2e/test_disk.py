@@ -20,7 +20,7 @@ import psutil
 import pyte
 import pytest
 
-from core.launch import ensure_runner, status
+from core.runner.client import ensure_runner, status
 from core.store.connection import connect, work_folder
 from tests.e2e.kill import LRM, check, finished, left_behind, stored
 from tests.e2e.test_runs import REPOSITORY, _wait_for, lrm, until
@@ -119,7 +119,7 @@ def _workers(disk: Path) -> set[int]:
     found = set()
     for process in psutil.process_iter(["cmdline"]):
         line = process.info["cmdline"] or []
-        if "core.launch" in line and "--worker" in line and str(disk / "runs.db") in line:
+        if "core.runner" in line and "--serve" in line and str(disk / "runs.db") in line:
             found.add(process.pid)
     return found
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,13 +16,11 @@ from typing import Any
 import psutil
 import pytest
 
-from core import jobs
-from core.launch import ensure_runner, stop_runner
+from core.jobs import queue
+from core.runner.client import ensure_runner, stop_runner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
 from tests.e2e.kill import check, finished, stored
-
-sys.path.append(str(Path(__file__).parents[1] / "core" / "helpers"))
 
 KEY = "sk-secret-0123456789"
 
@@ -41,7 +38,7 @@ def queued(folder: Path, *specs: RunSpec) -> Iterator[tuple[sqlite3.Connection, 
     """A store with these runs and a runner at work on them, which has ended afterwards."""
     path = folder / "runs.db"
     writer = connect(path, "user")
-    ids = jobs.add(writer, specs)
+    ids = queue.add(writer, specs)
     writer.close()
     ensure_runner(path)
     reader = connect(path, "reader")
@@ -113,7 +110,7 @@ def test_an_engine_that_dies_again_goes_on_with_fewer_slots_and_at_last_fails(tm
         assert "died 3 times" in row["error"] and "requeue" in row["remedy"]
         assert "it goes on with 4 slots instead of 8" in notices(store)
         writer = connect(tmp_path / "runs.db", "user")
-        jobs.requeue(writer, job)
+        queue.requeue(writer, job)
         writer.close()
         until(lambda: store.execute("SELECT 1 FROM jobs WHERE id = ? AND state = 'done'", (job,)).fetchone())
         assert len(finished(store)) == limit
@@ -146,7 +143,7 @@ def test_a_killed_run_in_the_exact_mode_equals_an_uninterrupted_one(tmp_path: Pa
 
 def test_a_server_behind_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Busy, empty, broken off, killed in the middle: at the end every response is whole, and the key is nowhere."""
-    from chat_server import answer, drip, serving, status, torn
+    from tests.helpers.chat_server import answer, drip, serving, status, torn
 
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("LRM_OPENAI_PAUSE", "0.05")

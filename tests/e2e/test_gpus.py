@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import pytest
 
-from core import gpus
-from core.launch import ensure_runner, stop_runner
+from core.runner import gpus
+from core.runner.client import ensure_runner, stop_runner
 from core.spec import RunSpec
 from core.store.connection import connect
 from tests.e2e.test_engine_faults import ended, queued, spec, until

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.launch import stop_runner
+from core.runner.client import stop_runner
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OURS = ("core", "tui", "benchmarks")

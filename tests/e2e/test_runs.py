@@ -20,9 +20,9 @@ import pytest
 
 from benchmarks.pocket import weights_dir
 from core.errors import RunnerRunning
-from core.launch import ensure_runner, status, stop_runner
-from core.models import resolve
-from core.runner import Runner
+from core.jobs.models import resolve
+from core.runner.client import ensure_runner, status, stop_runner
+from core.runner.runner import Runner
 from core.store.connection import connect
 from tests.e2e.kill import LRM, TARGETS, check, finished, kill, stored, torture
 

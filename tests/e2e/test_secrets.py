@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -12,16 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core import jobs
-from core.launch import ensure_runner, stop_runner
-from core.processes import marked, owner
+from core.jobs import queue as jobs
+from core.runner.client import ensure_runner, stop_runner
+from core.runner.processes import marked, owner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect, runner_lock
 from tests.e2e.kill import left_behind
 from tests.e2e.test_runs import lrm, until
 from tui.app import LrmApp
-
-sys.path.append(str(Path(__file__).parents[1] / "core" / "helpers"))
 
 CANARY = "sk-canary-31337-do-not-keep"
 
@@ -67,7 +64,7 @@ async def screenshot(path: Path) -> str:
 
 async def test_a_canary_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where a server repeats the key in its errors; all with a umask that lets everybody in."""
-    from chat_server import answer, drip, serving, status
+    from tests.helpers.chat_server import answer, drip, serving, status
 
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     monkeypatch.setenv("LRM_OPENAI_PAUSE", "0.05")

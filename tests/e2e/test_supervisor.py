@@ -15,12 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.launch import ensure_runner, status, stop_runner
-from core.processes import wait_until_gone
+from core.files.locks import try_lock
+from core.runner.client import ensure_runner, status, stop_runner
+from core.runner.processes import wait_until_gone
+from core.runner.supervisor import FREE_DEATHS, Supervisor, is_supervised
 from core.store import connection as store
 from core.store.connection import connect, runner_lock
-from core.store.locks import try_lock
-from core.supervisor import FREE_DEATHS, Supervisor, is_supervised
 from tests.e2e.kill import left_behind
 from tests.e2e.test_runs import until
 
@@ -53,7 +53,7 @@ def notices(path: Path) -> list[tuple[str, str]]:
 
 def supervisors(path: Path) -> list[int]:
     """The processes of this store that are no runners."""
-    return [pid for pid in left_behind(path) if "--worker" not in psutil.Process(pid).cmdline()]
+    return [pid for pid in left_behind(path) if "--serve" not in psutil.Process(pid).cmdline()]
 
 
 def test_a_killed_runner_is_back_with_nobody_there(served: Path) -> None:

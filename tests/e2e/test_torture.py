@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import os
 import resource
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from core import jobs
-from core.launch import ensure_runner, status, stop_runner
+from core.jobs import queue
+from core.runner.client import ensure_runner, status, stop_runner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
 from tests.e2e import claims, hangups, hostile_text, hung, soak
 from tests.e2e.kill import check, finished, stored
 from tests.e2e.test_runs import until
-
-sys.path.append(str(Path(__file__).parents[1] / "core" / "helpers"))
 
 
 def test_hostile_text_acts_on_nothing(tmp_path: Path) -> None:
@@ -53,14 +50,14 @@ def test_nothing_grows_under_many_streams(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_quota_pauses_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit on the size of files, which the system reports as it does a quota: the run waits, and goes on when it is lifted."""
-    from chat_server import drip, serving
+    from tests.helpers.chat_server import drip, serving
 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none-at-all")
     path = tmp_path / "runs.db"
     with serving(drip("la ", 0.05)) as server:
         spec = RunSpec(f"openai:{server.address}#m", "none", "pocket-facts", "openai", Sampling(), limit=2, policy="observe")
         with closing(connect(path, "user")) as writer:
-            (job,) = jobs.add(writer, [spec])
+            (job,) = queue.add(writer, [spec])
         ensure_runner(path)
         try:
             with closing(connect(path, "reader")) as reader:
@@ -76,6 +73,6 @@ def test_a_quota_pauses_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
                 check(reader, before, begun)
                 until(lambda: status(path).alive and status(path).pid == runner)
             with closing(connect(path, "user")) as writer:
-                jobs.cancel(writer, job)
+                queue.cancel(writer, job)
         finally:
             stop_runner(path)

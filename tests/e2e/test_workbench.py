@@ -11,7 +11,7 @@ from pathlib import Path
 import pyte
 import pytest
 
-from core.launch import status, stop_runner
+from core.runner.client import status, stop_runner
 from tests.e2e.test_runs import until
 from tests.speed.terminal import Terminal
 

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.engines.wire import Sampling
+from core.engines.host.wire import Sampling
 from core.store.connection import connect
 
 PER_RUN = 1_000

@@ -20,10 +20,10 @@ from statistics import median, quantiles
 
 import psutil
 
-from core.child import Child
-from core.cluster.relay import Order
-from core.engines import wire
-from tests.core.helpers.ray_cluster import RayCluster, ray_cluster
+from core.engines.host import wire
+from core.runner.child import Child
+from core.runner.cluster.relay import Order
+from tests.helpers.ray_cluster import RayCluster, ray_cluster
 from tests.speed.load import words
 
 TALKER = """
@@ -98,7 +98,7 @@ def _used(processes: Sequence[psutil.Process]) -> float:
 
 def relayed(cluster: RayCluster, talker: Sequence[str], order: Order) -> tuple[list[str], dict[str, str]]:
     """The command of a relay, and its environment."""
-    return [sys.executable, "-P", "-m", "core.cluster.relay", order.text(), *talker], dict(cluster.environment)
+    return [sys.executable, "-P", "-m", "core.runner.cluster.relay", order.text(), *talker], dict(cluster.environment)
 
 
 def main() -> None:
@@ -122,7 +122,7 @@ def main() -> None:
             talk(talker, {}, body, given.seconds, ())
             print(" over Ray")
             command, environment = relayed(cluster, talker, Order(cluster.address, 1.0, 0, 0, False, (), {}))
-            talk(command, environment, body, given.seconds, ("core.cluster.relay", "ray::Seat", "raylet", "gcs_server"))
+            talk(command, environment, body, given.seconds, ("core.runner.cluster.relay", "ray::Seat", "raylet", "gcs_server"))
     print("load average:", *os.getloadavg())
 
 

@@ -20,11 +20,11 @@ from itertools import accumulate
 from statistics import median
 from typing import Any
 
-from core.analysis.intervals import wilson
 from core.collapse import Detector
 from core.collapse.detector import RECURRING_SHARE
-from core.collapse.slow import noisy_lag
+from core.collapse.slow_rules import noisy_lag
 from core.collapse.units import CODES, UNITS
+from core.results.stats import wilson
 
 Rule = Callable[[str], int | None]
 """From an output to the character at which it counts as collapsed; None where it does not."""

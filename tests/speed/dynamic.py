@@ -1,7 +1,7 @@
 """Dynamic recipes beside plain types of the same size: `python -m tests.speed.dynamic [MODEL] [--recipe ...]`.
 
 Each recipe is made as a compression job makes it, beside the plain type that is nearest in size (by what llama.cpp predicts).
-Then `core.compress.divergence` holds all of them against the 16-bit file on text that nothing was calibrated on. Without MODEL:
+Then `core.compress.gguf.divergence` holds all of them against the 16-bit file on text that nothing was calibrated on. Without MODEL:
 SmolLM2-135M (first: make smollm2), on the reference that Python carries.
 """
 
@@ -14,10 +14,10 @@ import gguf
 import numpy as np
 
 from core.compress.calibration import adopt
-from core.compress.divergence import Distance, distances
-from core.compress.quantize import Job, predicted_bytes
+from core.compress.gguf.divergence import Distance, distances
+from core.compress.gguf.quantize import Job, predicted_bytes
+from core.compress.make import Workshop
 from core.compress.recipes import DYNAMIC, PLAIN_TYPES, WEIGHTED_TYPES, parse
-from core.compress.workshop import Workshop
 from tests.speed.public import BUILD, smollm2, texts
 
 

@@ -26,10 +26,10 @@ from typing import Any
 
 import psutil
 
-from core.engines import wire
-from core.engines.catalog import HOST
-from core.engines.llamacpp import SPINS
-from core.models import resolve
+from core.engines.host import wire
+from core.engines.llamacpp.engine import SPINS
+from core.jobs.engines import HOST
+from core.jobs.models import resolve
 from tests.speed.machine import Others
 from tests.speed.public import BUILD, smollm2_gguf
 
@@ -79,7 +79,7 @@ def high_level(model: str, threads: int) -> Round:
     """llama-cpp-python's own loop, with weights laid out as ours are."""
     import llama_cpp.llama as library
 
-    from core.engines.llama_native import layouts_are_sound
+    from core.engines.llamacpp.native import layouts_are_sound
 
     defaults = library.llama_cpp.llama_model_default_params
 

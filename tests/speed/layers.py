@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 
-from core.compress.blocks import device
 from core.compress.hf_folder import HfFolder
-from core.compress.prune import Task, prune_folder
-from core.compress.sparsity import Pattern
+from core.compress.prune.blocks import device
+from core.compress.prune.prune import Task, prune_folder
+from core.compress.prune.sparsity import Pattern
 
 SHAPES = {"small": (512, 1536, 8, 2), "7b": (4096, 11008, 32, 32), "8b": (4096, 14336, 32, 8), "70b": (8192, 28672, 64, 8)}
 """Width, width of the feed-forward, heads, heads of keys and values."""

@@ -19,13 +19,13 @@ from statistics import median
 
 import psutil
 
-from core import jobs
 from core.collapse import Detector
-from core.engines import wire
-from core.launch import ensure_runner, stop_runner
+from core.engines.host import wire
+from core.jobs import queue
+from core.runner.client import ensure_runner, stop_runner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
-from core.store.writes import Chunk, RunnerStore
+from core.store.runner_store import Chunk, RunnerStore
 from tests.speed.machine import Others
 
 BENCHMARK = "pocket-temporal"
@@ -89,7 +89,7 @@ def load(streams: int, rate: float, seconds: float, replicas: int, folder: Path)
         policy="observe",
         replicas=replicas,
     )
-    jobs.add(writer, [spec])
+    queue.add(writer, [spec])
     ensure_runner(path)
     store = connect(path, "reader")
     while not store.execute("SELECT 1 FROM chunks").fetchone():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from pydoc_data.topics import topics
 
-from core.compress.unpack import unpack
-from core.models import resolve
+from core.compress.gguf.unpack import unpack
+from core.jobs.models import resolve
 
 BUILD = Path(__file__).parents[2] / "build"
 
@@ -22,8 +22,8 @@ def smollm2(build: Path) -> Path:
 
 def smollm2_gguf(build: Path, compression: str) -> Path:
     """SmolLM2-135M-Instruct as a GGUF file: "none" in 16 bits, or a quantization of those."""
+    from core.compress.make import Workshop
     from core.compress.recipes import parse
-    from core.compress.workshop import Workshop
 
     shop = Workshop(smollm2(build), build / "variants", lambda _done, _total, _message: None, build / "runs.db")
     return shop.make(parse(compression), "hf", "gguf").path

@@ -16,12 +16,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
-from core.analysis.word_diff import word_diff
-from core.store.browse import Place, count, page
+from core.results.show.word_diff import word_diff
+from core.store.browse import Cursor, count, page
 from core.store.connection import connect
 from core.store.filters import Wanted, parse
 from tui.app import LrmApp
-from tui.screens.responses_pane import ResponsesPane
+from tui.panes.responses import ResponsesPane
 
 KEYS = 300
 BEAT_S = 0.005
@@ -41,7 +41,7 @@ def queries(path: Path) -> None:
     """Print what pages, counts and searches cost."""
     with closing(connect(path, "reader")) as c:
         most = int(c.execute("SELECT max(id) FROM responses").fetchone()[0])
-        middle = Place(most // 2, 0)
+        middle = Cursor(most // 2, 0)
         print(f"{most:,} responses")
         for line in ("", "wrong", "looped", "unparsed", "longest", "job:3 wrong", "words:>3000 longest", "variant:awq wrong"):
             wanted = parse(line)

@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from core import jobs
-from core.launch import ensure_runner, stop_runner
+from core.jobs import queue
+from core.runner.client import ensure_runner, stop_runner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
 from tests.speed.load import BENCHMARK, record
@@ -28,7 +28,7 @@ FROM responses r JOIN response_texts t ON t.response_id = r.id WHERE r.job_id = 
 def pace(path: Path, spec: RunSpec) -> float:
     """Tokens a second of one run."""
     writer = connect(path, "user")
-    (job,) = jobs.add(writer, [spec])
+    (job,) = queue.add(writer, [spec])
     ensure_runner(path)
     while (row := writer.execute("SELECT state, error FROM jobs WHERE id = ?", (job,)).fetchone())[0] not in ("done", "failed"):
         time.sleep(0.2)

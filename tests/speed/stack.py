@@ -24,11 +24,11 @@ from statistics import median
 from benchmarks.base import DataSource
 from benchmarks.prompts import load_template
 from benchmarks.registry import get
-from core import jobs
-from core.engines.llamacpp import LlamaCpp
-from core.engines.wire import Deltas, Generate, Sampling
-from core.evaluation import response_seed
-from core.launch import ensure_runner, stop_runner
+from core.engines.host.wire import Deltas, Generate, Sampling
+from core.engines.llamacpp.engine import LlamaCpp
+from core.jobs import queue as jobs
+from core.runner.client import ensure_runner, stop_runner
+from core.runner.run import response_seed
 from core.spec import RunSpec
 from core.store.connection import connect
 from tests.speed.machine import Others

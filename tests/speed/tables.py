@@ -14,24 +14,24 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from core.analysis.digests import prepare
+from core.results.digests import prepare
 from core.store.connection import connect
 
 TABLES = {
-    "scores": ("from core.analysis.scores import scores_rows", "scores_rows(c)"),
+    "scores": ("from core.results.tables.scores import scores_rows", "scores_rows(c)"),
     "scores --published": (
-        "from core.analysis.scores import scores_rows; from core.analysis.published import with_differences",
+        "from core.results.tables.scores import scores_rows; from core.results.tables.published import with_differences",
         "with_differences(scores_rows(c))",
     ),
-    "lengths": ("from core.analysis.lengths import lengths_rows", "lengths_rows(c, 30)"),
-    "lengths --deciles": ("from core.analysis.lengths import deciles_rows", "deciles_rows(c)"),
+    "lengths": ("from core.results.tables.lengths import lengths_rows", "lengths_rows(c, 30)"),
+    "lengths --deciles": ("from core.results.tables.lengths import deciles_rows", "deciles_rows(c)"),
     "collapse": (
-        "from core.analysis.loops import collapse_cells; from core.analysis.collapse_points import points",
+        "from core.results.tables.loops import collapse_cells; from core.results.tables.collapse_points import points",
         "collapse_cells(c), points(c)",
     ),
-    "findings": ("from core.analysis.findings import findings", "findings(c)"),
-    "compare 1 5": ("from core.analysis.compare import compare", "compare(c, '1', '5')"),
-    "recommend --memory 24GB": ("from core.analysis.recommend import recommend", "recommend(c, 24e9)"),
+    "findings": ("from core.results.tables.findings import findings", "findings(c)"),
+    "compare 1 5": ("from core.results.tables.compare import compare", "compare(c, '1', '5')"),
+    "recommend --memory 24GB": ("from core.results.tables.recommend import recommend", "recommend(c, 24e9)"),
 }
 PAGES = {f"page, {verdict}": f"page(c, Wanted(verdict='{verdict}'), 100)" for verdict in ("all", "correct", "wrong", "looped")}
 PAGES |= {

@@ -23,8 +23,8 @@ import psutil
 
 from core.store.connection import connect
 from tui.app import LrmApp
+from tui.panes.live import LivePane
 from tui.poller import TICK_S
-from tui.screens.live_pane import LivePane
 
 SIZE = (120, 40)
 

@@ -27,9 +27,9 @@ from random import Random
 
 import psutil
 
-from core import jobs
 from core.errors import RunnerError
-from core.launch import ensure_runner, status, stop_runner
+from core.jobs import queue
+from core.runner.client import ensure_runner, status, stop_runner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
 from tests.speed.terminal import Terminal
@@ -111,7 +111,7 @@ def replayed(folder: Path, streams: int, pace: float) -> Iterator[Path]:
     os.environ |= {"LRM_REPLAY_SLOTS": str(streams), "LRM_REPLAY_TOKENS_PER_SECOND": str(pace), "LRM_REPLAY_ANY": "1"}
     spec = RunSpec(f"replay:{source}", "none", "pocket-temporal", "replay", Sampling(), limit=streams, policy="observe")
     c = connect(store, "user")
-    jobs.add(c, [spec] * 4)
+    queue.add(c, [spec] * 4)
     c.close()
     ensure_runner(store)
     try:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from core import launch
-
-sys.path.append(str(Path(__file__).parent / "helpers"))  # test modules have no packages to import helpers from
-
-from library import filled, library
-from tui_rows import store
+from core.runner import client
+from tests.helpers.library import filled, library
+from tests.helpers.tui_rows import store
 
 __all__ = ["filled", "library", "store"]
 
@@ -21,6 +17,6 @@ __all__ = ["filled", "library", "store"]
 def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
     """The stores for which a screen asked for a runner; the user's own state folder is left alone."""
     asked: list[Path] = []
-    monkeypatch.setattr(launch, "ensure_runner", asked.append)
+    monkeypatch.setattr(client, "ensure_runner", asked.append)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return asked

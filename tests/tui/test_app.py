@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 from textual.widgets import Input, Select, SelectionList, Static
-from tui_rows import add_chunk, alive, sql, until
 
-from core.engines.wire import Sampling
+from core.engines.host.wire import Sampling
 from core.spec import RunSpec
 from core.store.connection import connect
+from tests.helpers.tui_rows import add_chunk, alive, sql, until
 from tui import keys
 from tui.app import LrmApp
 from tui.commands import Palette
-from tui.screens.dialogs import Confirm, Note
-from tui.screens.new_run import NewRun
-from tui.screens.pane import Pane
+from tui.dialogs.basic import Confirm, Note
+from tui.dialogs.new_run import NewRun
+from tui.panes.pane import Pane
 from tui.widgets.footer import Footer
 from tui.widgets.scrolled import Scrolled
 from tui.widgets.stream import StreamView

@@ -10,15 +10,15 @@ import pytest
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
-from tui_rows import add_chunk, sql, until
 
 from core.store.connection import connect
+from tests.helpers.tui_rows import add_chunk, sql, until
 from tui import keys
 from tui.app import LrmApp
-from tui.screens.dialogs import Confirm, Note
-from tui.screens.live_pane import LivePane
-from tui.screens.new_run import NewRun
-from tui.screens.pane import Pane
+from tui.dialogs.basic import Confirm, Note
+from tui.dialogs.new_run import NewRun
+from tui.panes.live import LivePane
+from tui.panes.pane import Pane
 from tui.widgets.choices import Choices
 from tui.widgets.finder import Finder
 
@@ -341,9 +341,9 @@ for name in keys.PANES:
 
 @check("app.start")
 async def start(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
-    from core import launch
+    from core.runner import client
 
-    asked: Any = launch.ensure_runner.__self__  # type: ignore[attr-defined]  # see conftest: what it was asked for
+    asked: Any = client.ensure_runner.__self__  # type: ignore[attr-defined]  # see conftest: what it was asked for
     await pilot.press(press("app.start"))
     await until(lambda: asked == [store])
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, SelectionList
-from tui_rows import until
 
-from core import models
-from core.engines import fit
+from core.engines import memory
+from core.jobs import models
+from tests.helpers.tui_rows import until
 from tui import keys, poller
 from tui.app import LrmApp
 from tui.look import Look
 from tui.meter import Gpu, Meter, Sample
-from tui.screens.pane import Pane
+from tui.panes.pane import Pane
 from tui.widgets.stream import StreamView
 
 SIZES = {"narrow": (80, 24), "middle": (120, 40), "wide": (200, 60)}
@@ -78,7 +78,7 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """One sample of the machine, always the same."""
     monkeypatch.setattr(poller, "METER_S", 1e9)
     monkeypatch.setattr(Meter, "sample", lambda _: Sample(37.0, 3 << 30, 16 << 30, (Gpu(0, 81, 21 << 30, 24 << 30, 61),)))
-    monkeypatch.setattr(fit, "free_memory", lambda: 10 << 30)
+    monkeypatch.setattr(memory, "free_memory", lambda: 10 << 30)
     monkeypatch.setattr(models, "known", lambda _: ["pocket"])
 
 

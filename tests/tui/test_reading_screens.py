@@ -16,16 +16,16 @@ from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input
-from tui_rows import until
 
+from tests.helpers.tui_rows import until
 from tui.app import LrmApp
-from tui.screens import report_pane, scores_pane
-from tui.screens.flips import FlipsScreen
-from tui.screens.report_pane import ReportPane
-from tui.screens.response import ResponseScreen
-from tui.screens.responses_pane import ResponsesPane
-from tui.screens.review import ReviewScreen
-from tui.screens.variants import VariantsScreen
+from tui.dialogs.flips import FlipsScreen
+from tui.dialogs.response import ResponseScreen
+from tui.dialogs.review import ReviewScreen
+from tui.dialogs.variants import VariantsScreen
+from tui.panes import report, scores
+from tui.panes.report import ReportPane
+from tui.panes.responses import ResponsesPane
 from tui.widgets.lazy_table import LazyTable
 from tui.widgets.reader import Reader
 from tui.widgets.side_by_side import SideBySide
@@ -155,7 +155,7 @@ async def compared(app: LrmApp, pilot: Pilot[None]) -> None:
     await view("3", 0)(app, pilot)
     pane = app.query_one("#scores", ReportPane)
     pane.choose(one="tiny none", other="tiny magnitude-50")
-    pane.turn(scores_pane.COMPARE)
+    pane.turn(scores.COMPARE)
     await wait(lambda: pane.records)
 
 
@@ -175,12 +175,12 @@ SCREENS: dict[str, Steps] = {
     "side by side": variants,
     "review": review,
     "scores": view("3", 0, "right", "right", "o"),
-    "published": view("3", scores_pane.PUBLISHED),
-    "recorded": view("3", scores_pane.RECORDED),
+    "published": view("3", scores.PUBLISHED),
+    "recorded": view("3", scores.RECORDED),
     "compare": compared,
     "flips": flipped,
-    "recommend": view("3", scores_pane.RECOMMEND),
-    "curves": view("3", scores_pane.CURVES),
+    "recommend": view("3", scores.RECOMMEND),
+    "curves": view("3", scores.CURVES),
     "lengths": view("4", 0, "down"),
     "deciles": view("4", 1, "down"),
     "collapse": view("4", 2),
@@ -194,7 +194,7 @@ async def test_every_screen(
 ) -> None:
     monkeypatch.chdir(library.parent)
     monkeypatch.setenv("TZ", "UTC")
-    monkeypatch.setattr(report_pane, "_memory", lambda: "16GB")
+    monkeypatch.setattr(report, "_memory", lambda: "16GB")
     if colour == "no colour":
         monkeypatch.setenv("NO_COLOR", "1")
     app = LrmApp(Path(library.name))

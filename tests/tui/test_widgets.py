@@ -11,9 +11,9 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual.app import App, ComposeResult
 
-from core.analysis.word_diff import word_diff
+from core.results.show.word_diff import word_diff
 from core.text import printable
-from tui.screens.parts import loop_end
+from tui.dialogs.response_parts import loop_end
 from tui.shown import progress
 from tui.widgets.field import Field
 from tui.widgets.reader import Part, Reader

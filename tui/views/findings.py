@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from core.analysis.plots import Plot, Point, Series
+from core.results.show.plots import Plot, Point, Series
 from core.store.filters import Wanted
 from tui.shown import UNKNOWN, interval, lines, number, right, safe
 from tui.views.view import Choices, Record, View
@@ -22,7 +22,7 @@ class CompareView(View):
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
         """The rows of `lrm-tui compare`."""
-        from core.analysis.compare import compare
+        from core.results.tables.compare import compare
 
         if not choices.one or not choices.other or choices.one == choices.other:
             return []
@@ -112,7 +112,7 @@ class RecommendView(View):
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
         """The candidates of `lrm-tui recommend`, each with what was found."""
-        from core.analysis.recommend import memory_of, recommend
+        from core.results.tables.recommend import memory_of, recommend
 
         found = recommend(connection, memory_of(choices.memory), choices.knowledge)
         about = {"choice": found["choice"], "reasons": found["reasons"]}
@@ -138,7 +138,7 @@ class RecommendView(View):
 
     def cells(self, record: Record, width: int) -> Cells:
         """One candidate."""
-        from core.analysis.recommend import gigabytes
+        from core.results.tables.recommend import gigabytes
 
         if "score" not in record:
             return {"label": safe(record["label"])}
@@ -177,7 +177,7 @@ class CurvesView(View):
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
         """The points of `lrm-tui collapse`."""
-        from core.analysis.collapse_points import points
+        from core.results.tables.collapse_points import points
 
         return points(connection)
 

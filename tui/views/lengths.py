@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from core.analysis.plots import Plot, Point, Series
+from core.results.show.plots import Plot, Point, Series
 from core.store.filters import Wanted
 from tui.shown import lines, number, right, safe
 from tui.views.view import Choices, Record, View
@@ -25,7 +25,7 @@ class LengthsView(View):
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
         """The rows of `lrm-tui lengths`."""
-        from core.analysis.lengths import lengths_rows
+        from core.results.tables.lengths import lengths_rows
 
         return lengths_rows(connection, choices.share)
 
@@ -101,7 +101,7 @@ class DecilesView(View):
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
         """The rows of `lrm-tui lengths --deciles`."""
-        from core.analysis.lengths import deciles_rows
+        from core.results.tables.lengths import deciles_rows
 
         return deciles_rows(connection)
 
@@ -149,7 +149,7 @@ class CollapseView(View):
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
         """The cells of `lrm-tui collapse`."""
-        from core.analysis.loops import collapse_cells
+        from core.results.tables.loops import collapse_cells
 
         return collapse_cells(connection)
 
@@ -173,7 +173,7 @@ class CollapseView(View):
 
     def cells(self, record: Record, width: int) -> Cells:
         """One variant on one benchmark."""
-        from core.analysis.sheets import words
+        from core.results.show.sheets import words
 
         return {
             "label": safe(record["label"]),

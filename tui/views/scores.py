@@ -25,7 +25,7 @@ class ScoresView(View):
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
         """The rows of `lrm-tui scores`; each knows how many columns the scores of all of them take."""
-        from core.analysis.scores import scores_rows
+        from core.results.tables.scores import scores_rows
 
         rows = scores_rows(connection)
         scored = len({name for row in rows for name in row["benchmarks"]})
@@ -104,8 +104,8 @@ class PublishedView(ScoresView):
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
         """Of the rows of `lrm-tui scores --published` those with this view's benchmarks."""
-        from core.analysis.published import published_rows, same_variant, with_differences
-        from core.analysis.scores import scores_rows
+        from core.results.tables.published import published_rows, same_variant, with_differences
+        from core.results.tables.scores import scores_rows
 
         own = [row for row in with_differences(scores_rows(connection)) if set(self.suite) & set(row["benchmarks"])]
         printed = [row for row in published_rows() if set(self.suite) & set(row["benchmarks"])]

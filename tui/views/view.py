@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from core.analysis.plots import Plot
+from core.results.show.plots import Plot
 from core.store.filters import Wanted
 from tui.widgets.table import Cells, Column
 

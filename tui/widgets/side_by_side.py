@@ -12,7 +12,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from core.analysis.word_diff import Block
+from core.results.show.word_diff import Block
 from tui.widgets.styled import Line, Mark, lines_of
 
 LEVEL_WORDS = 8
@@ -24,7 +24,7 @@ _RULE = " │ "
 
 
 class SideBySide(ScrollView, can_focus=True):
-    """Shows the blocks of `core.analysis.word_diff`."""
+    """Shows the blocks of `core.results.show.word_diff`."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.base import DataSource
-from benchmarks.pocket import arithmetic, facts, logic, temporal, tokenizer, weights_dir
+from benchmarks.pocket import arithmetic, facts, logic, temporal, weights_dir
 from benchmarks.pocket.sample import Sample, draw, draw_many
 from benchmarks.pocket.suite import SUITE, TRAINING
 from benchmarks.pocket.wording import AGAIN
 from benchmarks.registry import get, names
+from training import tokenizer
 
 KINDS = (temporal, logic, arithmetic, facts)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.analysis.book import Book, graded, stopped
+from tests.helpers.book import Book, graded, stopped
 
 LOOPING = "He thinks. " + "So the answer is (B).\n" * 200
 HEALTHY = "The answer is (A)."

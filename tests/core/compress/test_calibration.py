@@ -6,13 +6,13 @@ import hashlib
 from pathlib import Path
 
 import pytest
-import tiny
 from tokenizers import Tokenizer
 
 from core.compress.calibration import adopted, load_tokenizer, text
 from core.compress.hf_folder import HfFolder
 from core.compress.recipes import Calibration, parse
 from core.errors import DataError, UsageError
+from tests.helpers import tiny
 
 WORDS = "The cat sat on the mat, and 12 dogs did not.\n" * 300
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 
+from core.compress.artifacts import facts
 from core.compress.calibration import adopt
-from core.compress.variant import facts
+from tests.helpers import tiny
 
 Message = dict[str, Any]
 

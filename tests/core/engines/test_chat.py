@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import tiny
 
-from core.engines.chat import render
-from core.engines.template import TemplateFailure, Templates
+from core.engines.decode.chat import render
+from core.engines.decode.template import TemplateFailure, Templates
+from tests.helpers import tiny
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>"}
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import tiny
-from host_process import HOST, Host, generate, running
 
-from core.compress.export import export_folder
+from core.compress.gguf.export import export_folder
 from core.compress.hf_folder import HfFolder
-from core.engines.wire import Cancel, Deltas, Failed, Finished, Started
+from core.engines.host.wire import Cancel, Deltas, Failed, Finished, Started
+from tests.helpers import tiny
+from tests.helpers.host_process import HOST, Host, generate, running
 
 
 @pytest.fixture(scope="module", params=["llama.cpp", "transformers"])

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.compress.variant import gguf_tensors
+from core.compress.artifacts import gguf_tensors
 from core.engines.gguf_header import BadGguf, read_tensors
-from core.engines.llama_native import row_bytes
+from core.engines.llamacpp.native import row_bytes
 
 
 def test_tensors_are_those_that_the_gguf_package_reads(gguf_model: Path) -> None:

@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from host_process import running
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.engines.gguf_header import BadGguf, read_facts, read_tensors
 from core.errors import LrmError
-from core.models import resolve
+from core.jobs.models import resolve
+from tests.helpers.host_process import running
 
 MEMORY = 8 * 2**30
 REPOSITORY = Path(__file__).parents[3]
@@ -75,10 +75,10 @@ BAD_FOLDERS = (pickled, own_code, tokenizer_code, torn_weights, no_json)
 LOADER = """
 import json, sys
 from pathlib import Path
-from core.engines.host import load_package
+from core.engines.host.host import load_package
 load_package(Path("core/engines"))
-from lrm_engines.engine import EngineFailure
-from lrm_engines.hf import Transformers
+from lrm_engines.host.engine import EngineFailure
+from lrm_engines.transformers.engine import Transformers
 for folder in sys.argv[1:]:
     try:
         Transformers().load(folder, {})

@@ -12,14 +12,14 @@ import gguf
 import numpy as np
 import psutil
 import pytest
-from host_process import generate, running
 from numpy.typing import NDArray
 
-from core.engines.fit import gguf_shape
-from core.engines.llama_native import LlamaContext, LlamaModel
-from core.engines.llamacpp import LlamaCpp
-from core.engines.processors import SMALL, idle_share, usual_slots
-from core.engines.wire import Deltas, Started
+from core.engines.host.wire import Deltas, Started
+from core.engines.llamacpp.engine import LlamaCpp
+from core.engines.llamacpp.native import LlamaContext, LlamaModel
+from core.engines.llamacpp.processors import SMALL, idle_share, usual_slots
+from core.engines.memory import gguf_shape
+from tests.helpers.host_process import generate, running
 
 ENGINE = "llama.cpp"
 

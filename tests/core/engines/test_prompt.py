@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import tiny
-from host_process import generate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engines.hf_load import HfVocabulary
-from core.engines.llama_native import LlamaModel
-from core.engines.prompt import Prompts, Vocabulary
+from core.engines.decode.prompt import Prompts, Vocabulary
+from core.engines.llamacpp.native import LlamaModel
+from core.engines.transformers.load import HfVocabulary
+from tests.helpers import tiny
+from tests.helpers.host_process import generate
 
 MARKUP = (*tiny.SPECIALS, *tiny.THINK)
 OPENING = [MARKUP[0], "<|user|>", "<|assistant|>", "<think>"]

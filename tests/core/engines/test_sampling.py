@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from core.engines.sampling import draw, uniform
-from core.engines.wire import Sampling
+from core.engines.decode.sampling import draw, uniform
+from core.engines.host.wire import Sampling
 
 logit_lists = st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=40)
 samplings = st.builds(

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.engines.text import ByteDecoder, Piece, TextDecoder, WindowDecoder
+from core.engines.decode.text import ByteDecoder, Piece, TextDecoder, WindowDecoder
 
 pieces = st.lists(st.binary(min_size=1, max_size=3) | st.text(min_size=1, max_size=2).map(str.encode), max_size=20)
 torn = st.lists(st.sampled_from([bytes([byte]) for byte in "a日😀".encode()] + ["日😀".encode()[2:4]]), max_size=30)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
-from host_process import Host, generate, running
+
+from tests.helpers import tiny
+from tests.helpers.host_process import Host, generate, running
 
 ENGINE = "transformers"
 

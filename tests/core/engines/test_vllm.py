@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import four_bits
 import psutil
 import pytest
 import torch
-from host_process import HOST, Host, generate, running
 
 from benchmarks.pocket import weights_dir
 from benchmarks.pocket.suite import PocketTemporal
 from benchmarks.prompts import load_template
-from core.engines.wire import Deltas
+from core.engines.host.wire import Deltas
+from tests.helpers import four_bits
+from tests.helpers.host_process import HOST, Host, generate, running
 
 KERNELS = torch.cuda.is_available() or torch.cpu.get_capabilities()["avx512_f"]
 """Whether vLLM can multiply by 4 bits here: on processors it does so with AVX-512 alone."""

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from core import cli
-from core.analysis.audit import Audit
+from core.results.tables.audit import Audit
 from core.store.connection import connect
-from tests.core.analysis.book import Counted
+from tests.helpers.book import Counted
 
 DAYS = [
     "Susan woke at 5am.\nOptions:\n(A) 6pm to 9pm\n(B) 7am to 11am",
@@ -182,8 +182,8 @@ def test_other_peoples_files_are_refused(folder: Path, capsys: pytest.CaptureFix
 
 
 def test_an_import_is_not_pooled_with_what_was_measured(folder: Path) -> None:
-    from core.analysis.scores import scores_rows
-    from tests.core.analysis.book import Book, graded
+    from core.results.tables.scores import scores_rows
+    from tests.helpers.book import Book, graded
 
     lrm("import", rows(folder, row(0, "0")))
     book = Book(folder / "runs.db")
@@ -202,9 +202,9 @@ def test_hostile_outputs_are_stored(folder: Path) -> None:
 
 def test_the_published_outputs_fill_every_table(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """583 outputs of R1-Distill-Llama-8B, AWQ 4-bit, published by the paper's authors."""
-    from core.analysis.lengths import lengths_rows
-    from core.analysis.loops import collapse_cells
-    from core.analysis.scores import scores_rows
+    from core.results.tables.lengths import lengths_rows
+    from core.results.tables.loops import collapse_cells
+    from core.results.tables.scores import scores_rows
 
     with gzip.open(real_data / "traces_shared.jsonl.gz", "rt", encoding="utf-8") as lines:
         traces = [t for t in map(json.loads, lines) if t["source_repo"] == "psunlpgroup/Compression-Effects"]

@@ -14,7 +14,7 @@ import pytest
 from core.errors import LrmError, UsageError
 from core.store.backup import backup
 from core.store.connection import connect
-from core.store.writes import RunnerStore
+from core.store.runner_store import RunnerStore
 from tests.core.store.test_damage import spoiled, untouched
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import LrmError, StoreDamaged, StoreNewer
-from core.launch import ensure_runner
+from core.runner.client import ensure_runner
 from core.store import integrity
 from core.store.connection import connect
 from core.store.watch import read

@@ -10,7 +10,7 @@ from core.store import search
 from core.store.browse import count
 from core.store.connection import connect
 from core.store.filters import Wanted
-from core.store.migrations import steps
+from core.store.schema import steps
 
 
 def old_store(path: Path, responses: int) -> None:

@@ -13,10 +13,10 @@ from sqlite_utils import Database
 
 from core.errors import LeaseLost, StoreError, StoreFull, StoreNewer
 from core.store import connection as store
-from core.store.migrations import VERSION_OF_STEPS, steps
+from core.store.runner_store import RunnerStore
+from core.store.schema import VERSION_OF_STEPS, steps
 from core.store.snapshot import runner
 from core.store.watch import read
-from core.store.writes import RunnerStore
 
 
 def test_a_new_store_is_private_and_whole(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from core.store import wal
 from core.store.connection import connect
+from core.store.runner_store import RunnerStore
 from core.store.wal import log_of, size, users
-from core.store.writes import RunnerStore
 
 MIB = 2**20
 HOLDER = """

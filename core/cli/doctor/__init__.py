@@ -1,0 +1,1 @@
+"""The command doctor: what it looks at, and what it can mend."""

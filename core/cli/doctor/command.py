@@ -1,0 +1,143 @@
+"""doctor: what is installed, which engines work, GPU, disk, data, store."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sqlite3
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from core.cli.common import data_folder, print_json, store
+from core.cli.doctor.finding import Finding
+from core.cli.doctor.fix import fix
+from core.cli.doctor.store import states
+from core.errors import LrmError
+from core.jobs import engines
+from core.jobs.models import EMBEDDED, INSTALLED, resolve
+from core.runner.cluster.ray import check_installed
+from core.settings import load
+from core.text import printable
+
+PACKAGES = (
+    "textual", "rich", "torch", "transformers", "llama-cpp-python", "datasets", "sqlite-utils", "pandas", "gguf", "vllm"
+)  # fmt: skip
+OPTIONAL = {"vllm": "Optional; it lives in an environment of its own."}
+LOW_DISK = 5 * 2**30
+PROBE_S = 120
+
+
+def doctor(given: Namespace) -> int:
+    """Look at everything, after mending what --fix can; exit 1 where something needed does not work."""
+    if given.fix:
+        fix(given)
+    found = []
+    for f in findings(given):
+        found.append(f)
+        if not given.json:  # each as it is found: an engine takes seconds to answer
+            mark = "ok  " if f.ok else ("FAIL" if f.needed else "-   ")
+            print(printable(f"{mark} {f.check}: {f.detail}{'' if f.ok or not f.remedy else '  -> ' + f.remedy}"), flush=True)
+    if given.json:
+        print_json([asdict(f) for f in found])
+    return 0 if all(f.ok or not f.needed for f in found) else 1
+
+
+def findings(given: Namespace) -> Iterator[Finding]:
+    """Every check in turn."""
+    yield Finding("python", True, platform.python_version())
+    yield Finding("sqlite", True, sqlite3.sqlite_version)
+    for package in PACKAGES:
+        yield _package(package)
+    for engine in engines.names():
+        yield _engine(engine)
+    yield _gpu()
+    yield executor()
+    yield _disk(store(given).parent)
+    yield from states(store(given))
+    yield _data(data_folder(given))
+    for model in INSTALLED:
+        yield _model(model)
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(f"package {name}", True, version(name))
+    except PackageNotFoundError:
+        remedy = OPTIONAL.get(name, "Run `make setup`.")
+        return Finding(f"package {name}", False, "not installed", remedy, name not in OPTIONAL)
+
+
+def _engine(name: str) -> Finding:
+    command = engines.command(name, "--probe")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_S, stdin=subprocess.DEVNULL, check=False)
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
+    except (OSError, subprocess.TimeoutExpired, IndexError, ValueError) as error:
+        return Finding(f"engine {name}", False, f"{command[0]} does not run it: {error}", "Check the interpreter's path.")
+    detail = f"{answer['version'] or ''} {answer['detail']}".strip()
+    remedy = OPTIONAL.get(name, "Run `make setup`.")
+    return Finding(f"engine {name}", bool(answer["works"]), detail, remedy, name not in OPTIONAL)
+
+
+def _gpu() -> Finding:
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return Finding("gpu", False, "no NVIDIA GPU seen; engines use the CPU", needed=False)
+    query = [tool, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader"]
+    done = subprocess.run(query, capture_output=True, text=True, timeout=PROBE_S, check=False)
+    return Finding("gpu", done.returncode == 0, (done.stdout or done.stderr).strip(), "Check the driver.", needed=False)
+
+
+def executor() -> Finding:
+    """Whether what places the work is there."""
+    try:
+        general = load().general
+    except LrmError as error:
+        return Finding("executor", False, error.message, error.remedy)
+    if general.executor == "local":
+        return Finding("executor", True, "local: this machine")
+    try:
+        check_installed()
+    except LrmError as error:
+        return Finding("executor", False, error.message, error.remedy)
+    if not general.ray_address:
+        return Finding("executor", True, f"ray {version('ray')}: one of this machine, started when it is needed")
+    command = [sys.executable, "-P", "-m", "core.runner.cluster.ray", general.ray_address]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_S, stdin=subprocess.DEVNULL, check=False)
+        said = json.loads(done.stdout.strip().splitlines()[-1])
+    except (OSError, subprocess.TimeoutExpired, IndexError, ValueError) as error:
+        return Finding("executor", False, f"ray at {general.ray_address} does not answer: {error}", "See `ray status`.")
+    if "error" in said:
+        return Finding("executor", False, said["error"], said["remedy"])
+    has = f"{said['nodes']} machines, {said['gpus']:g} GPUs, {said['cpus']:g} CPUs"
+    return Finding("executor", True, f"ray {said['version']} at {general.ray_address}: {has}")
+
+
+def _disk(folder: Path) -> Finding:
+    if not folder.is_dir():
+        return Finding("disk", False, f"{folder} does not exist", "Name another store with --db.")
+    free = shutil.disk_usage(folder).free
+    return Finding("disk", free > LOW_DISK, f"{free / 2**30:.0f} GiB free at {folder}", "Free some space.", needed=False)
+
+
+def _data(folder: Path | None) -> Finding:
+    if folder is None:
+        return Finding("data", True, "no folder named; real benchmarks come from the Hugging Face hub")
+    there = folder.is_dir()
+    return Finding("data", there, f"{folder}{'' if there else ' does not exist'}", "Check --data or LRM_DATA.")
+
+
+def _model(name: str) -> Finding:
+    try:
+        model = resolve(name)
+    except LrmError as error:
+        return Finding(f"model {name}", False, error.message, error.remedy, needed=name in EMBEDDED)
+    there = Path(model.source).exists()
+    return Finding(f"model {name}", there, str(model.source) if there else "its weights are missing", "Run `make pocket`.")

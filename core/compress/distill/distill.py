@@ -1,0 +1,180 @@
+"""Black-box distillation, as DeepSeek-R1's students were made (arXiv:2501.12948): fine-tune on a teacher's correct answers.
+
+Only what the teacher wrote counts in the loss. Checkpoints lie in the folder that becomes the variant, so that a killed
+job goes on at its last one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import Dataset
+from transformers import AutoModelForCausalLM, PreTrainedModel, TrainerCallback
+from transformers.trainer_utils import get_last_checkpoint
+from trl import SFTConfig, SFTTrainer
+
+from core.compress import Progress
+from core.compress.calibration import load_tokenizer
+from core.compress.distill.answers import Answer, Sampled, sampled
+from core.compress.hf_folder import HfFolder, companions
+from core.compress.prune.prune import RECORD
+from core.compress.recipes import Distillation
+from core.engines.decode.prompt import Prompts
+from core.engines.host.wire import Generate, Sampling
+from core.engines.transformers.vocabulary import HfVocabulary
+from core.errors import CompressionError, DataError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100
+WARMUP = 0.05
+CHECKPOINTS = "checkpoints"
+SAVES = 10
+_THINK = "<think>"
+_RATE, _LORA_RATE = 2e-5, 2e-4
+_LORA_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+def distill_folder(source: HfFolder, target: Path, wanted: Distillation, store: Path | None, progress: Progress) -> None:
+    """Write a fine-tuned copy of `source` to `target`, going on at its last checkpoint.
+
+    Raises DataError where there is nothing to learn from, CompressionError where the loss is no number, OSError.
+    """
+    source.require_family()
+    found = sampled(store, wanted.runs)
+    tokenizer = load_tokenizer(source.path)
+    rows = _rows(found.answers, tokenizer, int(source.config.max_position_embeddings))
+    record = {"recipe": wanted.name, "options": asdict(wanted), **_counts(found), "learned_from": len(rows)}
+    _begin(target, record)
+    progress(0, 1, f"{found.finished} responses, {found.correct} correct, {len(rows)} to learn from")
+    model = AutoModelForCausalLM.from_pretrained(source.path, dtype=torch.float32)
+    stored = next(tensor for _, tensor in source.tensors()).dtype
+    if wanted.lora:
+        model = _with_lora(model, wanted.lora)
+    trainer = SFTTrainer(
+        model=model,
+        args=_settings(wanted, target / CHECKPOINTS, len(rows), int(source.config.max_position_embeddings)),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        callbacks=[_Teller(progress)],
+    )
+    trainer.train(resume_from_checkpoint=_last(target / CHECKPOINTS))
+    _save(trainer.model.merge_and_unload() if wanted.lora else trainer.model, stored, source, target)
+
+
+def _rows(answers: tuple[Answer, ...], tokenizer: PreTrainedTokenizerBase, context: int) -> list[dict[str, list[int]]]:
+    """Token ids and labels; answers that do not fit into the context are left out, never cut.
+
+    The prompt is the student's own, token for token as an engine will give it.
+    """
+    prompts = Prompts(HfVocabulary(tokenizer, len(tokenizer)))
+    rows = []
+    for answer in answers:
+        prompt, asked = prompts.tokens(Generate("", answer.question, answer.chat, 0, Sampling()))
+        told = tokenizer(_opened(answer.text, prompt) + tokenizer.eos_token, add_special_tokens=False).input_ids
+        if len(asked) + len(told) <= context:
+            rows.append({"input_ids": asked + told, "labels": [IGNORED] * len(asked) + told})
+    if not rows:
+        raise DataError("None of the correct answers fits into the student's context.", "Choose shorter answers.")
+    return rows
+
+
+def _opened(text: str, prompt: str) -> str:
+    """A teacher's output with its thinking opened once, by the student's prompt or by the output itself."""
+    opened = text.lstrip().startswith(_THINK)
+    if prompt.rstrip().endswith(_THINK):
+        return text.lstrip().removeprefix(_THINK).removeprefix("\n") if opened else text
+    return text if opened or "</think>" not in text else f"{_THINK}\n{text}"
+
+
+def _settings(wanted: Distillation, checkpoints: Path, rows: int, context: int) -> SFTConfig:
+    steps = -(-rows // wanted.batch) * wanted.epochs
+    on_gpu = torch.cuda.is_available()
+    small = next(size for size in range(min(wanted.batch, 8), 0, -1) if wanted.batch % size == 0)
+    return SFTConfig(
+        output_dir=str(checkpoints),
+        num_train_epochs=wanted.epochs,
+        learning_rate=wanted.rate or (_LORA_RATE if wanted.lora else _RATE),
+        lr_scheduler_type="cosine",
+        warmup_steps=WARMUP,
+        per_device_train_batch_size=small,
+        gradient_accumulation_steps=wanted.batch // small,
+        max_length=context,
+        packing=wanted.packed,
+        train_sampling_strategy="random" if wanted.packed else "batch_rebalance",  # little is padded
+        bf16=on_gpu,
+        use_cpu=not on_gpu,
+        **({"gradient_checkpointing": True} if on_gpu else {}),
+        save_strategy="steps",
+        save_steps=max(1, int(steps) // SAVES),
+        save_total_limit=1,
+        logging_steps=max(1, int(steps) // 100),
+        logging_nan_inf_filter=False,
+        report_to=[],
+        disable_tqdm=True,
+        seed=0,
+        dataloader_num_workers=0,
+    )
+
+
+class _Teller(TrainerCallback):  # type: ignore[misc]
+    """Tells how far training is, and ends it where the loss is no number."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float] | None = None, **_rest: Any) -> None:  # noqa: ANN401
+        """One line a log of the trainer."""
+        loss = (logs or {}).get("loss")
+        if loss is None:
+            return
+        if not loss < float("inf"):
+            raise CompressionError(f"The loss is {loss} at step {state.global_step}.", "Choose a lower rate.")
+        done = f"step {state.global_step}/{state.max_steps}"
+        self._progress(state.global_step, state.max_steps, f"{done}, epoch {state.epoch:.1f}, loss {loss:.4f}")
+
+
+def _with_lora(model: PreTrainedModel, rank: int) -> PreTrainedModel:
+    from peft import LoraConfig, get_peft_model
+
+    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=_LORA_LAYERS, task_type="CAUSAL_LM")
+    return get_peft_model(model, settings)
+
+
+def _begin(target: Path, record: dict[str, object]) -> None:
+    text = json.dumps(record, indent=2)
+    mark = target / RECORD
+    if mark.is_file() and mark.read_text(encoding="utf-8") == text:
+        return
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    mark.write_text(text, encoding="utf-8")
+
+
+def _last(checkpoints: Path) -> str | None:
+    """The last whole checkpoint: the trainer writes its state last."""
+    found = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    while found and not (Path(found) / "trainer_state.json").is_file():
+        shutil.rmtree(found)
+        found = get_last_checkpoint(str(checkpoints))
+    return str(found) if found else None
+
+
+def _save(model: PreTrainedModel, dtype: torch.dtype, source: HfFolder, target: Path) -> None:
+    model.config.use_cache = True  # the trainer turns it off, and who generates would pay for that
+    model.to(dtype).save_pretrained(target)
+    written = {file.name for file in target.iterdir()}
+    for file in companions(source.path):
+        if file.name not in written and not file.name.endswith(".index.json"):
+            shutil.copyfile(file, target / file.name)
+    shutil.rmtree(target / CHECKPOINTS)
+
+
+def _counts(found: Sampled) -> dict[str, object]:
+    return {"finished": found.finished, "correct": found.correct, "different": len(found.answers)}

@@ -1,0 +1,1 @@
+"""GGUF files: export, quantization, and back."""

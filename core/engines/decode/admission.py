@@ -1,0 +1,51 @@
+"""From a request to a stream that can run: its prompt in tokens, or why it cannot be run at all."""
+
+from __future__ import annotations
+
+from ..host.engine import EngineFailure
+from ..host.wire import Generate
+from .prompt import Prompts, Vocabulary
+from .stream import Stream
+from .template import TemplateFailure
+
+_REACH = 64  # tokens of a prefix in which a stop string may have begun
+
+
+class Refused(Exception):
+    """This request cannot be run; the message says why, and others may still do."""
+
+
+class Admission:
+    """Opens streams over one vocabulary, with at most `context` tokens of prompt and answer each."""
+
+    def __init__(self, vocabulary: Vocabulary, context: int) -> None:
+        self._vocabulary, self._context = vocabulary, context
+        self._prompts = Prompts(vocabulary)
+
+    @property
+    def think_end_id(self) -> int | None:
+        """The token `</think>`, where it is one."""
+        ids = self._vocabulary.tokenize("</think>", add_special=False)
+        return ids[0] if len(ids) == 1 else None
+
+    def open(self, request: Generate) -> Stream:
+        """A stream that waits to start. Raises Refused, and EngineFailure for a template that no prompt gets through."""
+        try:
+            prompt, ids = self._prompts.tokens(request)
+        except TemplateFailure as failure:
+            remedy = "Mend the template in the model, or ask with raw prompts (`chat = false` in a --prompts file)."
+            raise EngineFailure("model", str(failure), remedy) from failure
+        self._check(request, len(ids))
+        before = self._vocabulary.decode(request.prefix[-_REACH:]) if request.sampling.stop else ""
+        return Stream(request, prompt, ids, self._context, self._vocabulary.decoder(request.prefix), before)
+
+    def _check(self, request: Generate, prompt_tokens: int) -> None:
+        if prompt_tokens == 0:
+            raise Refused("The prompt is empty, so the model has nothing to go on from. Give it some text.")
+        if prompt_tokens >= self._context:
+            raise Refused(
+                f"The prompt has {prompt_tokens} tokens, and the context holds {self._context} with the answer. "
+                "Raise the engine's context or shorten the prompt."
+            )
+        if not all(0 <= token < self._vocabulary.vocab_size for token in request.prefix):
+            raise Refused("The stored tokens are not this model's: start the response again.")

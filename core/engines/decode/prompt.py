@@ -1,0 +1,91 @@
+"""From a request to the tokens that the model sees, alike for every engine.
+
+A user's turn is text and no markup: a `</think>` or `<|im_end|>` in it becomes the characters that it is written with, never
+the token of that name. Tokenizers cannot be told so for every such token, so the turn is cut within the name, and the
+parts are tokenised one by one. Raw prompts write their markup themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from ..host.wire import Generate
+from .template import Templates
+from .text import TextDecoder
+
+_CUT = "\ufdd0"  # Unicode keeps this code out of texts
+
+
+class Vocabulary(Protocol):
+    """A model's tokenizer. `special_tokens` are those that chat templates name: `bos_token`, `eos_token`."""
+
+    @property
+    def vocab_size(self) -> int:
+        """How many ids there are."""
+        ...
+
+    @property
+    def chat_template(self) -> str | None:
+        """The Jinja template that came with the model, if any."""
+        ...
+
+    @property
+    def special_tokens(self) -> Mapping[str, str]:
+        """The texts of the tokens that templates name."""
+        ...
+
+    @property
+    def added_tokens(self) -> Iterable[str]:
+        """The texts that are recognised before all else is split: markup, in some models also words or white space."""
+        ...
+
+    def tokenize(self, text: str, *, add_special: bool) -> list[int]:
+        """Ids of `text`, added tokens recognised; `add_special` adds what the model asks for (often BOS)."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids, markup included."""
+        ...
+
+    def decoder(self, prefix: Sequence[int]) -> TextDecoder:
+        """A decoder for one response that goes on after `prefix`."""
+        ...
+
+
+class Prompts:
+    """Turns requests into tokens of one vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._templates = Templates()
+        # Added tokens of letters, digits or white space alone are words and gaps, which a turn may hold as such.
+        markup = [re.escape(text) for text in vocabulary.added_tokens if len(text) > 1 and re.search(r"[^\w\s]", text)]
+        # It matches only the first character of markup, so that markup that overlaps is found too.
+        self._markup = re.compile(f"(?={'|'.join(markup)}).", re.DOTALL) if markup else re.compile("(?!)")
+
+    def tokens(self, request: Generate) -> tuple[str, list[int]]:
+        """The prompt as the model sees it, and its ids. Raises TemplateFailure.
+
+        A rendered template is the whole prompt, as in transformers; raw text (and chat for a model without a template)
+        gets the special tokens that the model asks for, unless it begins with BOS.
+        """
+        vocabulary = self._vocabulary
+        text = request.prompt.replace(_CUT, "\N{REPLACEMENT CHARACTER}")
+        if request.chat:
+            text = self._markup.sub(rf"\g<0>{_CUT}", text)
+            if vocabulary.chat_template is not None:
+                text = self._templates.render(vocabulary.chat_template, text, vocabulary.special_tokens)
+                return text.replace(_CUT, ""), self._tokenize(text, add_special=False)
+        bos = vocabulary.special_tokens.get("bos_token")
+        ids = self._tokenize(text, add_special=not (bos and text.startswith(bos)))
+        return vocabulary.decode(ids), ids
+
+    def _tokenize(self, text: str, *, add_special: bool) -> list[int]:
+        """Ids of the parts between cuts. A SentencePiece model reads a space before each; byte-level BPE reads none."""
+        first, *others = text.split(_CUT)
+        ids = self._vocabulary.tokenize(first, add_special=add_special)
+        for part in others:
+            ids += self._vocabulary.tokenize(part, add_special=False)
+        return ids

@@ -1,0 +1,1 @@
+"""The child process of an engine: its protocol, its main loop and its options."""

@@ -1,0 +1,204 @@
+"""Whether a model fits the memory, judged before it is loaded: weights, KV cache and the rest, against what is free.
+
+The shape comes from a GGUF file's header or a Hugging Face folder's config; the constants for buffers and libraries were
+set from peaks measured on SmolLM2-135M.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .gguf_header import BadGguf, read_facts
+from .host.engine import GET_AGAIN, EngineFailure
+
+GIB = 2**30
+MEMORY_SHARE = 0.8
+SCORES_BYTES = 256 * 2**20
+KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q5_1": 24 / 32, "q5_0": 22 / 32, "q4_1": 20 / 32, "q4_0": 18 / 32}
+_LLAMA_BASE, _TORCH_BASE = 72 * 2**20, 480 * 2**20  # interpreter and libraries
+_SPLIT = re.compile(r"(.*)-\d{5}-of-(\d{5})\.gguf")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of a model decides its memory. `weights` in bytes; `kv_values` numbers cached for one token, all layers."""
+
+    weights: int
+    kv_values: int
+    context: int
+    vocabulary: int
+    width: int
+    inner: int
+    heads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Bytes of a loaded engine: weights, KV cache of one token of one sequence, buffers a slot, and all else.
+
+    `mask` and `scores` are bytes a token of context, once for all slots: the attention mask of a batch, and its scores where
+    they may be computed as plain matrix products.
+    """
+
+    weights: int
+    kv_token: float
+    slot: int
+    other: int
+    mask: int = 0
+    scores: int = 0
+
+    def plain(self, context: int) -> bool:
+        """Whether attention may be computed plainly, which is faster with AMX, but takes too much memory in long contexts."""
+        return 0 < self.scores * context <= SCORES_BYTES
+
+    def peak(self, slots: int, context: int) -> int:
+        """Bytes at most, with so many sequences of so many tokens."""
+        return self.weights + self.shared(context) + slots * (self.slot + int(context * self.kv_token))
+
+    def slots(self, budget: int, context: int) -> int:
+        """The largest number of sequences that fits; 0 where none does."""
+        left = budget - self.weights - self.shared(context)
+        return max(0, left // max(1, self.slot + int(context * self.kv_token)))
+
+    def context(self, budget: int) -> int:
+        """The longest sequence that fits alone; 0 where none does."""
+        left = budget - self.weights - self.other - self.slot
+        found = max(0, int(left / max(1e-9, self.kv_token + self.mask)))
+        return found if not self.plain(found) else int(left / (self.kv_token + self.mask + self.scores))
+
+    def shared(self, context: int) -> int:
+        """Bytes besides the weights, however many sequences there are."""
+        return self.other + context * (self.mask + (self.scores if self.plain(context) else 0))
+
+
+def llama_need(shape: Shape, batch: int, kv_type: str) -> Need:
+    """What llama.cpp needs: weights mapped, a KV cache, buffers of a batch (activations, mask, scores) and logits a slot.
+
+    Quantized caches cannot do without flash attention. On a GPU, where it is the faster one, `scores` is not needed.
+    """
+    kv = shape.kv_values * KV_BYTES[kv_type]
+    buffers = batch * 4 * (2 * shape.width + 2 * shape.inner)
+    scores = 4 * batch * shape.heads if kv_type == "f16" else 0
+    return Need(shape.weights, kv, 2 * 4 * shape.vocabulary, _LLAMA_BASE + buffers, 4 * batch, scores)
+
+
+def torch_need(shape: Shape, value_bytes: int) -> Need:
+    """What PyTorch needs; a layer's cache is copied whenever it grows, and a prompt's activations come on top."""
+    kv = shape.kv_values * value_bytes
+    activations = 1024 * value_bytes * (4 * shape.width + 3 * shape.inner)
+    return Need(shape.weights, 1.1 * kv, 3 * 4 * shape.vocabulary + activations, _TORCH_BASE)
+
+
+def gguf_shape(path: Path) -> Shape:
+    """From a GGUF file, or the first of the files that it is split into. Raises EngineFailure."""
+    try:
+        facts = read_facts(path)
+        weights = sum(part.stat().st_size for part in _parts(path))
+    except OSError as error:
+        raise EngineFailure("model", f"{path}: {error.strerror}", "Check the model's path.") from error
+    except BadGguf as error:
+        raise EngineFailure("model", str(error), "Get or make the file again.") from error
+    name = facts.get("general.architecture")
+
+    def number(key: str, default: int = 0) -> int:
+        value = facts.get(f"{name}.{key}")
+        return int(value) if isinstance(value, int | float) else default
+
+    layers, width, heads = number("block_count"), number("embedding_length"), max(1, number("attention.head_count", 1))
+    per_layer = facts.get(f"{name}.attention.head_count_kv")
+    kv_heads = sum(map(int, per_layer)) if isinstance(per_layer, list) else layers * number("attention.head_count_kv", heads)
+    key = number("attention.key_length", width // heads)
+    value = number("attention.value_length", width // heads)
+    inner = number("feed_forward_length") or number("expert_feed_forward_length") * number("expert_used_count", 1)
+    trained, vocabulary = number("context_length", 2**31), number("vocab_size", 152_064)
+    return Shape(weights, kv_heads * (key + value), trained, vocabulary, width, inner, heads)
+
+
+def folder_shape(folder: Path) -> Shape:
+    """From a folder in Hugging Face format. Raises EngineFailure."""
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError("it holds no object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise EngineFailure("model", f"{folder / 'config.json'} cannot be read: {error}.", GET_AGAIN) from error
+    config = config.get("text_config") or config
+    weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    layers, width = _number(config, "num_hidden_layers", "n_layer"), _number(config, "hidden_size", "n_embd")
+    heads = _number(config, "num_attention_heads", "n_head") or 1
+    kv_heads = _number(config, "num_key_value_heads") or heads
+    kv = layers * 2 * kv_heads * (_number(config, "head_dim") or width // heads)
+    inner = _number(config, "intermediate_size") or 4 * width
+    context = _number(config, "max_position_embeddings", "n_positions") or 2**31
+    return Shape(weights, kv, context, _number(config, "vocab_size"), width, inner)
+
+
+def slots_that_fit(what: str, need: Need, slots: int, context: int, budget: int, where: str) -> int:
+    """The largest number of slots up to `slots` that fits `budget` bytes. Raises EngineFailure with what would fit."""
+    fitting = min(slots, need.slots(budget, context))
+    if fitting >= 1:
+        return fitting
+    besides = need.shared(context) + need.slot
+    sizes = (
+        f"{what} needs {need.weights / GIB:.1f} GiB of weights, {context * need.kv_token / GIB:.2f} GiB of KV cache for one "
+        f"sequence of {context:,} tokens and {besides / GIB:.2f} GiB besides; {budget / GIB:.1f} GiB {where}."
+    )
+    shorter = need.context(budget)
+    if shorter >= 256:
+        raise EngineFailure("memory", sizes, f"One sequence of {shorter:,} tokens would fit: lower the maximum of tokens.")
+    room = max(0, budget - besides - int(context * need.kv_token))
+    raise EngineFailure(
+        "memory", sizes, f"Weights of {room / GIB:.1f} GiB would fit: use a smaller quantization, or free memory."
+    )
+
+
+def free_memory() -> int:
+    """Bytes of RAM that can be had without swapping, within the limit of the control group."""
+    fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    free = int(fields["MemAvailable"].split()[0]) * 1024
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = int((group / "memory.max").read_text())
+        cached = re.search(r"^inactive_file (\d+)", (group / "memory.stat").read_text(), re.M)
+        free = min(free, limit - int((group / "memory.current").read_text()) + (int(cached[1]) if cached else 0))
+    except (OSError, ValueError):  # no control group, or one without a limit ("max")
+        pass
+    return max(0, free)
+
+
+def free_gpu_memory(environment: Mapping[str, str] = os.environ) -> list[int]:
+    """Bytes that are free on each GPU that CUDA_VISIBLE_DEVICES leaves, by NVML; empty where there is none."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+    except Exception:  # noqa: BLE001 - no library or no driver: whatever it is, there is no GPU to speak of
+        return []
+    try:
+        visible = environment.get("CUDA_VISIBLE_DEVICES")
+        names = [str(i) for i in range(pynvml.nvmlDeviceGetCount())] if visible is None else visible.split(",")
+        handles = [
+            pynvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else pynvml.nvmlDeviceGetHandleByUUID(name)
+            for name in names
+            if name.strip()
+        ]
+        return [int(pynvml.nvmlDeviceGetMemoryInfo(handle).free) for handle in handles]
+    except pynvml.NVMLError:
+        return []
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _parts(path: Path) -> list[Path]:
+    match = _SPLIT.fullmatch(path.name)
+    return sorted(path.parent.glob(f"{match[1]}-?????-of-{match[2]}.gguf")) if match else [path]
+
+
+def _number(config: Mapping[str, Any], *keys: str) -> int:
+    return next((int(config[key]) for key in keys if isinstance(config.get(key), int)), 0)

@@ -1,0 +1,155 @@
+"""One try at one request of an OpenAI-compatible server: its stream as text, its usage, and why it came to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import openai
+
+from ..host.options import OpenAIOptions
+from ..host.wire import FinishReason, Generate, Sampling
+
+T = TypeVar("T")
+THINK_END = "</think>"
+USAGE_S = 10.0  # how long the usage may come after the end of the text
+_AGAIN = (408, 409, 425, 429)
+
+
+class Broken(Exception):
+    """This try came to nothing, and another may do better; `after` is the server's wish for a pause in seconds."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class OutOfTime(Exception):
+    """The wall-clock cap of the response is reached."""
+
+
+class Try:
+    """Reads one stream; afterwards `reason` and `usage` are known. Only text counts as a sign of life."""
+
+    reason: FinishReason | None = None
+    usage: dict[str, int] | None = None
+
+    def __init__(self, options: OpenAIOptions, cap: float) -> None:
+        self._silence, self._cap = options.silence, cap
+        self._heard = time.monotonic()
+        self._reasoning = False
+
+    async def texts(self, client: openai.AsyncOpenAI, model: str, request: Generate) -> AsyncIterator[str]:
+        """The pieces of reasoning, `</think>` and content. Raises Broken, OutOfTime or openai.APIStatusError."""
+        try:
+            async with await self._within(_opened(client, model, request)) as stream:
+                pieces = aiter(stream)
+                while (chunk := await self._within(_next(pieces))) is not None:
+                    for text in self._read(chunk):
+                        self._heard = time.monotonic()
+                        yield text
+        except openai.APIStatusError as error:
+            if error.status_code in _AGAIN or error.status_code >= 500:
+                raise Broken(f"status {error.status_code}: {error.message}", _retry_after(error)) from error
+            raise
+        except openai.APIError as error:
+            raise Broken(error.message) from error
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            raise Broken(f"what came is not OpenAI's protocol: {error}") from error
+        if self.reason is None:
+            raise Broken("the stream broke off without a finish reason")
+        if self._reasoning and self.reason == "stop":
+            yield THINK_END
+
+    async def _within(self, work: Awaitable[T]) -> T:
+        """Wait, but not beyond the cap, nor longer than the silence allows."""
+        patience = self._silence if self.reason is None else USAGE_S
+        limit = min(self._cap, self._heard + patience) - time.monotonic()
+        try:
+            async with asyncio.timeout(limit):
+                return await work
+        except TimeoutError as error:
+            if time.monotonic() >= self._cap:
+                raise OutOfTime from error
+            raise Broken(f"no text came for {patience:.0f} s") from error
+
+    def _read(self, chunk: Any) -> list[str]:
+        """The texts in a chunk; its finish reason and usage are kept."""
+        if chunk.usage is not None:
+            self.usage = _usage(chunk.usage)
+        if not chunk.choices:
+            return []
+        choice = chunk.choices[0]
+        if choice.finish_reason:
+            self.reason = _reason(choice.finish_reason)
+        if not hasattr(choice, "delta"):  # the completions of raw prompts
+            return [choice.text] if choice.text else []
+        delta = choice.delta
+        texts = []
+        reasoning = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
+        if reasoning:
+            self._reasoning = True
+            texts.append(reasoning)
+        if delta.content:
+            texts += [THINK_END, delta.content] if self._reasoning else [delta.content]
+            self._reasoning = False
+        return texts
+
+
+async def _opened(client: openai.AsyncOpenAI, model: str, request: Generate) -> Any:
+    arguments: dict[str, Any] = {
+        "model": model,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "seed": request.seed,
+        **_sampling(request.sampling),
+    }
+    if request.chat:
+        turn: Any = [{"role": "user", "content": request.prompt}]
+        return await client.chat.completions.create(messages=turn, **arguments)
+    return await client.completions.create(prompt=request.prompt, **arguments)
+
+
+def _sampling(sampling: Sampling) -> dict[str, Any]:
+    """OpenAI's own parameters, and what other servers add to them only where it is set."""
+    added = {name: value for name in ("top_k", "min_p") if (value := getattr(sampling, name))}
+    return {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        **({"stop": list(sampling.stop)} if sampling.stop else {}),
+        **({"extra_body": added} if added else {}),
+    }
+
+
+async def _next(pieces: AsyncIterator[T]) -> T | None:
+    return await anext(pieces, None)
+
+
+def _reason(word: str) -> FinishReason:
+    return {"length": "length", "content_filter": "error"}.get(word, "stop")  # type: ignore[return-value]
+
+
+def _usage(usage: Any) -> dict[str, int]:
+    counts = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
+    details = getattr(usage, "completion_tokens_details", None)
+    reasoning = getattr(details, "reasoning_tokens", None)
+    if reasoning is None:
+        reasoning = getattr(usage, "reasoning_tokens", None)
+    return {name: int(count) for name, count in {**counts, "reasoning_tokens": reasoning}.items() if count is not None}
+
+
+def _retry_after(error: openai.APIStatusError) -> float | None:
+    """Seconds that the header Retry-After asks for, as a number or a date."""
+    text = error.response.headers.get("retry-after", "")
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return None

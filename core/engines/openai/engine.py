@@ -1,0 +1,168 @@
+"""The engine "openai": any server that speaks OpenAI's HTTP protocol, through the openai library.
+
+A model is named by its server's address and its name there. Faults that pass (429, 5xx, a broken or silent stream) are
+tried again after a pause, from the beginning; empty replies are asked again and counted. The key comes from the
+environment; it is in no message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import random
+import resource
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..decode.tasks import Tasks
+from ..host.engine import EngineFailure, chosen_options
+from ..host.options import OpenAIOptions
+from ..host.wire import Delta, Deltas, Event, Finished, Generate, Ready, Started
+from .address import parse
+
+if TYPE_CHECKING:
+    import openai
+
+    from .attempt import Try
+
+CONNECT_S = 15.0
+LONGEST_PAUSE_S = 60.0
+LONGEST_MESSAGE = 500
+OTHER_CONNECTIONS = 8
+OTHER_FILES = 256
+
+
+class Remote(Tasks):
+    """See `engine.Engine`."""
+
+    _options: OpenAIOptions
+    _client: openai.AsyncOpenAI
+
+    def probe(self) -> tuple[str, str]:
+        """The version of the client library."""
+        return str(importlib.import_module("openai").__version__), "any OpenAI-compatible server"
+
+    def load(self, model: str, options: Mapping[str, Any]) -> Ready:
+        """Reach the server and choose the model there."""
+        library = importlib.import_module("openai")
+        self._options = given = chosen_options(OpenAIOptions, options, "openai")
+        try:
+            self._url, name = parse(model)
+        except ValueError as error:
+            raise EngineFailure("model", str(error), "Name it as openai:http://127.0.0.1:8000/v1#name.") from error
+        self._key = os.environ.get(given.key_variable, "")
+        _make_room(given.slots)
+        connections = type(library.DEFAULT_CONNECTION_LIMITS)(max_connections=given.slots + OTHER_CONNECTIONS)
+        self._client = library.AsyncOpenAI(
+            base_url=self._url,
+            api_key=self._key or "none",  # the library wants some; servers that need no key ignore it
+            max_retries=0,
+            timeout=None,  # every wait has a limit of its own in Try
+            http_client=library.DefaultAsyncHttpxClient(limits=connections),  # the library's own would stop at 1,000
+        )
+        self._open(given.slots)
+        served = asyncio.run_coroutine_threadsafe(self._served(), self._loop).result()
+        self._model, facts = _choose(self._url, name, served)
+        context = min(given.context, facts.get("max_model_len") or given.context)
+        version = f"{library.__version__} ({facts.get('owned_by') or 'unknown server'})"
+        return Ready("openai", version, given.slots, context, resumes=False)
+
+    async def _served(self) -> dict[str, dict[str, Any]]:
+        """The models that the server lists, with what it says of each; none where it keeps no list."""
+        import openai
+
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                page = await self._client.models.list()
+            return {entry.id: entry.model_dump() for entry in page.data or []}
+        except (TimeoutError, openai.APIConnectionError) as error:
+            message = f"Nobody answers at {self._url}: {self._clean(str(error.__cause__ or error) or 'no answer')}."
+            raise EngineFailure("engine", message, "Start the server, or correct the address.") from error
+        except openai.APIStatusError as error:
+            self._raise_if_final(error)
+            return {}
+        except (openai.APIError, ValueError, AttributeError):  # what came is no list of models
+            return {}
+
+    async def _answer(self, request: Generate) -> AsyncIterator[Event]:
+        """See `Tasks`: tries until one ends with text, the cap is reached, or the server has failed too often."""
+        import openai
+
+        from .attempt import Broken, OutOfTime, Try
+
+        cap = time.monotonic() + self._options.seconds
+        faults = empty = 0
+        while True:
+            yield Started(request.id, request.prompt, None, request.sampling.max_tokens, empty)
+            attempt, any_text = Try(self._options, cap), False
+            try:
+                async for text in attempt.texts(self._client, self._model, request):
+                    any_text = True
+                    yield Deltas((Delta(request.id, text, (), 1),))
+                if any_text or empty == self._options.empty_tries:
+                    yield _end(request, attempt, empty, any_text)
+                    return
+                empty += 1
+            except Broken as fault:
+                faults += 1
+                await self._pause(fault, faults, cap)
+            except OutOfTime:
+                message = f"The response was not complete after {self._options.seconds:.0f} s, the cap (`openai.seconds`)."
+                yield Finished(request.id, "error", message, attempt.usage, empty)
+                return
+            except openai.APIStatusError as error:
+                self._raise_if_final(error)
+                yield Finished(request.id, "error", f"The server refused: {self._clean(error.message)}", empty_replies=empty)
+                return
+
+    async def _pause(self, fault: Exception, faults: int, cap: float) -> None:
+        """Wait before the next try, as long as the server asks or twice as long as the last time."""
+        if faults >= self._options.tries:
+            message = f"{self._url} failed {faults} times in a row: {self._clean(str(fault))}."
+            raise EngineFailure("engine", message, "Look at the server, then requeue the run.")
+        after = getattr(fault, "after", None)
+        if after is None:
+            after = min(LONGEST_PAUSE_S, self._options.pause * 2 ** (faults - 1)) * random.uniform(0.5, 1.5)
+        await asyncio.sleep(max(0.0, min(after, cap - time.monotonic())))
+
+    def _raise_if_final(self, error: openai.APIStatusError) -> None:
+        """Raise EngineFailure for what no other request would fare better with."""
+        said = self._clean(error.message)
+        if error.status_code in (401, 403):
+            remedy = f"Set {self._options.key_variable} and restart the runner, which hands its environment on."
+            raise EngineFailure("usage", f"{self._url} refused the key: {said}", remedy)
+        if error.status_code == 404 and hasattr(self, "_model"):
+            raise EngineFailure("model", f"{self._url} does not serve {self._model!r}: {said}", "Correct the model's name.")
+
+    def _clean(self, text: str) -> str:
+        """A server's words without our key, which some repeat."""
+        return (text.replace(self._key, "***") if self._key else text)[:LONGEST_MESSAGE]
+
+
+def _end(request: Generate, attempt: Try, empty: int, any_text: bool) -> Finished:
+    if not any_text:
+        return Finished(request.id, "error", f"The server sent {empty + 1} empty replies.", attempt.usage, empty + 1)
+    error = "The server withheld the rest (content filter)." if attempt.reason == "error" else None
+    return Finished(request.id, attempt.reason or "stop", error, attempt.usage, empty)
+
+
+def _make_room(slots: int) -> None:
+    """Let this process have a connection for every slot. Raises EngineFailure where the system does not allow so many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = slots + OTHER_FILES
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        message = f"{slots} requests side by side need {wanted} open files, and the system allows {hard}."
+        raise EngineFailure("usage", message, "Raise the limit (`ulimit -Hn`), or lower openai.slots.")
+    if soft != resource.RLIM_INFINITY and wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _choose(url: str, name: str, served: Mapping[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """The model that is meant, and what the server says of it."""
+    if not name and len(served) != 1:
+        known = ", ".join(served) or "no list of them"
+        raise EngineFailure("model", f"{url} serves several models or names none: {known}.", f"Name one: openai:{url}#NAME.")
+    chosen = name or next(iter(served))
+    return chosen, served.get(chosen, {})

@@ -1,0 +1,1 @@
+"""Files that are private, locked, kept short and free of secrets."""

@@ -1,0 +1,1 @@
+"""Grades of finished outputs, when they end and again after a grader's rules have changed."""

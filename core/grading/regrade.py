@@ -1,0 +1,116 @@
+"""Finished responses graded again after a grader's rules have changed; what each grade was stays beside it.
+
+Texts and verdicts by hand are never touched. Each changed response moves its old grade into `former_grades` in the transaction
+that writes the new one, so that stopping at any moment loses nothing and a second call goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from benchmarks.base import Item
+from benchmarks.parts import split
+from benchmarks.registry import get
+from core.errors import UsageError
+from core.grading.grade import grade_columns
+from core.store.connection import transaction
+
+BATCH = 200
+"""Responses a transaction, so that the runner never waits long."""
+COLUMNS = ("parsed", "rule", "span_start", "span_end", "correct", "em", "f1", "strict_em", "strict_f1")
+
+_RUNS = """
+SELECT j.id, m.name || ' ' || v.compression AS variant, j.benchmark FROM jobs j
+JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
+WHERE j.kind = 'run' AND (:runs IS NULL OR j.id IN (SELECT value FROM json_each(:runs))) ORDER BY j.id
+"""
+_RESPONSES = f"""
+SELECT r.id, r.finish_reason, {", ".join(f"r.{name}" for name in COLUMNS)}, i.key, i.fields, i.gold, t.text
+FROM responses r JOIN items i ON i.id = r.item_id LEFT JOIN response_texts t ON t.response_id = r.id
+WHERE r.job_id = ? AND r.state = 'done' AND r.id > ? ORDER BY r.id LIMIT {BATCH}
+"""
+_KEEP = f"""
+INSERT INTO former_grades (response_id, until, replaced_by, {", ".join(COLUMNS)})
+SELECT id, ?, ?, {", ".join(COLUMNS)} FROM responses WHERE id = ?
+"""
+_WRITE = f"UPDATE responses SET {', '.join(f'{name} = :{name}' for name in COLUMNS)} WHERE id = :id"
+
+
+@dataclass(slots=True)
+class Regraded:
+    """One run: how many finished responses, how many grades changed, and for how many the verdict (or F1) went up or down."""
+
+    run: int
+    variant: str
+    benchmark: str
+    responses: int = 0
+    changed: int = 0
+    better: int = 0
+    worse: int = 0
+
+
+def regrade(
+    connection: sqlite3.Connection,
+    runs: Sequence[int] | None = None,
+    dry: bool = False,
+    progress: Callable[[Regraded], None] = lambda run: None,
+) -> list[Regraded]:
+    """Grade the finished responses of runs (None: of every run) again; with `dry` only say what would change.
+
+    Raises UsageError where a run is not in the store, before anything is written.
+    """
+    chosen = None if runs is None else json.dumps(list(runs))
+    found = [Regraded(*row) for row in connection.execute(_RUNS, {"runs": chosen}).fetchall()]
+    if unknown := sorted(set(runs or ()) - {run.run for run in found}):
+        raise UsageError(f"There is no run {', '.join(map(str, unknown))}.", "`lrm-tui ls` lists them; nothing was graded.")
+    for run in found:
+        for batch in _batches(connection, run.run):
+            changes = [change for row in batch if (change := _change(run, row))]
+            if changes and not dry:
+                _write(connection, changes)
+            progress(run)
+    return found
+
+
+def _batches(connection: sqlite3.Connection, run: int) -> Iterator[list[sqlite3.Row]]:
+    after = 0
+    while rows := connection.execute(_RESPONSES, (run, after)).fetchall():
+        yield rows
+        after = int(rows[-1]["id"])
+
+
+def _change(run: Regraded, row: sqlite3.Row) -> dict[str, Any] | None:
+    """The new grade of a response with its id; None where it is the old one."""
+    item = Item(row["key"], json.loads(row["fields"]), json.loads(row["gold"]))
+    answer = split(row["text"] or "", row["finish_reason"]).answer
+    new = grade_columns(get(run.benchmark), item, answer, row["finish_reason"])
+    run.responses += 1
+    if all(new[name] == row[name] for name in COLUMNS):
+        return None
+    gain = _worth(new) - _worth(row)
+    run.changed, run.better, run.worse = run.changed + 1, run.better + (gain > 0), run.worse + (gain < 0)
+    return new | {"id": row["id"]}
+
+
+def _worth(grade: dict[str, Any] | sqlite3.Row) -> float:
+    return float(grade["f1"] or 0.0 if grade["correct"] is None else grade["correct"])
+
+
+def _write(connection: sqlite3.Connection, changes: Sequence[dict[str, Any]]) -> None:
+    now, by = time.time(), f"lrm-tui {version('lrm-tui')}"
+    with transaction(connection):
+        connection.executemany(_KEEP, [(now, by, change["id"]) for change in changes])
+        connection.executemany(_WRITE, changes)
+
+
+def former(connection: sqlite3.Connection, response: int) -> list[dict[str, Any]]:
+    """The grades that a response had before, the latest first."""
+    names = ", ".join(("until", "replaced_by", *COLUMNS))
+    sql = f"SELECT {names} FROM former_grades WHERE response_id = ? ORDER BY id DESC"
+    return [dict(row) for row in connection.execute(sql, (response,))]

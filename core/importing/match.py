@@ -1,0 +1,152 @@
+"""From records to rows: each is matched with its question, graded by our graders and scanned for a loop."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.base import DataSource, Item
+from benchmarks.parts import THINK_END
+from benchmarks.registry import get
+from core.collapse import Detector, Verdict
+from core.errors import DataError
+from core.grading.grade import columns, loop_columns
+from core.importing.record import MEND, Record, pruned_share
+
+TAIL = 16_000
+"""Characters at the end of an output in which a loop must still be seen for it to count as one that never ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A graded output: its question, its row and its texts. `sample` counts the outputs to one question from 0."""
+
+    item: Item
+    position: int
+    sample: int
+    columns: Mapping[str, Any]
+    prompt: str
+    text: str
+
+
+@dataclass(slots=True)
+class Run:
+    """The outputs of one variant on one benchmark; `fingerprint` is equal for equal outputs, whatever file held them."""
+
+    model: str
+    compression: str
+    benchmark: str
+    parameters: int | None = None
+    bits_per_weight: float | None = None
+    sparsity: float | None = None
+    responses: list[Response] = field(default_factory=list)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of questions, samples and outputs."""
+        parts = sorted(f"{r.item.key}\0{r.sample}\0{r.text}" for r in self.responses)
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+        return digest.hexdigest()
+
+
+def grade(records: Iterable[Record], source: DataSource, progress: Callable[[int], None] = lambda done: None) -> list[Run]:
+    """The runs that the records make. Raises DataError naming the place of the first record that fits no question."""
+    questions: dict[str, Questions] = {}
+    runs: dict[tuple[str, str, str], Run] = {}
+    samples: Counter[tuple[str, str, str, int]] = Counter()
+    for done, record in enumerate(records, 1):
+        key = (record.model, record.compression, record.benchmark)
+        if record.benchmark not in questions:
+            questions[record.benchmark] = Questions(get(record.benchmark).load(source))
+        position = questions[record.benchmark].find(record)
+        item = questions[record.benchmark].items[position]
+        run = runs.setdefault(key, Run(*key))
+        _describe(run, record)
+        row = _row(record, item)
+        run.responses.append(Response(item, position, samples[(*key, position)], row, record.prompt, record.output))
+        samples[(*key, position)] += 1
+        progress(done)
+    return list(runs.values())
+
+
+class Questions:
+    """The questions of a benchmark, found by row, by id or by what was asked."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self.items = items
+        self._by_key = {item.key: position for position, item in enumerate(items)}
+        self._texts = [[_plain(text) for text in item.fields.values()] for item in items]
+
+    def find(self, record: Record) -> int:
+        """The row of the question that a record answers. Raises DataError where there is none."""
+        if record.question is not None:
+            return self._asked(record, _plain(record.question))
+        item = record.item
+        if isinstance(item, str) and item in self._by_key:
+            return self._by_key[item]
+        if isinstance(item, int) or (isinstance(item, str) and item.isdecimal()):
+            if 0 <= int(item) < len(self.items):
+                return int(item)
+            raise DataError(f"{record.place}: {record.benchmark} has rows 0 to {len(self.items) - 1}, not {item}.", MEND)
+        raise DataError(f"{record.place}: {record.benchmark} has no question {item!r}.", MEND)
+
+    def _asked(self, record: Record, question: str) -> int:
+        hint = record.item if isinstance(record.item, int) else None
+        order = list(range(len(self.items)))
+        if hint is not None and 0 <= hint < len(self.items):
+            order.insert(0, hint)
+        for position in order:
+            if all(text in question for text in self._texts[position]):
+                return position
+        raise DataError(
+            f"{record.place}: its question is none of {record.benchmark}'s.",
+            "Check the benchmark and --data; nothing was imported.",
+        )
+
+
+def _describe(run: Run, record: Record) -> None:
+    run.parameters = run.parameters or record.parameters
+    run.bits_per_weight = run.bits_per_weight or record.bits_per_weight
+    if run.sparsity is None:
+        run.sparsity = record.sparsity / 100 if record.sparsity is not None else pruned_share(record.compression)
+
+
+def _row(record: Record, item: Item) -> dict[str, Any]:
+    detector = Detector()
+    detector.feed(record.output)
+    detector.finish()
+    verdict = detector.verdict
+    collapsed = verdict.state == "collapsed"
+    reason = record.reason or ("length" if collapsed and ends_in_loop(record.output, verdict) else "stop")
+    row = columns(get(record.benchmark), item, record.output, [], reason, None)
+    return row | {
+        **{"thinking_tokens": None, "answer_tokens": None},
+        **loop_columns(verdict, audit=True),  # whatever was made elsewhere has run on
+    }
+
+
+def ends_in_loop(output: str, verdict: Verdict) -> bool:
+    """Whether an output that collapsed never came out of it: no answer follows, and its tail still repeats."""
+    if THINK_END in output[verdict.position or 0 :]:
+        return False
+    tail = Detector()
+    tail.feed(output[-max(TAIL, 4 * (verdict.period or 0)) :])
+    tail.finish()
+    return tail.verdict.state == "collapsed"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def places(runs: Iterable[Run]) -> Iterator[str]:
+    """What was found, a line a run."""
+    for run in runs:
+        questions = len({response.position for response in run.responses})
+        more = "" if questions == len(run.responses) else f" to {questions} questions"
+        yield f"{run.model} {run.compression} on {run.benchmark}: {len(run.responses)} outputs{more}"

@@ -1,0 +1,90 @@
+"""Imported runs into the store: all of them in one transaction, each at most once.
+
+An imported run is a finished job of the engine `imported`; its `engine_version` holds the hash of its outputs, by which
+the same outputs are known again, and `data_folder` the file or folder that they came from.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.importing.match import Run
+from core.store.connection import transaction
+from core.store.runner_store import item_id
+
+ENGINE = "imported"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of one run: its job, and whether its outputs were there before."""
+
+    job: int
+    run: Run
+    known: bool
+
+
+def store(connection: sqlite3.Connection, runs: Sequence[tuple[Run, str]]) -> list[Imported]:
+    """Store runs, each given with the path that it came from, or none of them."""
+    with transaction(connection):
+        return [_one(connection, run, source) for run, source in runs]
+
+
+def _one(connection: sqlite3.Connection, run: Run, source: str) -> Imported:
+    variant = _variant(connection, run, source)
+    version = f"sha256 {run.fingerprint}"
+    known = connection.execute(
+        "SELECT id FROM jobs WHERE variant_id = ? AND benchmark = ? AND engine = ? AND engine_version = ?",
+        (variant, run.benchmark, ENGINE, version),
+    ).fetchone()
+    if known:
+        return Imported(int(known[0]), run, True)
+    now = time.time()
+    job = connection.execute(
+        "INSERT INTO jobs (kind, state, position, variant_id, benchmark, engine, sampling, policy, data_folder, "
+        "engine_version, created, started, finished, message) "
+        "VALUES ('run', 'done', (SELECT coalesce(max(position), 0) + 1 FROM jobs), ?, ?, ?, '{}', 'observe', ?, ?, ?, ?, ?, ?)",
+        (variant, run.benchmark, ENGINE, source, version, now, now, now, f"imported from {Path(source).name}"),
+    ).lastrowid
+    assert job is not None
+    for response in run.responses:
+        row = {
+            **response.columns,
+            **{"job_id": job, "item_id": item_id(connection, run.benchmark, response.item), "position": response.position},
+            **{"sample": response.sample, "seed": 0, "state": "done", "finished": now},
+        }
+        marks = ", ".join(f":{name}" for name in row)
+        cursor = connection.execute(f"INSERT INTO responses ({', '.join(row)}) VALUES ({marks})", row)
+        connection.execute(
+            "INSERT INTO response_texts (response_id, prompt, text) VALUES (?, ?, ?)",
+            (cursor.lastrowid, response.prompt, response.text),
+        )
+    return Imported(job, run, False)
+
+
+def _variant(connection: sqlite3.Connection, run: Run, source: str) -> int:
+    """The variant of that name, made where there is none; what is known of it already stays."""
+    connection.execute(
+        "INSERT OR IGNORE INTO models (name, source, format, family) VALUES (?, ?, 'hf', ?)",
+        (run.model, source, run.model.lower()),
+    )
+    key = (run.model, run.compression)
+    connection.execute(
+        "INSERT OR IGNORE INTO variants (model_id, compression, format) SELECT id, ?, 'hf' FROM models WHERE name = ?",
+        (run.compression, run.model),
+    )
+    row = connection.execute(
+        "SELECT v.id FROM variants v JOIN models m ON m.id = v.model_id "
+        "WHERE m.name = ? AND v.compression = ? AND v.format = 'hf'",
+        key,
+    ).fetchone()
+    connection.execute(
+        "UPDATE variants SET parameters = coalesce(parameters, ?), bits_per_weight = coalesce(bits_per_weight, ?), "
+        "sparsity = coalesce(sparsity, ?) WHERE id = ?",
+        (run.parameters, run.bits_per_weight, run.sparsity, row[0]),
+    )
+    return int(row[0])

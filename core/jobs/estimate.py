@@ -1,0 +1,173 @@
+"""What runs would take, before they are queued: size of the weights, whether they fit the memory, and how long it lasts.
+
+Sizes and times come from the store where it has seen the like; else sizes from the bits that llama.cpp names for its types.
+Nothing here loads a model.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from core.compress.recipes import parse
+from core.engines import memory
+from core.engines.host.engine import EngineFailure
+from core.engines.host.options import OPTIONS
+from core.engines.llamacpp.processors import threads, usual_slots
+from core.errors import ModelError
+from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
+from core.jobs.models import resolve
+from core.settings import load
+from core.spec import PROMPT_ROOM, Model, RunSpec
+
+HALF = 16.0
+BITS = {
+    "q8_0": 8.5, "q6_k": 6.56, "q5_k_m": 5.67, "q5_k_s": 5.51, "q5_1": 6.0, "q5_0": 5.5, "q4_k_m": 4.83, "q4_k_s": 4.56,
+    "q4_1": 5.0, "q4_0": 4.5, "iq4_nl": 4.5, "iq4_xs": 4.25, "q3_k_l": 4.26, "q3_k_m": 3.89, "q3_k_s": 3.48, "iq3_m": 3.66,
+    "iq3_s": 3.44, "q2_k": 3.34, "iq3_xxs": 3.06, "iq2_m": 2.7, "iq2_s": 2.5, "iq2_xs": 2.31, "iq2_xxs": 2.06,
+    "iq1_m": 1.75, "iq1_s": 1.56,
+    "dynamic-2.51": 2.51, "dynamic-2.22": 2.22, "dynamic-1.73": 1.73, "dynamic-1.58": 1.58,
+}  # fmt: skip
+"""Bits per weight, as llama.cpp describes its file types (mixtures: as it lists them for Llama 2 13B); small models get more,
+since their embeddings weigh more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What one run would take; None where nothing is known.
+
+    `size` is bytes of weights, `made` says that they exist and were measured; `slots` is how many sequences fit side by
+    side, 0 where not even one does; `seconds` is judged by `past` earlier runs.
+    """
+
+    spec: RunSpec
+    model: str
+    size: int | None
+    made: bool
+    slots: int | None
+    budget: int | None
+    questions: int
+    seconds: float | None
+    past: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """One earlier run."""
+
+    model: str
+    compression: str
+    benchmark: str
+    engine: str
+    pace: float  # seconds a question of one engine
+
+
+def estimate(connection: sqlite3.Connection | None, specs: Sequence[RunSpec]) -> list[Estimate]:
+    """One estimate a run, in their order; `connection` None: there is no store yet. Raises UsageError or ModelError."""
+    past = _past(connection) if connection else []
+    bits = _measured_bits(connection) if connection else {}
+    return [_estimate(connection, spec, past, bits) for spec in specs]
+
+
+def _estimate(connection: sqlite3.Connection | None, spec: RunSpec, past: Sequence[_Past], bits: dict[str, float]) -> Estimate:
+    from benchmarks.registry import get
+
+    model = resolve(spec.model)
+    engine = engine_for(model.format, spec.engine)
+    compression = _named(spec.compression)
+    questions = min(spec.limit or 10**9, get(spec.benchmark).questions)
+    pace, seen = _pace(past, (model.name, compression, spec.benchmark, engine))
+    size, made, slots, budget = None, False, None, None
+    if model.format not in WITHOUT_WEIGHTS:
+        size = _made(connection, model, compression, format_for(engine)) if connection else None
+        made = size is not None
+        shape = _shape(model)
+        size = size or _predicted(model, shape, compression, engine, bits)
+        slots, budget = _fit(engine, replace(shape, weights=size), spec.sampling.max_tokens)
+    seconds = pace * questions / spec.replicas if pace is not None else None
+    return Estimate(spec, model.name, size, made, slots, budget, questions, seconds, seen)
+
+
+def _named(compression: str) -> str:
+    """The name without a file to calibrate on, which changes neither size nor time."""
+    steps, at, source = compression.partition("@")
+    return parse(steps if at and Path(source).expanduser().is_file() else compression).name
+
+
+def _shape(model: Model) -> memory.Shape:
+    try:
+        source = Path(model.source)
+        return memory.gguf_shape(source) if model.format == "gguf" else memory.folder_shape(source)
+    except EngineFailure as failure:
+        raise ModelError(str(failure), failure.remedy) from failure
+
+
+def _predicted(model: Model, shape: memory.Shape, compression: str, engine: str, bits: dict[str, float]) -> int:
+    """Bytes of weights that are not made yet: pruned ones keep their zeros, quantized ones go by the bits of their type."""
+    if model.format == "gguf" or format_for(engine) == "hf":
+        return shape.weights
+    kind = parse(compression).gguf_type
+    wanted = bits.get(kind, BITS[kind]) if kind else HALF
+    return int(shape.weights * wanted / _stored_bits(Path(model.source)))
+
+
+def _stored_bits(folder: Path) -> float:
+    """Bits of a number in a Hugging Face folder; `_shape` has read its config already."""
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    kind = str(config.get("torch_dtype") or config.get("dtype") or "")
+    return 8.0 if "8" in kind.removesuffix("16") else 32.0 if kind == "float32" else HALF
+
+
+def _fit(engine: str, shape: memory.Shape, max_tokens: int) -> tuple[int, int]:
+    """How many sequences fit side by side, and into how many bytes."""
+    options = OPTIONS[engine](**load().options(engine))
+    context = min(options.context, shape.context, max_tokens + PROMPT_ROOM)
+    need = memory.llama_need(shape, options.batch, options.kv_type) if engine == "llama.cpp" else memory.torch_need(shape, 2)
+    given = getattr(options, "memory_gib", None)
+    gpus = memory.free_gpu_memory() if getattr(options, "gpu_layers", -1) != 0 else []
+    budget = int(given * memory.GIB) if given else int((sum(gpus) or memory.free_memory()) * memory.MEMORY_SHARE)
+    asked = options.slots or usual_slots(0 if gpus else threads(options.threads), shape.weights)
+    return min(asked, need.slots(budget, context)), budget
+
+
+def _made(connection: sqlite3.Connection, model: Model, compression: str, wanted: str) -> int | None:
+    row = connection.execute(
+        "SELECT v.bytes FROM variants v JOIN models m ON m.id = v.model_id "
+        "WHERE m.name = ? AND v.compression = ? AND v.format = ? AND v.ready_at IS NOT NULL",
+        (model.name, compression, wanted),
+    ).fetchone()
+    return int(row[0]) if row and row[0] else None
+
+
+def _measured_bits(connection: sqlite3.Connection) -> dict[str, float]:
+    """Bits per weight of the GGUF types that this store has made."""
+    rows = connection.execute("SELECT compression, bits_per_weight FROM variants WHERE format = 'gguf' AND bits_per_weight > 0")
+    return {kind: bits for name, bits in rows if (kind := name.partition("@")[0].rpartition("+")[2]) in BITS}
+
+
+def _past(connection: sqlite3.Connection) -> list[_Past]:
+    rows = connection.execute(_PACES).fetchall()
+    return [_Past(*row) for row in rows if row[4]]
+
+
+def _pace(past: Iterable[_Past], wanted: tuple[str, str, str, str]) -> tuple[float | None, int]:
+    """Seconds a question, by runs of the same variant on the same benchmark, else of the model there, else of the model."""
+    model, compression, benchmark, engine = wanted
+    same = [p for p in past if p.model == model and p.engine == engine]
+    there = [p for p in same if p.benchmark == benchmark]
+    exactly = [p for p in there if p.compression == compression]
+    found = exactly or there or same
+    return (median(p.pace for p in found), len(found)) if found else (None, 0)
+
+
+_PACES = """
+SELECT m.name, v.compression, j.benchmark, j.engine, (max(r.finished) - min(r.started)) * j.replicas / count(*)
+FROM (SELECT * FROM jobs WHERE kind = 'run' AND state = 'done' ORDER BY id DESC LIMIT 200) j
+JOIN responses r ON r.job_id = j.id JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
+GROUP BY j.id
+"""

@@ -1,0 +1,266 @@
+"""What users may ask of the queue: short transactions that never touch a generated response."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from itertools import product
+from pathlib import Path
+
+from core.errors import UsageError
+from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
+from core.jobs.models import named, resolve
+from core.spec import AUDIT_SHARE, Format, Model, Policy, RunSpec, Sampling
+from core.store.connection import transaction
+
+
+def grid(models: Iterable[str], compressions: Iterable[str], benchmarks: Iterable[str], template: RunSpec) -> list[RunSpec]:
+    """Every combination, variant by variant, so that one loaded model serves all its benchmarks."""
+    from core.compress.recipes import expand
+
+    cells = product(models, expand(compressions), benchmarks)
+    return [replace(template, model=model, compression=compression, benchmark=name) for model, compression, name in cells]
+
+
+def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
+    """Queue runs (all or none), each behind the preparation of its variant where that is not ready. Returns run ids.
+
+    Raises UsageError, ModelError or DataError before anything is written.
+    """
+    from core.compress.calibration import adopted
+
+    store = Path(connection.execute("PRAGMA database_list").fetchone()["file"])
+    wanted = [replace(spec, compression=adopted(spec.compression, store)) for spec in specs]
+    checked = check(wanted)
+    for _spec, _model, _format, compression in checked:
+        _check_teachers(connection, compression)
+    with transaction(connection):
+        return [_add_one(connection, spec, model, wanted, compression) for spec, model, wanted, compression in checked]
+
+
+def check(specs: Iterable[RunSpec]) -> list[tuple[RunSpec, Model, Format, str]]:
+    """What `add` would queue: each run with its model, the format it needs and its compression's name. Raises as `add` does."""
+    return [(spec, *_checked(spec)) for spec in specs]
+
+
+def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
+    from benchmarks.registry import get
+    from core.compress import recipes
+
+    model = resolve(spec.model)
+    get(spec.benchmark)
+    wanted = format_for(engine_for(model.format, spec.engine))
+    recipe = recipes.parse(spec.compression)
+    if model.format in WITHOUT_WEIGHTS and recipe.name != "none":
+        raise UsageError(f"{model.name} holds no weights here, so nothing can be compressed.", "Choose compression `none`.")
+    if wanted in WITHOUT_WEIGHTS and wanted != model.format:
+        raise UsageError(f"The engine {spec.engine} takes no weights.", "Name a model as openai:URL#NAME or replay:RUNS_DB.")
+    if model.format not in WITHOUT_WEIGHTS:
+        recipes.check(recipe, model.format, wanted)
+    if spec.limit is not None and spec.limit < 1:
+        raise UsageError(f"A limit of {spec.limit} questions makes no run.", "Give 1 or more.")
+    if not 0 < spec.sampling.top_p <= 1 or not spec.sampling.temperature >= 0 or spec.sampling.max_tokens < 1:
+        raise UsageError(f"Sampling is out of range: {spec.sampling}.", "Temperature >= 0, 0 < top-p <= 1, tokens >= 1.")
+    if not spec.sampling.top_k >= 0 or not 0 <= spec.sampling.min_p < 1:
+        raise UsageError(f"Sampling is out of range: {spec.sampling}.", "top-k >= 0, 0 <= min-p < 1.")
+    if spec.gpus is not None and spec.gpus < 0:
+        raise UsageError(f"No run takes {spec.gpus} GPUs.", "Give 0 or more.")
+    if spec.replicas < 1:
+        raise UsageError(f"{spec.replicas} replicas make no run.", "Give 1 or more.")
+    if spec.replicas > 1 and model.format == "server":
+        raise UsageError("A server's model has no replicas here.", "Ask it more at once: the setting openai.slots.")
+    if spec.policy == "audit" and not 0 < spec.audit_share < 1:
+        remedy = "Give more than 0 and less than 1, or choose the policy stop or observe."
+        raise UsageError(f"An audit of {spec.audit_share:g} is no share.", remedy)
+    return model, wanted, recipe.name
+
+
+def _check_teachers(connection: sqlite3.Connection, compression: str) -> None:
+    """Raise UsageError where a distillation names what is no run of this store."""
+    from core.compress.recipes import parse
+
+    distillation = parse(compression).distillation
+    runs = dict(connection.execute("SELECT id, kind FROM jobs").fetchall()) if distillation else {}
+    for run in distillation.runs if distillation else ():
+        if runs.get(run) != "run":
+            said = f"Job {run} only prepares a variant" if run in runs else f"There is no run {run}"
+            known = ", ".join(str(job) for job, kind in runs.items() if kind == "run") or "none yet"
+            raise UsageError(f"{said}: {compression} has nothing to learn from.", f"Runs of this store: {known}.")
+
+
+def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, wanted: Format, compression: str) -> int:
+    variant = _variant(connection, model, wanted, compression)
+    if connection.execute("SELECT ready_at FROM variants WHERE id = ?", (variant,)).fetchone()[0] is None:
+        connection.execute(
+            "INSERT OR IGNORE INTO jobs (kind, position, variant_id, created) VALUES ('prepare', ?, ?, ?)",
+            (_next_position(connection), variant, time.time()),
+        )
+    row = {
+        "kind": "run",
+        "position": _next_position(connection),
+        "variant_id": variant,
+        "benchmark": spec.benchmark,
+        "engine": engine_for(model.format, spec.engine),
+        "sampling": json.dumps(asdict(spec.sampling)),
+        "seed": spec.seed,
+        "item_limit": spec.limit,
+        "policy": "observe" if spec.policy == "observe" else "stop",
+        "audit_share": spec.audit_share if spec.policy == "audit" else 0.0,
+        "data_folder": _text(spec.data),
+        "prompts_file": _text(spec.prompts),
+        "gpus": spec.gpus,
+        "replicas": spec.replicas,
+        "created": time.time(),
+    }
+    marks = ", ".join(f":{key}" for key in row)
+    cursor = connection.execute(f"INSERT INTO jobs ({', '.join(row)}) VALUES ({marks})", row)
+    return int(cursor.lastrowid or 0)
+
+
+def _variant(connection: sqlite3.Connection, model: Model, wanted: Format, compression: str) -> int:
+    connection.execute(
+        "INSERT INTO models (name, source, format, family) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET source = excluded.source",
+        (model.name, str(model.source), model.format, model.family),
+    )
+    model_id = connection.execute("SELECT id FROM models WHERE name = ?", (model.name,)).fetchone()[0]
+    key = (model_id, compression, wanted)
+    connection.execute("INSERT OR IGNORE INTO variants (model_id, compression, format) VALUES (?, ?, ?)", key)
+    if wanted in WITHOUT_WEIGHTS:  # there is nothing to prepare
+        connection.execute(
+            "UPDATE variants SET path = ?, ready_at = ? WHERE model_id = ? AND compression = ? AND format = ?",
+            (str(model.source), time.time(), *key),
+        )
+    sql = "SELECT id FROM variants WHERE model_id = ? AND compression = ? AND format = ?"
+    return int(connection.execute(sql, key).fetchone()[0])
+
+
+def _next_position(connection: sqlite3.Connection) -> float:
+    return float(connection.execute("SELECT coalesce(max(position), 0) + 1 FROM jobs").fetchone()[0])
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())
+
+
+def cancel(connection: sqlite3.Connection, job: int) -> None:
+    """Cancel a job: a waiting one at once, a running one as soon as the runner sees it. Finished responses stay."""
+    with transaction(connection):
+        state = _state(connection, job)
+        if state in ("queued", "paused"):
+            now = time.time()
+            connection.execute("UPDATE jobs SET state = 'cancelled', finished = ? WHERE id = ?", (now, job))
+        elif state == "running":
+            connection.execute("UPDATE jobs SET wanted = 'cancel' WHERE id = ?", (job,))
+        else:
+            raise UsageError(f"Job {job} is {state} already.", "Requeue it to run it again.")
+
+
+def pause(connection: sqlite3.Connection, job: int) -> None:
+    """Hold a job back; a running one gives its engine free and keeps what it has."""
+    with transaction(connection):
+        state = _state(connection, job)
+        if state == "queued":
+            connection.execute("UPDATE jobs SET state = 'paused' WHERE id = ?", (job,))
+        elif state == "running":
+            connection.execute("UPDATE jobs SET wanted = 'pause' WHERE id = ?", (job,))
+        else:
+            raise UsageError(f"Job {job} is {state}.", "Only queued and running jobs can be paused.")
+
+
+def requeue(connection: sqlite3.Connection, job: int) -> None:
+    """Let a paused, failed or cancelled job go on; its finished responses are kept, the others are asked."""
+    with transaction(connection):
+        state = _state(connection, job)
+        if state not in ("paused", "failed", "cancelled"):
+            raise UsageError(f"Job {job} is {state}.", "Only paused, failed and cancelled jobs can go on.")
+        _prepare_again(connection, job)
+        connection.execute(
+            "UPDATE jobs SET state = 'queued', wanted = NULL, error = NULL, remedy = NULL, finished = NULL WHERE id = ?",
+            (job,),
+        )
+
+
+def _prepare_again(connection: sqlite3.Connection, job: int) -> None:
+    """A run whose variant was never made needs its preparation back in front of it."""
+    sql = "SELECT j.kind, j.position, v.id, v.ready_at FROM jobs j JOIN variants v ON v.id = j.variant_id WHERE j.id = ?"
+    row = connection.execute(sql, (job,)).fetchone()
+    if row["kind"] == "run" and row["ready_at"] is None:
+        connection.execute(
+            "INSERT OR IGNORE INTO jobs (kind, position, variant_id, created) VALUES ('prepare', ?, ?, ?)",
+            (row["position"] - 0.5, row["id"], time.time()),
+        )
+
+
+def toggle(connection: sqlite3.Connection, job: int) -> None:
+    """Pause a job, or let a paused one go on."""
+    (requeue if _state(connection, job) == "paused" else pause)(connection, job)
+
+
+def spec_of(connection: sqlite3.Connection, job: int) -> RunSpec:
+    """The specification that a run was queued with. Raises UsageError for a preparation or a job that is not there."""
+    _state(connection, job)
+    row = connection.execute(
+        "SELECT j.*, m.name AS model, m.source, m.format AS source_format, v.compression FROM jobs j "
+        "JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id WHERE j.id = ?",
+        (job,),
+    ).fetchone()
+    if row["kind"] != "run":
+        raise UsageError(f"Job {job} is a preparation.", "Clone one of its variant's runs; the variant is made when missing.")
+    policy: Policy = "observe" if row["policy"] == "observe" else "audit" if row["audit_share"] else "stop"
+    return RunSpec(
+        named(row["model"], row["source"], row["source_format"]),
+        row["compression"],
+        row["benchmark"],
+        row["engine"],
+        Sampling(**json.loads(row["sampling"])),
+        row["seed"],
+        row["item_limit"],
+        policy,
+        row["audit_share"] or AUDIT_SHARE,
+        Path(row["data_folder"]) if row["data_folder"] else None,
+        Path(row["prompts_file"]) if row["prompts_file"] else None,
+        row["gpus"],
+        row["replicas"],
+    )
+
+
+def models(connection: sqlite3.Connection) -> list[str]:
+    """The models that runs were queued for, as `resolve` takes them."""
+    rows = connection.execute("SELECT name, source, format FROM models WHERE id IN (SELECT model_id FROM variants) ORDER BY id")
+    return [named(*row) for row in rows]
+
+
+def teachers(connection: sqlite3.Connection) -> list[tuple[int, str]]:
+    """Finished runs with correct answers to distill from, and what they are runs of."""
+    rows = connection.execute(
+        "SELECT j.id, m.name, v.compression, j.benchmark FROM jobs j JOIN variants v ON v.id = j.variant_id "
+        "JOIN models m ON m.id = v.model_id WHERE j.kind = 'run' AND j.state = 'done' AND EXISTS "
+        "(SELECT 1 FROM responses r WHERE r.job_id = j.id AND r.correct = 1) ORDER BY j.id DESC LIMIT 50"
+    )
+    return [(job, f"{model} {compression} on {benchmark}") for job, model, compression, benchmark in rows]
+
+
+def move(connection: sqlite3.Connection, job: int, step: int) -> None:
+    """Swap a waiting job with its neighbour in the queue: -1 up, +1 down. At the end nothing happens."""
+    with transaction(connection):
+        if _state(connection, job) not in ("queued", "paused"):
+            raise UsageError(f"Job {job} is not waiting.", "Only waiting jobs can be moved.")
+        rows = connection.execute(
+            "SELECT id, position FROM jobs WHERE state IN ('queued', 'paused') ORDER BY position"
+        ).fetchall()
+        at = next(i for i, row in enumerate(rows) if row["id"] == job)
+        other = at + step
+        if 0 <= other < len(rows):
+            swap = [(rows[other]["position"], job), (rows[at]["position"], rows[other]["id"])]
+            connection.executemany("UPDATE jobs SET position = ? WHERE id = ?", swap)
+
+
+def _state(connection: sqlite3.Connection, job: int) -> str:
+    row = connection.execute("SELECT state FROM jobs WHERE id = ?", (job,)).fetchone()
+    if row is None:
+        raise UsageError(f"There is no job {job}.", "`lrm-tui ls` lists them.")
+    return str(row["state"])

@@ -1,0 +1,1 @@
+"""Tables and plots in the formats that people read: terminal, Markdown, LaTeX, HTML, CSV, SVG, PNG."""

@@ -1,0 +1,61 @@
+"""Where every number of a report comes from: runs with their hashes, and the versions of what computed it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sqlite3
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from core.results.show.sheets import UNKNOWN, Cell, Sheet
+
+_RUNS = """
+SELECT j.id AS run, m.name AS model, v.compression, j.benchmark, j.engine, j.engine_version, v.sha256 AS weights_sha256,
+       v.bytes, j.prompt_version, j.sampling, j.seed, j.item_limit, j.policy, j.created, j.finished,
+       (SELECT count(*) FROM responses r WHERE r.job_id = j.id) AS responses
+FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
+WHERE j.kind = 'run' AND j.id IN (SELECT value FROM json_each(?)) ORDER BY j.id
+"""
+
+
+def provenance(connection: sqlite3.Connection, runs: list[int]) -> dict[str, Any]:
+    """{versions, runs}: each run with engine, version, hash of its weights, prompt, sampling, seed, policy and times."""
+    found = [dict(row) for row in connection.execute(_RUNS, (json.dumps(runs),))]
+    for row in found:
+        row["sampling"] = json.loads(row["sampling"])
+    schema = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    packages = {name: _version(name) for name in ("lrm-tui", "numpy", "pandas")}
+    return {"versions": {**packages, "python": platform.python_version(), "schema": schema}, "runs": found}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def provenance_sheet(found: dict[str, Any]) -> Sheet:
+    """A line a run."""
+    body = [
+        (
+            *(Cell(f"run {row['run']}"), Cell(f"{row['model']} {row['compression']}"), Cell(row["benchmark"])),
+            Cell(row["engine"], (row["engine_version"] or UNKNOWN,)),
+            Cell((row["weights_sha256"] or UNKNOWN)[:16]),
+            Cell(row["prompt_version"] or UNKNOWN),
+            Cell(", ".join(f"{name} {value}" for name, value in row["sampling"].items()) or UNKNOWN),
+            Cell(str(row["seed"])),
+            Cell(str(row["responses"])),
+        )
+        for row in found["runs"]
+    ]
+    versions = ", ".join(f"{name} {value}" for name, value in found["versions"].items())
+    return Sheet(
+        "provenance",
+        "Where the numbers come from",
+        f"Computed with {versions}. Full hashes and times: provenance.json.",
+        ("Run", "Variant", "Benchmark", "Engine", "Weights sha256", "Prompt", "Sampling", "Seed", "Responses"),
+        tuple(body),
+        texts=7,
+    )

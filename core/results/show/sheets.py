@@ -1,0 +1,294 @@
+"""The tables as plain sheets, which `core.results.show.writers` turns into Markdown, LaTeX, HTML or a terminal's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.registry import names
+from core.results.tables.scores import AVERAGES
+from core.spec import REFERENCES
+
+Row = Mapping[str, Any]
+
+UNKNOWN = "–"
+MINI_SUITE = "pocket-"
+ROUNDING = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text, and what stands small below it."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table: `breaks` are the rows before which a rule is drawn, `texts` how many leading columns hold text."""
+
+    name: str
+    title: str
+    caption: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    texts: int = 1
+    breaks: tuple[int, ...] = ()
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """Fixed digits with thousands apart, or a dash."""
+    return UNKNOWN if value is None else f"{value:,.{digits}f}"
+
+
+def words(value: float | None) -> str:
+    """A number of words or tokens in whole ones; a loop of a few characters has a period of less than one."""
+    return "<1" if value is not None and 0 < value < 0.5 else number(value, 0)
+
+
+def interval(ends: Sequence[float] | None, digits: int = 0) -> tuple[str, ...]:
+    """A 95 % interval as a note, where there is one."""
+    return (f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}",) if ends else ()
+
+
+def scores_sheets(rows: Sequence[Row], with_runs: bool = False) -> list[Sheet]:
+    """What `scores_rows` gives, a sheet a suite, grouped by family; the best score of one's own rows in bold.
+
+    `with_runs` names the run behind each score.
+    """
+    present = [name for name in names() if any(name in row["benchmarks"] for row in rows)]
+    suites = {
+        "scores": ("Scores on the paper's benchmarks", [name for name in present if not name.startswith(MINI_SUITE)]),
+        "scores-mini": ("Scores on the mini-suite", [name for name in present if name.startswith(MINI_SUITE)]),
+    }
+    sheets = []
+    for key, (title, benchmarks) in suites.items():
+        shown = [row for row in rows if belongs(row, benchmarks)]
+        if shown:
+            sheets.append(_suite(key, title, benchmarks, shown, with_runs))
+    return sheets
+
+
+def belongs(row: Row, benchmarks: Sequence[str]) -> bool:
+    """Whether a row has something to say in the table of these benchmarks; the paper printed one average alone."""
+    return any(name in row["benchmarks"] for name in benchmarks) or (not row["benchmarks"] and "aime" in benchmarks)
+
+
+def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Row], with_runs: bool) -> Sheet:
+    own = [row for row in rows if row["origin"] not in REFERENCES]
+    averages = {id(row): _average(row, benchmarks) for row in rows}
+    best_average = _best(averages[id(row)] for row in own)
+    bests = {b: _best(_decides(row["benchmarks"].get(b)) for row in own) for b in benchmarks}
+    body = []
+    for row in rows:
+        mine = row["origin"] not in REFERENCES
+        cells = [_score(row["benchmarks"].get(b), bests[b] if mine else None, with_runs) for b in benchmarks]
+        average = averages[id(row)]
+        strong = mine and average is not None and best_average is not None and best_average - average < ROUNDING
+        last = Cell(number(average), interval(row["average_ci"]) if average is not None else (), strong)
+        body.append((*_about(row), *cells, last))
+    heads = ("Model", "Compression", "Origin", "Parameters", "Bits", "Sparsity", *map(_head, benchmarks), "Average")
+    mini = bool(benchmarks) and benchmarks[0].startswith(MINI_SUITE)
+    caption = (
+        "Percent; EM / F1 where two numbers stand. Small: the 95 % interval (Wilson, or bootstrap for F1 and averages), "
+        "n responses (finished of planned where some are missing), those without an answer that could be read, and those that "
+        f"failed. Average of {', '.join(AVERAGES[mini])}. Bold: the best of one's own."
+    )
+    return Sheet(name, title, caption, heads, tuple(body), texts=3, breaks=changes(rows, lambda row: row["family"]))
+
+
+def _about(row: Row) -> tuple[Cell, ...]:
+    engine = (row["engine"],) if row.get("engine") and row["label"] != row["variant"] else ()
+    source = (f"Table {row['table']}, {row['edition']}",) if row["origin"] == "published" else ()
+    return (
+        Cell(row["model"], engine + source),
+        Cell(row["compression"]),
+        Cell(row["origin"]),
+        Cell(parameters(row["parameters"])),
+        Cell(number(row["bits_per_weight"], 2)),
+        Cell(UNKNOWN if not row["sparsity"] else f"{row['sparsity']:.0f} %"),
+    )
+
+
+def parameters(value: int | None) -> str:
+    """A count as `70 B`, `1.2 M` or a dash."""
+    if value is None:
+        return UNKNOWN
+    unit = next((u for u in (("B", 1e9), ("M", 1e6), ("k", 1e3)) if value >= u[1]), ("", 1.0))
+    return f"{value / unit[1]:.3g} {unit[0]}".strip()
+
+
+def _score(cell: Row | None, best: float | None, with_run: bool) -> Cell:
+    if cell is None:
+        return Cell(UNKNOWN)
+    value = _decides(cell)
+    strong = best is not None and value is not None and best - value < ROUNDING
+    below = counts(cell) + ((f"run {cell['run']}",) if with_run and cell["run"] is not None else ())
+    if "accuracy" in cell:
+        return Cell(number(cell["accuracy"]), interval(cell["accuracy_ci"]) + below, strong)
+    both = [f"{low[0]} / {high[0]}" for low, high in [(interval(cell["em_ci"]), interval(cell["f1_ci"]))] if low and high]
+    return Cell(f"{number(cell['em'])} / {number(cell['f1'], f1_digits(cell))}", (*both, *below), strong)
+
+
+def f1_digits(cell: Row) -> int:
+    """The paper prints F1 with two digits after the point; one's own has as many as other scores."""
+    return 2 if cell["finished"] is None else 1
+
+
+def counts(cell: Row) -> tuple[str, ...]:
+    """How many responses stand behind a score, and which of them are not what they should be."""
+    if cell["finished"] is None:
+        return (f"n {cell['n']}",)
+    whole = cell["finished"] == cell["n"]
+    notes = [f"n {cell['n']}" if whole else f"{cell['finished']} of {cell['n']}, unfinished"]
+    notes += [f"{cell[name]} {name}" for name in ("unparsed", "failed") if cell[name]]
+    if cell.get("stopped"):
+        ends = "".join(f" ({part})" for part in interval(cell["corrected_ci"]))
+        notes += [f"{cell['stopped']} stopped", f"corrected {number(cell['corrected'])}{ends}"]
+    if "by_hand" in cell:
+        notes += [f"{cell['by_hand']} judged by hand"]
+    if "samples" in cell:
+        notes += [f"pass@{cell['samples']} {number(cell['pass_at_k'])}"]
+    found = cell.get("published") or {}
+    return (*notes, *_published(found, found))
+
+
+def _published(found: Row, scores: Row) -> tuple[str, ...]:
+    notes = []
+    for metric, name in (("accuracy", ""), ("em", " EM"), ("f1", " F1")):
+        if metric in scores:
+            one = scores[metric]
+            noise = {True: ", within noise", False: ", beyond noise", None: ""}[one["within_noise"]]
+            theirs = f"{REFERENCES[found['origin']]}{name} {number(one['printed'], 1 + (metric == 'f1'))}"
+            notes.append(f"{theirs}: {one['difference']:+.1f}{noise}")
+    return tuple(notes)
+
+
+def printed_at(row: Row, end: str) -> tuple[str, ...]:
+    """What was printed for an end of a row of lengths, where it was."""
+    found = row.get("published") or {}
+    return _published(found, found.get(end) or {})
+
+
+def censored(row: Row) -> str:
+    """How many lengths are censored, of how many."""
+    return UNKNOWN if row["censored"] is None else f"{row['censored']} of {row['n']}"
+
+
+def _decides(cell: Row | None) -> float | None:
+    value: float | None = cell.get("accuracy", cell.get("f1")) if cell else None
+    return value
+
+
+def _best(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _average(row: Row, benchmarks: Sequence[str]) -> float | None:
+    value: float | None = row["average"]
+    return value if value is not None and set(row["average_of"]) <= {*benchmarks, *AVERAGES[0]} else None
+
+
+def _head(benchmark: str) -> str:
+    titles = {"aime": "AIME 2024", "folio": "FOLIO", "temporal": "Temporal", "musique": "MuSiQue (EM / F1)"}
+    return titles.get(benchmark, benchmark)
+
+
+def changes(rows: Sequence[Row], of: Callable[[Row], object]) -> tuple[int, ...]:
+    """The rows at which something changes."""
+    return tuple(at for at in range(1, len(rows)) if of(rows[at]) != of(rows[at - 1]))
+
+
+def _percents(end: Row) -> str:
+    if "accuracy" in end:
+        return number(end["accuracy"])
+    return f"{number(end['em'])} / {number(end['f1'])}"
+
+
+def lengths_sheet(rows: Sequence[Row]) -> Sheet:
+    """What `lengths_rows` gives: the shortest and the longest q %, thinking and answer apart."""
+    q = f"{rows[0]['q']:g} %" if rows else "q %"
+    body = [
+        (
+            *(Cell(row["label"]), Cell(row["benchmark"]), Cell(str(row["k"]))),
+            Cell(number(row["short"]["words"], 0)),
+            Cell(_percents(row["short"]), printed_at(row, "short")),
+            Cell(number(row["long"]["words"], 0)),
+            Cell(_percents(row["long"]), printed_at(row, "long")),
+            Cell(number(row["ratio"], 2)),
+            Cell(number(row["thinking_words"], 0)),
+            Cell(number(row["answer_words"], 0)),
+            Cell(censored(row)),
+        )
+        for row in rows
+    ]
+    return Sheet(
+        f"lengths-{rows[0]['q']:g}" if rows else "lengths",
+        f"The shortest and the longest {q}",
+        "Words: thinking plus answer, mean; k responses at each end; scores in percent (EM / F1 where there are two). Ratio: "
+        "the longest over the shortest. Thinking and Answer: mean words over all. Censored: cut at the limit or stopped for "
+        "repetition, ranked at the limit.",
+        ("Variant", "Benchmark", "k", "Short words", "score", "Long words", "score", "Ratio", "Thinking", "Answer", "Censored"),
+        tuple(body),
+        texts=2,
+        breaks=changes(rows, lambda row: row["label"]),
+    )
+
+
+def short(words: float | None) -> str:
+    """A count in at most five characters."""
+    return UNKNOWN if words is None else f"{words:.0f}" if words < 1e4 else f"{words / 1e3:.1f}k"
+
+
+def deciles_sheet(rows: Sequence[Row]) -> Sheet:
+    """What `deciles_rows` gives: score by tenth of length, from the shortest to the longest."""
+    body = [
+        (
+            Cell(row["label"]),
+            Cell(row["benchmark"]),
+            *(Cell(number(d["score"]), (short(d["words"]),)) for d in row["deciles"]),
+        )
+        for row in rows
+    ]
+    return Sheet(
+        "deciles",
+        "Score by tenth of length",
+        "Percent correct (F1 for MuSiQue) of each tenth of the responses, the shortest first; small: its mean words. Responses "
+        "that tie count in each tenth with their share.",
+        ("Variant", "Benchmark", *(f"{n}." for n in range(1, 11))),
+        tuple(body),
+        texts=2,
+        breaks=changes(rows, lambda row: row["label"]),
+    )
+
+
+def collapse_sheet(cells: Sequence[Row]) -> Sheet:
+    """What `collapse_cells` gives: how often outputs ended in a loop, where and at what cost."""
+    body = [
+        (
+            *(Cell(cell["label"]), Cell(cell["benchmark"]), Cell(f"{cell['collapsed']} of {cell['n']}")),
+            Cell(f"{cell['share']:.1f} %"),
+            *(Cell(words(cell[name])) for name in ("onset_words", "period_words", "words_saved", "tokens_saved")),
+            Cell(f"{cell['lost']} of {cell['audited']}", interval(_ends(cell, "lost_share"))),
+            Cell(number(cell["corrected"]), interval(_ends(cell, "corrected"))),
+        )
+        for cell in cells
+    ]
+    return Sheet(
+        "collapse",
+        "Repetition collapse",
+        "Onset and period: medians in words. Saved: not generated because loops were stopped; words are estimated. Lost: "
+        "of the collapsed that were let run on, those that earned credit in the end, with the 95 % interval of their share. "
+        "Corrected: the score in percent with the stopped ones credited at that share.",
+        ("Variant", "Benchmark", "Collapsed", "Share", "Onset", "Period", "Saved words", "Saved tokens", "Lost", "Corrected"),
+        tuple(body),
+        texts=2,
+        breaks=changes(cells, lambda cell: cell["label"]),
+    )
+
+
+def _ends(cell: Row, name: str) -> tuple[float, float] | None:
+    return None if cell[name] is None else (cell[f"{name}_low"], cell[f"{name}_high"])

@@ -1,0 +1,220 @@
+"""Sheets as Markdown, LaTeX, HTML or a terminal's table, and rows as CSV; text from models and files is harmless in each."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from core.results.show.sheets import Cell, Sheet
+from core.text import printable
+
+NAME_WIDTH = 19
+"""Columns that a name gets on a terminal, however narrow it is."""
+
+_FORMULA = re.compile(r"^\s*[=+\-@]")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|~#])")
+_LATEX = {
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}"},
+    **{">": r"\textgreater{}", "–": "--", **{character: "\\" + character for character in "&%$#_{}"}},
+}
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with all their digits: nested objects become columns, intervals `_low` and `_high`.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    cells = [dict(flat(row)) for row in rows]
+    columns = list(dict.fromkeys(name for row in cells for name in row))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([_harmless(name) for name in columns])
+    writer.writerows([[_harmless(row.get(name)) for name in columns] for row in cells])
+    return out.getvalue()
+
+
+def flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The columns of a row: nested objects as `outer_inner`, intervals as `_low` and `_high`, other lists as text."""
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{name}_")
+        elif name.endswith("_ci"):
+            low, high = value or (None, None)
+            yield from ((f"{prefix}{name[:-2]}low", low), (f"{prefix}{name[:-2]}high", high))
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for place, inner in enumerate(value, 1):
+                yield from flat(inner, f"{prefix}{name}_{place}_")
+        else:
+            yield f"{prefix}{name}", " ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _harmless(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def markdown(sheet: Sheet) -> str:
+    """A pipe table under its title, small things in brackets."""
+    lines = [f"**{_markdown(sheet.title)}**", "", _pipe([_markdown(head) for head in sheet.heads])]
+    lines.append(_pipe(["---" if at < sheet.texts else "---:" for at in range(len(sheet.heads))]))
+    lines += [_pipe([_markdown_cell(cell) for cell in row]) for row in sheet.rows]
+    return "\n".join([*lines, "", _markdown(sheet.caption), ""])
+
+
+def _pipe(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text = f"**{_markdown(cell.text)}**" if cell.strong else _markdown(cell.text)
+    return text + (f" ({_markdown('; '.join(cell.notes))})" if cell.notes else "")
+
+
+def _markdown(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", printable(text))
+
+
+def latex(sheet: Sheet) -> str:
+    """A `table` with a booktabs `tabular`; intervals and counts stand small in lines of their own."""
+    columns = "l" * sheet.texts + "r" * (len(sheet.heads) - sheet.texts)
+    lines = [r"\begin{table}", r"\centering", r"% \usepackage{booktabs}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
+    lines += [" & ".join(_latex(head) for head in sheet.heads) + r" \\", r"\midrule"]
+    for at, row in enumerate(sheet.rows):
+        lines += [r"\midrule"] if at in sheet.breaks else []
+        lines.append(" & ".join(_latex_main(cell) for cell in row) + r" \\")
+        for note in range(max(len(cell.notes) for cell in row)):
+            below = [cell.notes[note] if note < len(cell.notes) else "" for cell in row]
+            lines.append(" & ".join(rf"{{\scriptsize {_latex(text)}}}" if text else "" for text in below) + r" \\")
+    end = [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_latex(sheet.title)}. {_latex(sheet.caption)}}}", r"\end{table}", ""]
+    return "\n".join(lines + end)
+
+
+def _latex_main(cell: Cell) -> str:
+    return rf"\textbf{{{_latex(cell.text)}}}" if cell.strong else _latex(cell.text)
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in printable(text))
+
+
+def html_table(sheet: Sheet) -> str:
+    """A `<table>` with its caption; small things in `<small>`."""
+    head = "".join(f"<th{_left(at, sheet)}>{_html(text)}</th>" for at, text in enumerate(sheet.heads))
+    body = []
+    for at, row in enumerate(sheet.rows):
+        cells = "".join(f"<td{_left(column, sheet)}>{_html_cell(cell)}</td>" for column, cell in enumerate(row))
+        body.append(f'<tr class="break">{cells}</tr>' if at in sheet.breaks else f"<tr>{cells}</tr>")
+    return (
+        f'<section id="{_html(sheet.name)}"><h2>{_html(sheet.title)}</h2>\n<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n'
+        + "\n".join(body)
+        + f"\n</tbody>\n</table>\n<p>{_html(sheet.caption)}</p></section>\n"
+    )
+
+
+def _left(column: int, sheet: Sheet) -> str:
+    return ' class="text"' if column < sheet.texts else ""
+
+
+def _html_cell(cell: Cell) -> str:
+    text = f"<b>{_html(cell.text)}</b>" if cell.strong else _html(cell.text)
+    return text + "".join(f"<br><small>{_html(note)}</small>" for note in cell.notes)
+
+
+def _html(text: str) -> str:
+    return html.escape(printable(text))
+
+
+PAGE_STYLE = (
+    ":root{color-scheme:light dark;--paper:#fff;--ink:#1f2328;--soft:#59636e;--line:#d1d9e0;--band:#f6f8fa;--link:#0969da}"
+    "@media(prefers-color-scheme:dark){:root{--paper:#16181d;--ink:#dddddd;--soft:#9198a1;--line:#3a3f4a;--band:#1e2128;"
+    "--link:#6cb6ff}}"
+    "body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:90em;padding:0 1.2em;color:var(--ink);"
+    "background:var(--paper)}a{color:var(--link)}nav ul{columns:18em;padding-left:1.2em}"
+    "h2{border-bottom:1px solid var(--line);padding-bottom:.2em}"
+    "section{margin-bottom:3em;overflow-x:auto}section p,small{color:var(--soft)}section p{max-width:60em}"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.3em .8em;text-align:right;"
+    "vertical-align:top;white-space:nowrap}.text{text-align:left}td.text{white-space:normal;min-width:7em}"
+    "thead th{border-bottom:2px solid var(--soft)}tbody tr:nth-child(even){background:var(--band)}"
+    "tr.break td{border-top:1px solid var(--soft)}.plots{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0}"
+    "svg{max-width:100%;height:auto}@media print{section{break-inside:avoid}nav{display:none}}"
+)
+
+
+def contents(links: Sequence[tuple[str, str]]) -> str:
+    """A list of the sections of a page, each (id, title)."""
+    items = "".join(f'<li><a href="#{_html(name)}">{_html(title)}</a></li>' for name, title in links)
+    return f"<nav><ul>{items}</ul></nav>\n"
+
+
+def html_page(title: str, body: str) -> str:
+    """A page that needs nothing beside it."""
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>{_html(title)}</title>\n'
+        f"<style>{PAGE_STYLE}</style></head>\n<body>\n<h1>{_html(title)}</h1>\n{body}</body></html>\n"
+    )
+
+
+class FittedTable(Table):
+    """A table for any terminal: where it is too wide, gaps close, columns with a `min_width` keep that, the rest folds.
+
+    rich gives columns their `min_width` after it has shared out the width, and then cuts the last column.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self.__rich_measure__(console, options).maximum <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        narrow = copy(self)
+        narrow.padding = 0
+        narrow.columns = [replace(column, width=column.min_width or None) for column in self.columns]
+        yield from super(FittedTable, narrow).__rich_console__(console, options)
+
+
+def plain_table(title: str, caption: str) -> FittedTable:
+    """An empty table as every command draws it: a rule under the heads, the caption to the left."""
+    box_and_gaps: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False}
+    return FittedTable(title=printable(title), caption=printable(caption), caption_justify="left", **box_and_gaps)
+
+
+def rich_table(sheet: Sheet) -> Table:
+    """For a terminal: small things dim below, every column folded rather than cut; variants head their benchmarks."""
+    headed = sheet.heads[:2] == ("Variant", "Benchmark")
+    heads = ("Variant\n  Benchmark", *sheet.heads[2:]) if headed else sheet.heads
+    table = plain_table(sheet.title, sheet.caption)
+    for at, head in enumerate(heads):
+        text = at < sheet.texts - headed
+        names = [*head.split("\n"), *(row[at].text for row in sheet.rows)]
+        names += [f"  {row[1].text}" for row in sheet.rows if headed]
+        longest = max(map(len, names)) if text else 0  # names stay in one piece
+        table.add_column(Text(head), justify="left" if text else "right", overflow="fold", min_width=min(longest, NAME_WIDTH))
+    before = None
+    for at, row in enumerate(sheet.rows):
+        if at in sheet.breaks:
+            table.add_section()
+        cells = list(map(_rich, row))
+        if headed:
+            if row[0] != before:
+                before = row[0]
+                table.add_row(cells[0])
+            cells = [Text("  ") + cells[1], *cells[2:]]
+        table.add_row(*cells)
+    return table
+
+
+def _rich(cell: Cell) -> Text:
+    notes = [(f"\n{printable(note)}", "dim") for note in cell.notes]
+    return Text.assemble((printable(cell.text), "bold" if cell.strong else ""), *notes)

@@ -1,0 +1,58 @@
+"""What stopping at a repetition collapse has cost: the responses that were let run on tell of those that were stopped.
+
+A drawn share of the collapsed responses runs on (policy `audit`; all of them under `observe`). Those of them that earn credit
+in the end are what stopping loses, and their share corrects the score, in which every stopped response counts as wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.results.stats import Interval, weighted_shares, wilson
+
+
+class Counts(Protocol):
+    """What is counted of a run's finished responses; `core.results.run_summary.Digest` says what each is."""
+
+    @property
+    def finished(self) -> int: ...  # noqa: D102
+    @property
+    def stopped(self) -> int: ...  # noqa: D102
+    @property
+    def collapsed(self) -> int: ...  # noqa: D102
+    @property
+    def audited(self) -> int: ...  # noqa: D102
+    @property
+    def kept(self) -> float: ...  # noqa: D102
+    @property
+    def lost(self) -> float: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Counts of one run's finished responses, and shares from 0 to 1.
+
+    `stopped` for repetition; `audited`: collapsed, but let run on; `lost`: those of them that earned credit (correct, or an
+    exact match) in the end, which stopping would have lost. `corrected` is the score with the stopped ones credited at the
+    audited rate; None where some were stopped and none audited.
+    """
+
+    stopped: int
+    audited: int
+    lost: int
+    lost_interval: Interval | None
+    corrected: float | None
+    corrected_interval: Interval | None
+
+    @classmethod
+    def of(cls, counts: Counts) -> Audit:
+        """Of a run that has finished responses."""
+        stopped, m, n, lost = counts.stopped, counts.audited, counts.finished, int(counts.lost)
+        if stopped and not m:
+            return cls(stopped, 0, 0, None, None, None)
+        # A collapsed response that was not drawn says nothing, even where it ended before it could be stopped.
+        rest = n - counts.collapsed
+        strata = [(counts.kept, rest, rest / n), (float(lost), m, counts.collapsed / n)]
+        corrected, interval = weighted_shares([stratum for stratum in strata if stratum[1]])
+        return cls(stopped, m, lost, wilson(lost, m), corrected, interval)

@@ -1,0 +1,113 @@
+"""Lengths: how the shortest and the longest q % of the finished responses score, and how much longer the long ones are.
+
+Length is words of thinking plus answer. A response that was cut at its limit or stopped for repetition would have gone
+on: its length is censored. It ranks among the longest, and one that was stopped for repetition counts with the words
+that its loop would have added up to the limit.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from core.errors import UsageError
+from core.results.digests import responses_of
+from core.results.runs import Run, one_picture, shown_runs
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """How much each response belongs to the `k` shortest and to the `k` longest: shares from 0 to 1."""
+
+    k: int
+    shortest: np.ndarray
+    longest: np.ndarray
+
+
+def ends(words: Sequence[float] | np.ndarray, censored: Sequence[bool] | np.ndarray, q: float) -> Ends:
+    """The shortest and longest floor(q N) of N responses, `q` in percent.
+
+    Censored responses tie at the limit, above all others. Of responses that tie for the last places each belongs with
+    its share, so that no order of storage decides. Raises UsageError unless 0 < q <= 50, where the ends do not overlap.
+    """
+    if not 0 < q <= 50:
+        raise UsageError(f"The shortest and longest {q:g} % make no two groups.", "Choose q above 0 and up to 50.")
+    n, k = len(words), math.floor(q * len(words) / 100 + 1e-9)
+    shortest, rest = _firsts(np.asarray(words), np.asarray(censored), [k, n - k])
+    return Ends(k, shortest, 1.0 - rest)
+
+
+def _firsts(words: np.ndarray, censored: np.ndarray, counts: Sequence[float]) -> list[np.ndarray]:
+    """For each count the share with which each response belongs to so many shortest."""
+    ranks = np.where(censored.astype(bool), np.inf, words.astype(float))
+    _, group, sizes = np.unique(ranks, return_inverse=True, return_counts=True)
+    before = np.cumsum(sizes) - sizes
+    return [np.clip((count - before) / sizes, 0.0, 1.0)[group] for count in counts]
+
+
+def lengths_rows(connection: sqlite3.Connection, q: float = 30) -> list[dict[str, Any]]:
+    """What `lrm-tui lengths --json` prints: one object for each variant (and engine) and benchmark with finished responses.
+
+    {variant, label, engine, benchmark, q, k (responses at each end), short and long: {words (mean), accuracy | em, f1}
+    (percent), ratio, censored (how many lengths are), n (finished), thinking_words and answer_words (means over all), run};
+    null where floor(q N) is 0.
+    """
+    return [_row(run, responses, q) for run, responses in _finished(connection)]
+
+
+def _finished(connection: sqlite3.Connection) -> list[tuple[Run, np.ndarray]]:
+    """The runs that the tables show, with their finished responses."""
+    with one_picture(connection):
+        runs = [run for run in shown_runs(connection) if run.digest.finished]
+        responses = responses_of(connection, ((run.run, run.benchmark) for run in runs))
+    return [(run, responses[run.run]) for run in runs]
+
+
+def _row(run: Run, responses: np.ndarray, q: float) -> dict[str, Any]:
+    found, n = ends(responses["words"], responses["censored"], q), len(responses)
+    short, long = (at_end(run, responses, shares, found.k) for shares in (found.shortest, found.longest))
+    return {
+        **{name: getattr(run, name) for name in ("variant", "label", "engine", "benchmark")},
+        **{"q": q, "k": found.k, "short": short, "long": long},
+        "ratio": long["words"] / short["words"] if long["words"] is not None and short["words"] else None,
+        **{"censored": run.digest.censored, "n": n},
+        **{"thinking_words": run.digest.thinking / n, "answer_words": run.digest.answer / n, "run": run.run},
+    }
+
+
+def at_end(run: Run, responses: np.ndarray, shares: np.ndarray, k: int) -> dict[str, float | None]:
+    """Mean words and percent of the `k` responses at one end, to which each belongs with its share."""
+    columns = {"accuracy": "score"} if run.metric == "accuracy" else {"em": "em", "f1": "score"}
+    if k == 0:
+        return dict.fromkeys(("words", *columns))
+    scores: dict[str, float | None] = {name: 100 * float(shares @ responses[column]) / k for name, column in columns.items()}
+    return {"words": float(shares @ (responses["words"] + responses["ahead"])) / k} | scores
+
+
+def deciles_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """What `lrm-tui lengths --deciles --json` prints: one object for each variant (and engine) and benchmark.
+
+    {variant, label, engine, benchmark, run, n, deciles: [{words (mean), score (percent correct, or F1)}]}, shortest
+    tenth first. Censored lengths rank at the limit; responses that tie count in each tenth with their share.
+    """
+    return [
+        {
+            **{name: getattr(run, name) for name in ("variant", "label", "engine", "benchmark", "run")},
+            **{"n": len(responses), "deciles": _tenths(responses)},
+        }
+        for run, responses in _finished(connection)
+    ]
+
+
+def _tenths(responses: np.ndarray) -> list[dict[str, float]]:
+    size = len(responses) / 10
+    below = _firsts(responses["words"], responses["censored"], [size * place for place in range(11)])
+    whole = responses["words"] + responses["ahead"]
+    shares = [after - before for before, after in pairwise(below)]
+    return [{"words": float(s @ whole) / size, "score": 100 * float(s @ responses["score"]) / size} for s in shares]

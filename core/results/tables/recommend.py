@@ -1,0 +1,118 @@
+"""Which variant for a memory budget: the front of score over size, with intervals, and the reasons in words.
+
+Size is what the weights take: the variant's file, else parameters times bits. ROOM on top of that is a rule of thumb for
+context and buffers; a long context of a large model needs more. Candidates are one's own runs, never published rows.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from core.errors import UsageError
+from core.results.runs import one_picture, shown_runs
+from core.results.tables.scores import AVERAGES, scores_rows
+
+ROOM = 1.1
+DENSE_BITS = 16.0
+_UNITS = {"b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+_KNOWLEDGE = ("musique", "pocket-facts")
+
+
+def memory_of(text: str) -> float:
+    """Bytes of `24GB`, `80 GiB`, `512MB`; a bare number means GB. Raises UsageError."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b)?\s*", text, re.IGNORECASE)
+    if not match or float(match[1]) <= 0:
+        raise UsageError(f"{text!r} is no amount of memory.", "Write 24GB or 80GiB.")
+    return float(match[1]) * _UNITS[(match[2] or "gb").lower()]
+
+
+def recommend(connection: sqlite3.Connection, memory: float, knowledge: bool = False) -> dict[str, Any]:
+    """{memory, knowledge, choice, reasons, front}; `choice` is a label or None.
+
+    `front` lists every candidate from small to large: {variant, label, bytes, estimated, needs, fits, score, score_ci,
+    knowledge, knowledge_ci, on_front}. A candidate has the average of three accuracies; with `knowledge` it also needs
+    MuSiQue. Among those that fit, with `knowledge`, only those whose F1 chance may explain stay beside the best F1; then the
+    highest average wins; the smallest variant within noise of it is named in the reasons.
+    """
+    with one_picture(connection):
+        rows, sizes = scores_rows(connection), _sizes(connection)
+    candidates = [_candidate(row, sizes[row["label"]], memory) for row in rows if row["average"] is not None]
+    candidates = sorted((c for c in candidates if c["bytes"] is not None), key=lambda c: c["bytes"])
+    if knowledge:
+        candidates = [c for c in candidates if c["knowledge"] is not None]
+    best = -1.0
+    for candidate in candidates:
+        candidate["on_front"] = candidate["score"] > best
+        best = max(best, candidate["score"])
+    choice, reasons = _choose(candidates, memory, knowledge)
+    unsized = sum(row["average"] is not None and sizes[row["label"]][0] is None for row in rows)
+    if unsized:
+        which = "1 variant has" if unsized == 1 else f"{unsized} variants have"
+        reasons.append(f"{which} scores but no known size (import with parameters and bits_per_weight).")
+    return {"memory": memory, "knowledge": knowledge, "choice": choice, "reasons": reasons, "front": candidates}
+
+
+def _sizes(connection: sqlite3.Connection) -> dict[str, tuple[float | None, bool]]:
+    """Bytes of each label's weights, and whether they are estimated."""
+    found: dict[str, tuple[float | None, bool]] = {}
+    for run in shown_runs(connection):
+        if run.bytes is not None:
+            found[run.label] = float(run.bytes), False
+            continue
+        bits = run.bits_per_weight or (DENSE_BITS if run.compression == "none" else None)
+        found[run.label] = (None if run.parameters is None or bits is None else run.parameters * bits / 8), True
+    return found
+
+
+def _candidate(row: dict[str, Any], size: tuple[float | None, bool], memory: float) -> dict[str, Any]:
+    cell: dict[str, Any] = next((row["benchmarks"][name] for name in _KNOWLEDGE if name in row["benchmarks"]), {})
+    needs = None if size[0] is None else ROOM * size[0]
+    return {
+        **{"variant": row["variant"], "label": row["label"], "origin": row["origin"]},
+        **{"bytes": size[0], "estimated": size[1], "needs": needs, "fits": needs is not None and needs <= memory},
+        **{"score": row["average"], "score_ci": row["average_ci"]},
+        **{"knowledge": cell.get("f1"), "knowledge_ci": cell.get("f1_ci"), "on_front": False},
+    }
+
+
+def _choose(candidates: Sequence[dict[str, Any]], memory: float, knowledge: bool) -> tuple[str | None, list[str]]:
+    fitting = [c for c in candidates if c["fits"]]
+    if not candidates:
+        lacks = "an average of three benchmarks, MuSiQue and a known size" if knowledge else "an average and a known size"
+        trios = " or ".join(", ".join(trio) for trio in AVERAGES)
+        return None, [f"Not enough data: no variant has {lacks}.", f"An average takes all three of {trios}."]
+    if not fitting:
+        least = min(candidates, key=lambda c: float(c["needs"]))
+        return None, [f"Nothing fits {gigabytes(memory)}: the smallest, {least['label']}, needs {gigabytes(least['needs'])}."]
+    reasons = [f"{len(fitting)} of {len(candidates)} variants fit {gigabytes(memory)} (weights and {ROOM - 1:.0%} room)."]
+    pool = fitting
+    if knowledge:
+        top = max(fitting, key=lambda c: float(c["knowledge"]))
+        pool = [c for c in fitting if c["knowledge_ci"][1] >= top["knowledge_ci"][0]]
+        reasons.append(f"Knowledge matters: the best F1 is {top['knowledge']:.1f} ({top['label']}).")
+        if len(pool) < len(fitting):
+            reasons.append(f"{len(fitting) - len(pool)} variants know clearly less and are out.")
+    first = max(pool, key=lambda c: float(c["score"]))
+    ties = [c for c in pool if c is not first and c["score_ci"][1] >= first["score_ci"][0]]
+    smaller = [c for c in ties if c["bytes"] < first["bytes"]]
+    choice = f"{first['label']} has the highest average, {first['score']:.1f} ({_ends(first['score_ci'])})"
+    reasons.append(f"{choice}, and needs {gigabytes(first['needs'])}.")
+    if smaller:
+        least = min(smaller, key=lambda c: float(c["bytes"]))
+        least_says = f"{least['label']}, {least['score']:.1f} ({_ends(least['score_ci'])}) in {gigabytes(least['needs'])}"
+        reasons.append(f"The smallest whose average is within noise of that: {least_says}.")
+    return first["label"], reasons
+
+
+def gigabytes(size: float | None) -> str:
+    """A size in GB, or in MB where that is small."""
+    if size is None:
+        return "–"
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+
+
+def _ends(interval: Sequence[float]) -> str:
+    return f"{interval[0]:.0f} to {interval[1]:.0f}"

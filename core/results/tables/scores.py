@@ -1,0 +1,119 @@
+"""Scores: accuracy, or exact match and F1, of every variant on every benchmark, with their 95 % intervals.
+
+Which runs are shown is told in `core.results.runs`. Accuracy and exact match are shares of the finished responses and
+have Wilson intervals; F1 and averages have seeded bootstrap intervals (of no width where all values are equal). Where a
+question was asked several times, scores are means over all samples, their intervals come from drawing questions (samples of
+one question are no independent trials), and *pass at k* says how often one of k samples is right.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from core.results.runs import Run, one_picture, shown_runs
+from core.results.stats import Interval, bootstrap_average, wilson
+from core.results.tables.audit import Audit
+
+AVERAGES = (
+    ("aime", "folio", "temporal"),
+    ("pocket-arithmetic", "pocket-logic", "pocket-temporal"),
+)
+"""What *average* means: the paper's three accuracies; for a variant without them, the mini-suite's three."""
+
+_VARIANT = (
+    "variant",
+    "label",
+    "model",
+    "family",
+    "parameters",
+    "compression",
+    "bits_per_weight",
+    "sparsity",
+    "origin",
+    "engine",
+)
+
+
+def scores_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """What `lrm-tui scores --json` prints: one object for each variant (and engine), percent from 0 to 100.
+
+    `benchmarks` maps names to counts (`n` planned, `finished`, `unparsed`: finished without an answer, `failed`: errors and
+    cancelled), `run`, and scores with their `_ci`; for em_f1 also `strict_em` and `strict_f1` (the whole answer part graded
+    as it stands). `average_of` names the three benchmarks behind `average`, both None until all three have finished
+    responses. Where questions were asked several times there are `samples` (the fewest that one has) and `pass_at_k`. Where
+    responses were stopped for repetition, which count as wrong, a cell says how many (`stopped`) and the score `corrected`
+    by the audit, with `corrected_ci` (see `core.results.tables.audit`); where a person judged, how many (`by_hand`).
+    """
+    with one_picture(connection):
+        runs = shown_runs(connection)
+    return [_row(list(group)) for _, group in groupby(runs, key=lambda run: (run.variant_id, run.engine))]
+
+
+def by_benchmark(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each variant and benchmark, as CSV wants them; of some variants the paper printed an average alone."""
+    return [
+        {**{k: v for k, v in row.items() if k != "benchmarks"}, "benchmark": name, **cell}
+        for row in rows
+        for name, cell in (row["benchmarks"] or {None: {}}).items()
+    ]
+
+
+def _row(runs: Sequence[Run]) -> dict[str, Any]:
+    average, interval, of = _average({run.benchmark: run for run in runs})
+    return {
+        **{name: getattr(runs[0], name) for name in _VARIANT},
+        "benchmarks": {run.benchmark: _cell(run) for run in runs},
+        "average": average,
+        "average_ci": percent_ends(interval),
+        "average_of": of,
+    }
+
+
+def _cell(run: Run) -> dict[str, Any]:
+    found = run.digest
+    cell: dict[str, Any] = {name: getattr(found, name) for name in ("n", "finished", "unparsed", "failed")} | {"run": run.run}
+    if run.metric == "accuracy":
+        cell |= _percent("accuracy", found.credit, found.finished, found.score_ci or wilson(found.credit, found.finished))
+    else:
+        cell |= _percent("em", found.credit, found.finished, found.em_ci or wilson(found.credit, found.finished))
+        cell |= _percent("f1", found.score, found.finished, found.score_ci)
+        cell |= {name: _share(getattr(found, name), found.finished) for name in ("strict_em", "strict_f1")}
+    if found.by_hand:
+        cell["by_hand"] = found.by_hand
+    if found.samples is not None and found.pass_at_k is not None:
+        cell |= {"samples": found.samples, "pass_at_k": 100 * found.pass_at_k}
+    if found.stopped:
+        audit = Audit.of(found)
+        corrected = None if audit.corrected is None else 100 * audit.corrected
+        cell |= {"stopped": audit.stopped, "corrected": corrected, "corrected_ci": percent_ends(audit.corrected_interval)}
+    return cell
+
+
+def _percent(name: str, total: float, n: int, interval: Interval | None) -> dict[str, Any]:
+    return {name: _share(total, n), f"{name}_ci": percent_ends(interval)}
+
+
+def _share(total: float, n: int) -> float | None:
+    return 100 * (total / n) if n else None
+
+
+def percent_ends(interval: Interval | None) -> list[float] | None:
+    """An interval from 0 to 1 in percent."""
+    return None if interval is None else [100 * end for end in interval]
+
+
+def _average(runs: Mapping[str, Run]) -> tuple[float | None, Interval | None, list[str] | None]:
+    for parts in AVERAGES:
+        if not set(parts) <= set(runs):
+            continue
+        found = [runs[name].digest for name in parts]
+        if not all(one.finished for one in found):
+            continue
+        # samples of one question are no independent trials
+        trials = [(one.questions or one.finished, one.credit / one.finished) for one in found]
+        interval = bootstrap_average([(share * n, n) for n, share in trials])
+        return 100 * sum(share for _, share in trials) / len(parts), interval, list(parts)
+    return None, None, None

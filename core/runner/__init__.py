@@ -1,0 +1,1 @@
+"""The runner: one detached process a store, which claims jobs and drives engines and compressions."""

@@ -1,0 +1,63 @@
+"""The detached process: `python -m core.runner STORE`, a supervisor by default, the runner itself with --serve."""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+
+from core.errors import LrmError
+from core.files.logs import log_cleanly
+from core.runner.client import READY
+from core.runner.supervisor import REFUSED, Supervisor, watch_supervisor
+
+
+def _say(handshake: int | None, text: str) -> None:
+    if handshake is not None:
+        with os.fdopen(handshake, "w", encoding="utf-8") as pipe:
+            pipe.write(text + "\n")
+
+
+def _serve(path: Path, handshake: int | None, supervisor: int | None) -> int:
+    from core.runner.runner import Runner
+
+    try:
+        served = Runner(path)
+    except LrmError as error:
+        _say(handshake, str(error))
+        logging.getLogger("lrm.runner").warning("%s", error)
+        return REFUSED
+    _say(handshake, READY)
+    if supervisor is not None:
+        threading.Thread(target=watch_supervisor, args=(path, supervisor), daemon=True).start()
+    served.serve()
+    return 0
+
+
+def main() -> int:
+    """Entry of the detached process: supervisor by default, the runner itself with --serve."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("store", type=Path)
+    parser.add_argument("--handshake", type=int)
+    parser.add_argument("--serve", action="store_true", help="be the runner itself")
+    parser.add_argument("--supervisor", type=int, help="the process that looks after this runner")
+    parser.add_argument("--adopt", type=int, help="a runner to look after that serves already")
+    given = parser.parse_args()
+    log_cleanly()
+    faulthandler.enable()
+    os.umask(0o077)
+    try:
+        if given.serve:
+            return _serve(given.store, given.handshake, given.supervisor)
+        return Supervisor(given.store).run(given.handshake, given.adopt)
+    except Exception:
+        logging.getLogger("lrm.runner").exception("a defect")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""An engine host in its place: kept for consecutive runs of the same variant, ended on change."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.engines.host import wire
+from core.errors import EngineError, EngineOutOfMemory, ModelError
+from core.jobs.engines import FORMATS, HOST, WITHOUT_WEIGHTS, command
+from core.runner.allocation import Allocation
+from core.runner.child import Child, ChildDied
+from core.settings import load
+from core.store.runner_store import RunnerStore
+
+ENGINE_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
+
+
+class EngineProcess:
+    """At most one engine at a time, for (engine, path, options). `stir` is set whenever it says something."""
+
+    def __init__(self, store: RunnerStore, logs: Path, place: Allocation, stir: threading.Event, number: int = 0) -> None:
+        self._store, self._logs, self._stir, self._number = store, logs, stir, number
+        self.place = place
+        self.log = logs  # the one of the child that was started last
+        self.ready: wire.Ready | None = None
+        self._child: Child[wire.Request | wire.Event] | None = None
+        self._key: tuple[str, str, str] | None = None
+        self._deadline = 0.0
+
+    def serves(self, job: Mapping[str, Any]) -> bool:
+        """Whether the variant of a run is loaded, with its engine."""
+        return self._key is not None and self._key[:2] == (job.get("engine"), job.get("path"))
+
+    def load(self, job: int, engine: str, path: str, options: Mapping[str, Any]) -> None:
+        """Have a variant loaded, unless it is already; `events` tells of the rest. Raises EngineError without a place."""
+        key = (engine, path, repr(sorted(options.items())))
+        if self._child is not None and self._key == key:
+            return
+        self.close()
+        self.log = self._logs / (f"host-{job}-{self._number}.log" if self._number else f"host-{job}.log")
+        line = command(engine)
+        files = (line[0], str(HOST), *(() if FORMATS[engine] in WITHOUT_WEIGHTS else (path,)))
+        line, environment = self.place.child(line, ENGINE_ENVIRONMENT, files)
+        self._child = Child(line, wire.decode, self.log, environment, self._store.run_id(job), self._stir)
+        self._store.host_started(self._child.process.pid, self._child.started, job)
+        self.send(wire.Load(path, options))
+        self._key, self._deadline = key, time.monotonic() + load().general.load_s
+
+    def send(self, message: wire.Request) -> None:
+        """Send a request."""
+        assert self._child is not None
+        self._child.send(wire.encode(message))
+
+    def events(self) -> Iterator[wire.Event]:
+        """What the engine has said since, without waiting; it is loaded from `Ready` on.
+
+        Raises ModelError or EngineError with the engine's own words, ChildDied where it has ended.
+        """
+        if self._child is None:
+            return
+        for message in self._child.receive(0.0):
+            match message:
+                case None:
+                    raise ChildDied(self._child.obituary())
+                case wire.Failed("lost", why):
+                    raise ChildDied(why)
+                case wire.Failed():
+                    raise failure(message)
+                case wire.Waiting(why):
+                    self.place.waits = bool(why)
+                    self._deadline = time.monotonic() + load().general.load_s
+                case wire.Ready():
+                    self.ready = message
+            yield message  # type: ignore[misc]  # a host sends events only
+        if self.ready is None and not self.place.waits and time.monotonic() > self._deadline:
+            raise EngineError("The engine loaded nothing within `load_s`.", "Raise the setting `load_s`, or look at its log.")
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self._child.last_words() if self._child else ""
+
+    def close(self) -> None:
+        """End the engine, so that its memory comes back."""
+        child, self._child, self._key, self.ready = self._child, None, None, None
+        if child is not None:
+            child.close()
+            self._store.host_ended(child.process.pid)
+
+
+def failure(message: wire.Failed) -> EngineError | ModelError:
+    """What a host says before it gives up, as an error of ours."""
+    kinds: dict[str, type[EngineError | ModelError]] = {"model": ModelError, "memory": EngineOutOfMemory}
+    kind = kinds.get(message.kind, EngineError)
+    return kind(message.message, message.remedy)

@@ -1,0 +1,134 @@
+"""The runner: claims jobs in their order and has each driven to its end. One a store, in a session of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from core.errors import PASSING, LeaseLost, RunnerRunning, StoreDamaged, StoreError
+from core.files.locks import patient_lock
+from core.runner.processes import end_marked, end_process, owner, process_start
+from core.runner.scheduler import Lane, Scheduler
+from core.store.connection import runner_lock, work_folder
+from core.store.runner_store import RunnerStore
+
+IDLE_S = 0.3
+BUSY_S = 1.0  # how long a new job may wait for a lane that stands free while others work
+HOST_IDLE_S = 20.0
+RETIRE_S = 300.0
+RETRY_S = 2.0
+
+log = logging.getLogger("lrm.runner")
+
+
+class Runner:
+    """Serves one store until it is asked to stop, loses its lease, or has had nothing to do for five minutes."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = work_folder(path)
+        self._lock_file = runner_lock(path)
+        lock = patient_lock(self._lock_file)
+        if lock is None:
+            raise RunnerRunning(f"A runner serves {path} already.", "`lrm-tui runner status` shows it.")
+        self._lock = lock
+        self.store = RunnerStore(path)
+        self.lanes = Scheduler(self.store, self.folder)
+        self._stopping = False
+
+    def serve(self) -> None:
+        """Work until the end; whatever happens, no engine is left behind."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        try:
+            self._patiently(self._take_over)
+            self._loop()
+        except (LeaseLost, StoreDamaged) as error:
+            log.warning("%s", error)
+        finally:
+            self._end()
+
+    def _take_over(self) -> None:
+        """Become the owner, and end what a killed runner has left: marked as this lock's, or known by pid and start."""
+        left = self.store.take_over(process_start(os.getpid()) or 0.0)
+        ended = end_marked(owner(self._lock_file))
+        ended += [pid for pid, started in left if end_process(pid, started)]
+        for pid in ended:
+            log.warning("ended process %d, left by a killed runner", pid)
+
+    def _end(self) -> None:
+        """Leave no engine behind, and a word in the store if it takes one: it may be full, or another runner's by now."""
+        self.store.stop_asked = True
+        try:
+            self.lanes.close()
+            self.store.retire()
+        except StoreError as error:
+            log.warning("%s", error)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        self.store.stop_asked = True
+        self.lanes.changed.set()
+
+    def _loop(self) -> None:
+        idle_since = time.monotonic()
+        while not (self._stopping or self.store.wishes(None)[0]):
+            ended = self.lanes.changed.is_set()
+            self.lanes.changed.clear()
+            try:
+                for lane in self.lanes.faults():
+                    self._put_back(lane)
+                self.store.beat()
+                self.lanes.fill()
+                self.lanes.retire(HOST_IDLE_S)
+                if ended:
+                    self._digest()
+            except PASSING as error:
+                self._pause(error)
+                continue
+            if ended or self.lanes.busy:
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since > RETIRE_S:
+                return
+            self.lanes.changed.wait(BUSY_S if self.lanes.busy else IDLE_S)
+
+    def _digest(self) -> None:
+        """Pack what the tables need of the runs that have ended."""
+        from core.results.digests import keep  # numpy, which a runner without work does without
+
+        keep(self.store.connection, self.store.fenced)
+
+    def _patiently(self, write: Callable[[], None], after: str = "") -> None:
+        """Repeat a write until the store, which may be full or held, takes it, and say so if it refused one before."""
+        while not self._stopping:
+            try:
+                write()
+                if after:
+                    self.store.notice("warning", f"Went on after: {after}")
+                return
+            except PASSING as error:
+                self._pause(error)
+                after = error.message
+
+    def _pause(self, error: StoreError) -> None:
+        log.warning("%s", error)
+        time.sleep(RETRY_S)
+
+    def _put_back(self, lane: Lane) -> None:
+        """Nothing acknowledged is lost: the job goes back into the queue with its tokens, once the store takes that."""
+        job, fault = lane.job, lane.fault
+        assert job is not None and fault is not None
+        if not isinstance(fault, PASSING):
+            raise fault
+
+        def write() -> None:
+            lane.end_engines()
+            self.store.put_back(int(job["id"]))
+
+        self._pause(fault)
+        self._patiently(write, after=fault.message)
+        lane.job = lane.fault = None

@@ -1,0 +1,286 @@
+"""Where jobs run side by side: a lane works on one job at a time, with GPUs of its own or with none.
+
+A lane keeps its engines loaded, and its GPUs, for the next run of the same variant. The jobs that need no GPU share one lane,
+so that they do not compete for processors and memory. On a cluster Ray places the work: there a lane is opened for each job,
+in the order of the queue, until one has to wait for room.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import NO_ROOM, PASSING, LeaseLost, LrmError, StoreDamaged
+from core.jobs.engines import FORMATS, WITHOUT_WEIGHTS
+from core.runner import gpus
+from core.runner.allocation import Allocation
+from core.runner.cluster.shares import Cluster, RayShare
+from core.runner.engine_process import EngineProcess
+from core.runner.prepare import Preparer, variants
+from core.runner.questions import make_ahead
+from core.runner.run import Run
+from core.settings import load
+from core.store.runner_store import RunnerStore
+
+log = logging.getLogger("lrm.runner")
+FULL = "waits for room on the cluster, behind another job"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The places that a job takes: so many, each with so many GPUs (on a cluster None: one where there are any).
+
+    `span`: GPUs of several machines of the cluster that each engine takes by itself.
+    """
+
+    parts: int
+    each: int | None
+    cluster: bool = False
+    span: int = 0
+
+
+class Lane:
+    """Engines of one job at a time, and a thread while it is under way. `fault` is what it has met and could not store."""
+
+    def __init__(
+        self, store: RunnerStore, folder: Path, shape: Resources, places: Sequence[Allocation], ended: Callable[[], None]
+    ) -> None:
+        self._store, self._folder, self._ended = store, folder, ended
+        self.shape, self.places = shape, places
+        self._stir, self._put_back = threading.Event(), threading.Event()
+        self.hosts = [EngineProcess(store, folder / "logs", place, self._stir, number) for number, place in enumerate(places)]
+        without_gpus = shape.each == 0 and not shape.cluster  # a worker that waits would hold a GPU's memory
+        self._preparer = Preparer(store, folder / "logs", places[0], stays=without_gpus)
+        self.job: dict[str, Any] | None = None
+        self.fault: Exception | None = None
+        self.idle_since = time.monotonic()
+        self._thread: threading.Thread | None = None
+
+    def start(self, job: dict[str, Any]) -> None:
+        """Begin a job; `ended` is called when it has come to its end, whichever."""
+        self.job = job
+        self._put_back.clear()
+        self._thread = threading.Thread(target=self._run, args=(job,), name=f"job {job['id']}", daemon=True)
+        self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is under way, or one that the store refused waits to be put back."""
+        return self.job is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether its job has not had all of its places yet."""
+        return self.busy and any(place.waits for place in self.places)
+
+    def put_back(self) -> None:
+        """Send its run, which still waits for its first place, back into the queue."""
+        self._put_back.set()
+
+    def serves(self, job: Mapping[str, Any]) -> bool:
+        """Whether the variant of a run is loaded, with its engine."""
+        return all(host.serves(job) for host in self.hosts)
+
+    def end_engines(self) -> None:
+        """End the engines and the worker, so that their memory comes back."""
+        for host in self.hosts:
+            host.close()
+        self._preparer.close()
+
+    def close(self) -> None:
+        """Wait for the job, which ends when the store is asked to stop; then end the engines and give the places back."""
+        if self._thread is not None:
+            self._thread.join()
+        self.end_engines()
+        for place in self.places:
+            place.release()
+
+    def _run(self, job: dict[str, Any]) -> None:
+        try:
+            self._work(job)
+            self.job = None
+        except Exception as error:  # noqa: BLE001 - the runner decides, which knows whether the store can be written again
+            self.fault = error
+        self.idle_since = time.monotonic()
+        self._ended()
+
+    def _work(self, job: dict[str, Any]) -> None:
+        number = int(job["id"])
+        log.info("job %d: %s %s %s", number, job["kind"], job["compression"], job["benchmark"] or "")
+        try:
+            if job["kind"] == "prepare":
+                state = self._preparer.prepare(job, variants(self._folder))
+                if state == "done":
+                    return
+            else:
+                if not any(other["kind"] == "prepare" for other in self._store.startable()):
+                    self._preparer.close()
+                state = Run(self._store, self.hosts, job, self._stir, self._put_back).run()
+            self._store.end_job(number, state)
+        except (LeaseLost, StoreDamaged, *PASSING):
+            raise
+        except LrmError as error:
+            log.error("job %d failed: %s", number, error)
+            self.end_engines()
+            self._store.end_job(number, "failed", error.message, error.remedy)
+        except Exception as error:  # noqa: BLE001 - the queue goes on whatever one job does
+            log.error("job %d failed:\n%s", number, traceback.format_exc())
+            self.end_engines()
+            reason = f"{type(error).__name__}: {error}"
+            no_room = isinstance(error, OSError) and error.errno in NO_ROOM
+            defect = f"This is a defect: report it with {self._folder / 'runner.log'}."
+            self._store.end_job(number, "failed", reason, "Free some space, then requeue." if no_room else defect)
+
+
+class Scheduler:
+    """All lanes of a runner. Jobs start in the order of the queue: one that waits for GPUs is not overtaken to them."""
+
+    def __init__(self, store: RunnerStore, folder: Path) -> None:
+        self._store, self._folder = store, folder
+        self._cluster = Cluster(store, folder)
+        self.changed = threading.Event()
+        self.lanes: list[Lane] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether any job is under way."""
+        return any(lane.busy for lane in self.lanes)
+
+    def fill(self) -> None:
+        """Start every job that can start now."""
+        waiting = set[tuple[bool, bool]]()
+        jobs = self._store.startable()
+        total = len(gpus.present()) if jobs else 0
+        if self._make_room():
+            waiting |= {(True, True)}
+        for job in jobs:
+            shape = resources_of(job, total)
+            needed = shape.parts * (shape.each or 0)
+            queue = (shape.cluster, needed > 0 or shape.cluster)
+            if queue in waiting:
+                continue
+            if needed > total and not shape.cluster:
+                self._refuse(job, shape, total)
+            elif (lane := self._lane(job, shape)) is None:
+                waiting.add(queue)
+                make_ahead(job)
+                self._store.say(
+                    job["id"], FULL if shape.cluster else f"waits for {needed} GPU{'s' * (needed > 1)}" if needed else ""
+                )
+            elif (claimed := self._store.claim(job["id"])) is not None:
+                lane.start(claimed)
+
+    def faults(self) -> list[Lane]:
+        """The lanes whose job the store has refused to go on with."""
+        return [lane for lane in self.lanes if lane.fault is not None]
+
+    def retire(self, idle_s: float = 0.0) -> None:
+        """End the engines of lanes that have been idle for so long."""
+        self._close([lane for lane in self.lanes if not lane.busy and time.monotonic() - lane.idle_since >= idle_s])
+
+    def close(self) -> None:
+        """End everything; jobs under way end first, as the store is asked to stop."""
+        for lane in self.lanes:
+            lane.close()
+        self.lanes = []
+        self._cluster.close()
+
+    def _lane(self, job: Mapping[str, Any], shape: Resources) -> Lane | None:
+        """An idle lane of this shape, best the one that has the variant loaded; None where the job must wait."""
+        idle = [lane for lane in self.lanes if lane.shape == shape and not lane.busy]
+        idle.sort(key=lambda lane: not lane.serves(job))
+        if idle and (idle[0].serves(job) or (shape.each == 0 and not shape.cluster)):
+            return idle[0]
+        if shape.cluster:
+            return self._lane_on_cluster(shape)
+        if not shape.each:
+            if any(lane.busy for lane in self._own(without=True)):
+                return None
+            self._close(self._own(without=True))
+        lease = gpus.take(shape.parts * (shape.each or 0))
+        while lease is None and (spare := [lane for lane in self._own(without=False) if not lane.busy]):
+            self._close(spare[:1])
+            lease = gpus.take(shape.parts * (shape.each or 0))
+        return None if lease is None else self._opened(shape, lease.split(shape.parts))
+
+    def _make_room(self) -> bool:
+        """Let a run that waits for room on the cluster have an idle engine of its own variant, else end the idle ones for it.
+
+        Returns whether one is about to come back into the queue for its engine.
+        """
+        idle = [lane for lane in self.lanes if lane.shape.cluster and not lane.busy]
+        waiting = [lane for lane in self.lanes if lane.waits]
+        for lane in waiting:
+            nothing_yet = all(place.waits for place in lane.places)
+            if nothing_yet and any(one.shape == lane.shape and one.serves(lane.job or {}) for one in idle):
+                lane.put_back()
+                return True
+        self._close(idle if waiting else [])
+        return False
+
+    def _lane_on_cluster(self, shape: Resources) -> Lane | None:
+        """A new lane; where one waits for room already, the others wait behind it."""
+        if any(lane.waits for lane in self.lanes):
+            return None
+        return self._opened(shape, [RayShare(self._cluster, shape.each, shape.span) for _ in range(shape.parts)])
+
+    def _own(self, without: bool) -> list[Lane]:
+        """The lanes of this machine with GPUs, or those without."""
+        return [lane for lane in self.lanes if not lane.shape.cluster and (not lane.shape.each) == without]
+
+    def _close(self, lanes: Sequence[Lane]) -> None:
+        for lane in lanes:
+            lane.close()
+            self.lanes.remove(lane)
+
+    def _refuse(self, job: Mapping[str, Any], shape: Resources, total: int) -> None:
+        if self._store.claim(job["id"]) is not None:
+            each = f" ({shape.parts} replicas of {shape.each})" if shape.parts > 1 else ""
+            error = f"It needs {shape.parts * (shape.each or 0)} GPUs{each}, and there are {total or 'none'}."
+            self._store.end_job(job["id"], "failed", error, "Add it with fewer --gpus, or name the GPUs in the setting `gpus`.")
+
+    def _opened(self, shape: Resources, places: Sequence[Allocation]) -> Lane:
+        lane = Lane(self._store, self._folder, shape, places, self.changed.set)
+        self.lanes.append(lane)
+        return lane
+
+
+def resources_of(job: Mapping[str, Any], total: int) -> Resources:
+    """The places that a job takes, where this machine has `total` GPUs.
+
+    What a server computes needs no place on a cluster, and the key to it stays on this machine.
+    """
+    run, parts = job["kind"] == "run", job["replicas"]
+    if load().general.executor != "ray" or (run and FORMATS[job["engine"]] == "server"):
+        return Resources(parts, needs(job, total))
+    if run and load().options(job["engine"]).get("spans_nodes"):
+        return Resources(parts, 0, True, asked(job) or 1)
+    return Resources(parts, asked(job), True)
+
+
+def needs(job: Mapping[str, Any], total: int) -> int:
+    """How many of `total` GPUs each engine of a job takes: as many as it was added with, else what its settings say."""
+    wanted = asked(job)
+    if job["gpus"] is None and total == 0:
+        return 0
+    return 1 if wanted is None else wanted
+
+
+def asked(job: Mapping[str, Any]) -> int | None:
+    """How many GPUs a job asks for; None: one, where there are any."""
+    if job["gpus"] is not None:
+        return int(job["gpus"])
+    if job["kind"] == "prepare":
+        return None
+    engine = str(job["engine"])
+    options = load().options(engine)
+    if FORMATS[engine] in WITHOUT_WEIGHTS or options.get("gpu_layers") == 0 or options.get("device") == "cpu":
+        return 0
+    wanted = int(options.get("tensor_parallel") or 1) * int(options.get("pipeline_parallel") or 1)
+    return wanted if wanted > 1 else None

@@ -1,0 +1,55 @@
+"""Whether an engine makes progress: judged by tokens, since a hung engine can still answer that it is healthy."""
+
+from __future__ import annotations
+
+import time
+
+from core.engines.host import wire
+
+FLAG_S = 45.0
+"""Users hear of a silence long before it is taken for a hang."""
+
+
+class Watchdog:
+    """Knows when the whole engine last gave a token, and how long it may take until the next.
+
+    Reading a prompt takes its time, so that while a response waits for its first token `prefill_s` holds, unless the engine
+    reports its prefill. The loading of the model is none of its business.
+    """
+
+    def __init__(self, silence_s: float, prefill_s: float, ready: wire.Ready) -> None:
+        self._silence_s = silence_s
+        self._prefill_s = silence_s if ready.prefills else max(silence_s, prefill_s)
+        self._reading: set[str] = set()
+        self._heard = time.monotonic()
+        self._flagged = False
+
+    def note(self, event: wire.Event) -> None:
+        """Take in what the engine says; every such event is progress."""
+        self.rest()
+        match event:
+            case wire.Started(key):
+                self._reading.add(key)
+            case wire.Deltas(items):
+                self._reading.difference_update(item.id for item in items)
+            case wire.Finished(key):
+                self._reading.discard(key)
+
+    def rest(self) -> None:
+        """The engine has nothing to do, so that its silence means nothing."""
+        self._heard, self._flagged = time.monotonic(), False
+
+    def newly_quiet(self) -> float | None:
+        """The limit that will end the engine, told once a silence when `FLAG_S` have passed without progress; else None."""
+        if self._flagged or time.monotonic() - self._heard < FLAG_S:
+            return None
+        self._flagged = True
+        return self._limit
+
+    def overdue(self) -> float | None:
+        """The limit in seconds that has passed without progress, or None."""
+        return self._limit if time.monotonic() - self._heard > self._limit else None
+
+    @property
+    def _limit(self) -> float:
+        return self._prefill_s if self._reading else self._silence_s

@@ -1,0 +1,307 @@
+"""The schema of runs.db as numbered steps. A step is never edited once it has been released; a new one is added.
+
+`PRAGMA user_version` repeats the number of the last step, so that a reader can check it without this module.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlite_utils import Database, Migrations
+
+VERSION_OF_STEPS = 10
+
+steps = Migrations("lrm-tui")
+
+
+@steps(name="0001_models_variants_jobs_responses")
+def first(db: Database) -> None:
+    """Everything that a run needs, from its model to its last token."""
+    for statement in _FIRST.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+@steps(name="0002_no_lease_until")
+def no_lease_until(db: Database) -> None:
+    """A lease ends with its runner's token, which the kernel's lock guards; nothing ever read its time."""
+    db.execute("ALTER TABLE jobs DROP COLUMN lease_until")
+
+
+@steps(name="0003_audit_of_stopped_responses")
+def audit(db: Database) -> None:
+    """Policy `stop` may let a drawn share run on; where a loop was seen and by which rule, or half seen, is kept."""
+    db.execute("ALTER TABLE jobs ADD COLUMN audit_share REAL NOT NULL DEFAULT 0 CHECK (audit_share BETWEEN 0 AND 1)")
+    db.execute("ALTER TABLE responses ADD COLUMN audited INTEGER CHECK (audited IN (0, 1))")
+    db.execute("ALTER TABLE responses ADD COLUMN suspicious INTEGER CHECK (suspicious IN (0, 1))")
+    db.execute("ALTER TABLE responses ADD COLUMN loop_position INTEGER")
+    db.execute("ALTER TABLE responses ADD COLUMN loop_rule TEXT")
+
+
+@steps(name="0004_models_without_weights")
+def models_without_weights(db: Database) -> None:
+    """Models on servers and recordings; what a server counted, and its empty replies.
+
+    A CHECK can only be changed in the schema's text; SQLite's documentation on ALTER TABLE describes this way.
+    """
+    version = int(db.execute("PRAGMA schema_version").fetchone()[0])
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute(
+        "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name IN ('models', 'variants')",
+        ("format IN ('hf', 'gguf')", "format IN ('hf', 'gguf', 'server', 'recording')"),
+    )
+    db.execute(f"PRAGMA schema_version = {version + 1}")
+    db.execute("PRAGMA writable_schema = RESET")
+    db.execute("ALTER TABLE responses ADD COLUMN usage TEXT")
+    db.execute("ALTER TABLE responses ADD COLUMN empty_replies INTEGER NOT NULL DEFAULT 0")
+
+
+@steps(name="0005_digests_of_ended_runs")
+def digests(db: Database) -> None:
+    """What tables need of an ended run, packed (see core.results.run_summary); any change of its responses drops it."""
+    db.execute(
+        "CREATE TABLE run_digests (job_id INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE, "
+        "version INTEGER NOT NULL, summary TEXT NOT NULL, responses BLOB NOT NULL) STRICT"
+    )
+    for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+        db.execute(
+            f"CREATE TRIGGER digest_dropped_by_{event.lower()} AFTER {event} ON responses "
+            f"BEGIN DELETE FROM run_digests WHERE job_id = {row}.job_id; END"
+        )
+
+
+@steps(name="0006_reading_responses")
+def reading_responses(db: Database) -> None:
+    """Verdicts by hand beside the graders', full-text search over responses, and indexes for browsing them.
+
+    Triggers keep the index of words in the transaction that changes a text, whoever writes it. Texts that are there
+    already are indexed in small steps by `core.store.search`, newest first; `search_progress` tells from which response on.
+    """
+    for statement in _READING.split(";;\n"):
+        db.execute(statement)
+
+
+@steps(name="0007_starts")
+def starts(db: Database) -> None:
+    """Every start of a job, so that none can be started twice: the claim that counts an attempt enters it here."""
+    db.execute(
+        "CREATE TABLE starts (job_id INTEGER NOT NULL REFERENCES jobs (id), attempt INTEGER NOT NULL, "
+        "token INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (job_id, attempt)) STRICT, WITHOUT ROWID"
+    )
+
+
+@steps(name="0008_gpus_of_a_run")
+def gpus_of_a_run(db: Database) -> None:
+    """How many GPUs a run needs; unset, as many as its engine's settings say."""
+    db.execute("ALTER TABLE jobs ADD COLUMN gpus INTEGER CHECK (gpus >= 0)")
+
+
+@steps(name="0009_former_grades")
+def former_grades(db: Database) -> None:
+    """What a response's grade was before its grader's rules changed: until when, and which version took its place."""
+    db.execute(
+        "CREATE TABLE former_grades (id INTEGER PRIMARY KEY, response_id INTEGER NOT NULL REFERENCES responses (id), "
+        "until REAL NOT NULL, replaced_by TEXT NOT NULL, parsed TEXT, rule TEXT, span_start INTEGER, span_end INTEGER, "
+        "correct INTEGER, em REAL, f1 REAL, strict_em REAL, strict_f1 REAL) STRICT"
+    )
+    db.execute("CREATE INDEX former_grades_by_response ON former_grades (response_id)")
+
+
+@steps(name="0010_replicas_of_a_run")
+def replicas_of_a_run(db: Database) -> None:
+    """How many engines share the questions of a run."""
+    db.execute("ALTER TABLE jobs ADD COLUMN replicas INTEGER NOT NULL DEFAULT 1 CHECK (replicas >= 1)")
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Apply every missing step, each in its own transaction with its record."""
+    steps.apply(Database(connection))
+    connection.execute(f"PRAGMA user_version = {VERSION_OF_STEPS}")
+
+
+_FIRST = """
+CREATE TABLE models (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL,
+    format TEXT NOT NULL CHECK (format IN ('hf', 'gguf')),
+    family TEXT NOT NULL
+) STRICT;
+CREATE TABLE variants (
+    id INTEGER PRIMARY KEY,
+    model_id INTEGER NOT NULL REFERENCES models (id),
+    compression TEXT NOT NULL,
+    format TEXT NOT NULL CHECK (format IN ('hf', 'gguf')),
+    path TEXT,
+    sha256 TEXT,
+    bytes INTEGER,
+    parameters INTEGER,
+    bits_per_weight REAL,
+    sparsity REAL,
+    ready_at REAL,
+    UNIQUE (model_id, compression, format)
+) STRICT;
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('prepare', 'run')),
+    state TEXT NOT NULL DEFAULT 'queued'
+        CHECK (state IN ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')),
+    wanted TEXT CHECK (wanted IN ('cancel', 'pause')),
+    position REAL NOT NULL,
+    variant_id INTEGER NOT NULL REFERENCES variants (id),
+    benchmark TEXT,
+    engine TEXT,
+    sampling TEXT,
+    seed INTEGER NOT NULL DEFAULT 0,
+    item_limit INTEGER,
+    policy TEXT NOT NULL DEFAULT 'stop' CHECK (policy IN ('observe', 'stop')),
+    data_folder TEXT,
+    prompts_file TEXT,
+    prompt_version TEXT,
+    engine_version TEXT,
+    created REAL NOT NULL,
+    started REAL,
+    finished REAL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    lease_token INTEGER,
+    lease_until REAL,
+    progress_done INTEGER NOT NULL DEFAULT 0,
+    progress_total INTEGER,
+    message TEXT NOT NULL DEFAULT '',
+    tokens_per_second REAL,
+    error TEXT,
+    remedy TEXT,
+    CHECK (kind = 'prepare' OR (benchmark IS NOT NULL AND engine IS NOT NULL AND sampling IS NOT NULL))
+) STRICT;
+CREATE INDEX jobs_by_position ON jobs (state, position);
+CREATE UNIQUE INDEX one_open_prepare ON jobs (variant_id)
+    WHERE kind = 'prepare' AND state IN ('queued', 'running', 'paused');
+CREATE TABLE items (
+    id INTEGER PRIMARY KEY,
+    benchmark TEXT NOT NULL,
+    key TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    fields TEXT NOT NULL,
+    gold TEXT NOT NULL,
+    UNIQUE (benchmark, key, revision)
+) STRICT;
+CREATE TABLE responses (
+    id INTEGER PRIMARY KEY,
+    job_id INTEGER NOT NULL REFERENCES jobs (id),
+    item_id INTEGER NOT NULL REFERENCES items (id),
+    position INTEGER NOT NULL,
+    sample INTEGER NOT NULL DEFAULT 0,
+    seed INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'active', 'done')),
+    attempt INTEGER NOT NULL DEFAULT 0,
+    resumed_at INTEGER,
+    prompt_tokens INTEGER,
+    token_limit INTEGER,
+    finish_reason TEXT CHECK (finish_reason IN ('stop', 'length', 'repetition', 'cancelled', 'error')),
+    error TEXT,
+    answer_start INTEGER,
+    thinking_words INTEGER,
+    answer_words INTEGER,
+    thinking_tokens INTEGER,
+    answer_tokens INTEGER,
+    parsed TEXT,
+    rule TEXT,
+    span_start INTEGER,
+    span_end INTEGER,
+    correct INTEGER CHECK (correct IN (0, 1)),
+    em REAL,
+    f1 REAL,
+    strict_em REAL,
+    strict_f1 REAL,
+    collapsed INTEGER CHECK (collapsed IN (0, 1)),
+    loop_onset INTEGER,
+    loop_period INTEGER,
+    loop_unit TEXT,
+    loop_count INTEGER,
+    started REAL,
+    finished REAL,
+    seconds REAL,
+    UNIQUE (job_id, item_id, sample),
+    CHECK ((state = 'done') = (finish_reason IS NOT NULL))
+) STRICT;
+CREATE INDEX responses_by_job ON responses (job_id, state);
+CREATE TABLE response_texts (
+    response_id INTEGER PRIMARY KEY REFERENCES responses (id),
+    prompt TEXT NOT NULL,
+    text TEXT NOT NULL DEFAULT '',
+    token_ids BLOB
+) STRICT;
+CREATE TABLE chunks (
+    response_id INTEGER NOT NULL REFERENCES responses (id),
+    seq INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    token_ids BLOB NOT NULL,
+    PRIMARY KEY (response_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE runner (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    token INTEGER NOT NULL,
+    pid INTEGER,
+    pid_started REAL,
+    beat REAL,
+    state TEXT NOT NULL DEFAULT 'stopped' CHECK (state IN ('serving', 'stopped')),
+    wanted TEXT CHECK (wanted = 'stop')
+) STRICT;
+INSERT INTO runner (id, token) VALUES (1, 0);
+CREATE TABLE hosts (
+    pid INTEGER PRIMARY KEY,
+    pid_started REAL NOT NULL,
+    token INTEGER NOT NULL,
+    job_id INTEGER NOT NULL REFERENCES jobs (id)
+) STRICT;
+CREATE TABLE notices (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    level TEXT NOT NULL CHECK (level IN ('info', 'warning', 'error')),
+    job_id INTEGER REFERENCES jobs (id),
+    message TEXT NOT NULL,
+    remedy TEXT NOT NULL DEFAULT ''
+) STRICT;
+"""
+
+_READING = """
+ALTER TABLE responses ADD COLUMN hand INTEGER CHECK (hand IN (0, 1));;
+ALTER TABLE responses ADD COLUMN flagged INTEGER NOT NULL DEFAULT 0 CHECK (flagged IN (0, 1));;
+CREATE TABLE reviews (
+    id INTEGER PRIMARY KEY,
+    response_id INTEGER NOT NULL REFERENCES responses (id),
+    at REAL NOT NULL,
+    verdict INTEGER CHECK (verdict IN (0, 1)),
+    flagged INTEGER NOT NULL CHECK (flagged IN (0, 1)),
+    note TEXT NOT NULL DEFAULT ''
+) STRICT;;
+CREATE INDEX reviews_by_response ON reviews (response_id);;
+CREATE TRIGGER the_latest_review_counts AFTER INSERT ON reviews BEGIN
+    UPDATE responses SET hand = new.verdict, flagged = new.flagged WHERE id = new.response_id;
+END;;
+CREATE INDEX responses_by_item ON responses (item_id);;
+CREATE INDEX responses_done ON responses (id) WHERE state = 'done';;
+CREATE INDEX responses_correct ON responses (id) WHERE state = 'done' AND coalesce(hand, correct, em) = 1;;
+CREATE INDEX responses_wrong ON responses (id) WHERE state = 'done' AND coalesce(hand, correct, em) = 0;;
+CREATE INDEX responses_unparsed ON responses (id) WHERE state = 'done' AND parsed IS NULL;;
+CREATE INDEX responses_looped ON responses (id) WHERE state = 'done' AND collapsed = 1;;
+CREATE INDEX responses_reviewed ON responses (id) WHERE hand IS NOT NULL OR flagged = 1;;
+CREATE INDEX responses_by_words ON responses (coalesce(thinking_words, 0) + coalesce(answer_words, 0)) WHERE state = 'done';;
+CREATE VIRTUAL TABLE search USING fts5 (
+    text, content = 'response_texts', content_rowid = 'response_id', tokenize = 'unicode61 remove_diacritics 2'
+);;
+CREATE TABLE search_progress (id INTEGER PRIMARY KEY CHECK (id = 1), since INTEGER NOT NULL) STRICT;;
+INSERT INTO search_progress SELECT 1, coalesce(max(response_id), 0) + 1 FROM response_texts;;
+CREATE TRIGGER search_new_text AFTER INSERT ON response_texts WHEN new.text <> '' BEGIN
+    INSERT INTO search (rowid, text) VALUES (new.response_id, new.text);
+END;;
+CREATE TRIGGER search_changed_text AFTER UPDATE OF text ON response_texts WHEN new.text <> old.text BEGIN
+    INSERT INTO search (search, rowid, text) SELECT 'delete', old.response_id, old.text
+        WHERE EXISTS (SELECT 1 FROM search_docsize WHERE id = old.response_id);
+    INSERT INTO search (rowid, text) SELECT new.response_id, new.text WHERE new.text <> '';
+END;;
+CREATE TRIGGER search_no_text AFTER DELETE ON response_texts BEGIN
+    INSERT INTO search (search, rowid, text) SELECT 'delete', old.response_id, old.text
+        WHERE EXISTS (SELECT 1 FROM search_docsize WHERE id = old.response_id);
+END
+"""

@@ -1,0 +1,273 @@
+"""The engine "openai" against real HTTP servers on loopback: one that misbehaves in each way, and llama-cpp-python's own."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.engines.host.wire import Finished, Started
+from tests.helpers.chat_server import Handler, answer, drip, keep_alive, raw, serving, status, torn
+from tests.helpers.host_process import Answer, Host, generate, running
+
+ENGINE = "openai"
+HELLO = ({"role": "assistant"}, {"content": "It is "}, {"content": "42."})
+
+
+def ask(child: Host, id: str = "q", **sampling: Any) -> Answer:
+    child.send(generate(id, "What is it?", chat=True, **sampling))
+    return child.wait(id)[0]
+
+
+def answered(server: Any, **options: Any) -> tuple[Answer, list[Any]]:
+    """The answer of one request, and every event of it."""
+    with running(ENGINE) as child:
+        child.load(f"{server.address}#m", pause=0.05, **options)
+        return ask(child), child.events
+
+
+def test_reasoning_and_content_are_joined_as_r1_writes_them() -> None:
+    usage = {
+        "prompt_tokens": 9,
+        "completion_tokens": 5,
+        "completion_tokens_details": {"reasoning_tokens": 3},
+        "total_tokens": 14,
+    }
+    for name in ("reasoning_content", "reasoning"):
+        act = answer({"role": "assistant"}, {name: "Let me "}, {name: "think."}, {"content": "It is 42."}, usage=usage)
+        with serving(act) as server:
+            got, _ = answered(server)
+        assert got.text == "Let me think.</think>It is 42."
+        assert got.finished == Finished("q", "stop", None, {"prompt_tokens": 9, "completion_tokens": 5, "reasoning_tokens": 3})
+        assert got.started == Started("q", "What is it?", None, 40)
+
+
+def test_reasoning_alone_is_closed_where_it_stopped_and_open_where_it_was_cut() -> None:
+    for finish, text in (("stop", "hm</think>"), ("length", "hm")):
+        with serving(answer({"reasoning_content": "hm"}, finish=finish)) as server:
+            got, _ = answered(server)
+        assert got.text == text
+        assert got.finished is not None and got.finished.reason == finish
+
+
+def test_what_was_asked_for_is_sent_and_nothing_else() -> None:
+    with serving(answer(*HELLO)) as server, running(ENGINE) as child:
+        child.load(f"{server.address}#m")
+        ask(child, "a", temperature=0.6, top_p=0.9, max_tokens=7)
+        ask(child, "b", temperature=0.6, top_k=5, min_p=0.1, stop=("END",))
+    first, second = server.bodies
+    assert first["messages"] == [{"role": "user", "content": "What is it?"}]
+    assert (first["temperature"], first["top_p"], first["max_tokens"], first["seed"], first["model"]) == (0.6, 0.9, 7, 1, "m")
+    assert not {"top_k", "min_p", "stop"} & set(first)
+    assert (second["top_k"], second["min_p"], second["stop"]) == (5, 0.1, ["END"])
+
+
+def test_empty_replies_are_asked_again_and_counted() -> None:
+    empty = answer({"role": "assistant"}, {"content": ""})
+    with serving(empty, empty, answer(*HELLO)) as server:
+        got, events = answered(server)
+    assert got.text == "It is 42."
+    assert got.finished is not None and (got.finished.reason, got.finished.empty_replies) == ("stop", 2)
+    assert sum(isinstance(event, Started) for event in events) == 3
+    with serving(empty) as server:
+        got, _ = answered(server, empty_tries=2)
+    assert len(server.bodies) == 3
+    assert got.finished is not None and (got.finished.reason, got.finished.empty_replies) == ("error", 3)
+    assert "3 empty replies" in str(got.finished.error)
+
+
+def test_a_server_that_is_busy_is_given_the_time_that_it_asks_for() -> None:
+    with serving(status(429, "slow down", Retry_After="0.4"), status(503), answer(*HELLO)) as server:
+        got, _ = answered(server)
+    assert got.text == "It is 42."
+    first, second, third = server.times
+    assert second - first >= 0.4
+    assert third - second < 0.4
+
+
+def test_a_date_in_retry_after_is_understood() -> None:
+    from email.utils import formatdate
+
+    with serving(status(429, Retry_After=formatdate(time.time() + 6, usegmt=True)), answer(*HELLO)) as server:
+        answered(server)
+    assert 0.8 < server.times[1] - server.times[0] < 7
+
+
+def test_a_stream_that_breaks_off_begins_anew() -> None:
+    acts = (torn({"content": "It is"}), raw("<html>502</html>"), raw('data: {"choices": 7}\n\n'), raw("data: {oops\n\n"))
+    with serving(*acts, answer(*HELLO)) as server:
+        got, events = answered(server)
+    assert got.finished is not None and got.finished.reason == "stop"
+    begun = [number for number, event in enumerate(events) if isinstance(event, Started)]
+    assert len(begun) == 5
+    after = [delta.text for event in events[begun[-1] :] if hasattr(event, "items") for delta in event.items]
+    assert "".join(after) == "It is 42."
+
+
+def test_a_server_that_keeps_failing_fails_the_run_and_not_the_response() -> None:
+    with serving(status(500, "out of order")) as server, running(ENGINE) as child:
+        child.load(f"{server.address}#m", tries=3, pause=0.01)
+        child.send(generate("q", "What is it?", chat=True))
+        events = [child.next_event() for _ in range(4)]
+    failed = events[-1]
+    assert failed is not None and "failed 3 times in a row" in failed.message and "out of order" in failed.message
+    assert len(server.bodies) == 3
+
+
+@pytest.mark.parametrize("empty_chunks", [False, True])
+def test_keep_alives_hold_nothing_up(empty_chunks: bool) -> None:
+    with serving(keep_alive({"content": "It"}, empty_chunks=empty_chunks), answer(*HELLO)) as server:
+        began = time.monotonic()
+        got, _ = answered(server, silence=0.5)
+    assert time.monotonic() - began < 20
+    assert got.finished is not None and got.finished.reason == "stop"
+    with serving(keep_alive(empty_chunks=empty_chunks)) as server:
+        got, _ = answered(server, seconds=0.6, silence=100.0)
+    assert got.finished is not None and got.finished.reason == "error"
+    assert "the cap" in str(got.finished.error)
+
+
+def test_the_cap_ends_even_a_stream_that_speaks() -> None:
+    with serving(drip("la", 0.05)) as server:
+        got, _ = answered(server, seconds=0.8)
+    assert got.finished is not None and got.finished.reason == "error"
+    assert got.text.startswith("lala")
+
+
+def test_what_no_other_request_would_mend_fails_the_engine() -> None:
+    for code, kind, said in ((401, "usage", "refused the key"), (404, "model", "does not serve 'm'")):
+        with serving(status(code, "bad key sk-secret-123"), models=[]) as server, running(ENGINE) as child:
+            child.load(f"{server.address}#m")
+            child.send(generate("q", "hi", chat=True))
+            assert isinstance(child.next_event(), Started)
+            failed = child.next_event()
+            assert failed is not None and (failed.kind, failed.remedy != "") == (kind, True)
+            assert said in failed.message
+
+
+def test_a_request_that_the_server_refuses_fails_alone() -> None:
+    with serving(status(400, "too long"), answer(*HELLO)) as server, running(ENGINE) as child:
+        child.load(f"{server.address}#m")
+        refused, fine = ask(child, "a"), ask(child, "b")
+    assert refused.finished is not None and refused.finished.reason == "error" and "too long" in str(refused.finished.error)
+    assert fine.text == "It is 42."
+
+
+def test_the_key_comes_from_the_environment_and_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-secret-123")
+    with serving(answer(*HELLO), status(400, "sk-secret-123 is odd")) as server, running(ENGINE) as child:
+        child.load(f"{server.address}#m", key_variable="MY_KEY")
+        ask(child, "a")
+        refused = ask(child, "b")
+    assert server.keys == ["Bearer sk-secret-123"] * 2
+    assert "*** is odd" in str(refused.finished)
+
+
+def test_cancel_closes_the_stream_and_one_model_needs_no_name() -> None:
+    with serving(drip("la", 0.02)) as server, running(ENGINE) as child:
+        child.load(server.address, slots=1)
+        child.send(generate("a", "hi", chat=True), generate("b", "hi", chat=True))
+        while not child.answers["a"].text:
+            child.next_event()
+        child.cancel("b")
+        child.cancel("a")
+        ends = [answer.finished for answer in child.wait("a", "b")]
+    assert [end and end.reason for end in ends] == ["cancelled", "cancelled"]
+    assert len(server.bodies) == 1
+
+
+def test_as_many_requests_are_at_a_server_at_once_as_there_are_slots() -> None:
+    """No request is answered before all are there, as behind a load balancer with many engines."""
+    slots = 64
+    everyone = threading.Barrier(slots)
+
+    def together(handler: Handler) -> None:
+        everyone.wait(60)
+        answer(*HELLO)(handler)
+
+    with serving(together) as server, running(ENGINE) as child:
+        child.load(f"{server.address}#m", slots=slots)
+        names = [str(number) for number in range(slots)]
+        child.send(*(generate(name, "hi", chat=True) for name in names))
+        assert {found.text for found in child.wait(*names)} == {"It is 42."}
+
+
+def test_more_slots_than_the_system_has_files_are_refused() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with serving(answer(*HELLO)) as server, running(ENGINE) as child:
+        failed = child.refuse(f"{server.address}#m", slots=hard)
+        assert failed.kind == "usage" and "side by side" in failed.message and "openai.slots" in failed.remedy
+
+
+def test_addresses_that_lead_nowhere() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    many = [{"id": name, "object": "model", "created": 1, "owned_by": "us"} for name in "ab"]
+    with serving(answer(*HELLO), models=many) as server:
+        for address, kind, said in [
+            (f"http://127.0.0.1:{port}/v1#m", "engine", "Nobody answers"),
+            (server.address, "model", "several models or names none: a, b"),
+            ("ftp://somewhere#m", "model", "no address of a server"),
+            ("http://me:secret@127.0.0.1/v1#m", "model", "secret"),
+        ]:
+            with running(ENGINE) as child:
+                failed = child.refuse(address)
+            assert (failed.kind, failed.remedy != "") == (kind, True)
+            assert said in failed.message
+
+
+@pytest.fixture(scope="module")
+def llama_server(gguf_model: Path) -> Iterator[str]:
+    """llama-cpp-python's own server with the tiny model."""
+    pytest.importorskip("starlette_context", reason="llama-cpp-python[server] is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "llama_cpp.server",
+        "--model",
+        str(gguf_model),
+        "--model_alias",
+        "tiny",
+        "--port",
+        str(port),
+    ]
+    process = subprocess.Popen(
+        [*command, "--n_ctx", "512", "--n_threads", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    address = f"http://127.0.0.1:{port}/v1"
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{address}/models", timeout=1).close()
+                break
+            except (urllib.error.URLError, OSError):
+                assert process.poll() is None, "the server ended"
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_real_server_streams_chat_and_raw_prompts(llama_server: str) -> None:
+    with running(ENGINE) as child:
+        ready = child.load(llama_server, slots=2, context=512)
+        assert (ready.resumes, ready.slots) == (False, 2)
+        child.send(generate("chat", "The cat", chat=True, max_tokens=20), generate("raw", "The cat sat", max_tokens=20))
+        for got in child.wait("chat", "raw"):
+            assert got.text
+            assert got.finished is not None and got.finished.reason in ("stop", "length"), got.finished

@@ -1,0 +1,86 @@
+"""Grading again: changed grades are written, old ones are kept, and what is right already is left alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import cli
+from core.grading.regrade import COLUMNS, former, regrade
+from core.results.digests import keep, kept
+from core.results.tables.scores import scores_rows
+from tests.helpers.book import Book
+
+TEXT = "thought\n</think>\n\nThe answer is (B)."
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Book]:
+    """Two runs of Temporal, graded by rules that took the letter A from everything."""
+    book = Book(tmp_path / "runs.db")
+    fields = json.dumps({"question": "When?\nOptions:\n(A) 1pm to 2pm\n(B) 2pm to 3pm"})
+    for key in range(3):
+        book.insert("items", benchmark="temporal", key=str(key), revision="r", fields=fields, gold='["B"]')
+    wrong = {"finish_reason": "stop", "parsed": "A", "rule": "old", "correct": 0, "span_start": 0, "span_end": 1, "text": TEXT}
+    book.run(book.variant(), "temporal", [wrong, wrong, {}], state="done")
+    book.run(book.variant("q4_0"), "temporal", [{**wrong, "finish_reason": "length", "text": "cut off"}], state="done")
+    yield book
+    book.reader.close()
+    book.writer.close()
+
+
+def grades(book: Book) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in book.reader.execute(f"SELECT {', '.join(COLUMNS)} FROM responses ORDER BY id")]
+
+
+def test_changed_grades_are_written_and_the_old_ones_kept(book: Book) -> None:
+    keep(book.writer)
+    first, second = regrade(book.writer)
+    assert (first.responses, first.changed, first.better, first.worse) == (2, 2, 2, 0)
+    assert (second.responses, second.changed, second.better, second.worse) == (1, 1, 0, 0)
+    row = book.reader.execute("SELECT parsed, correct, rule FROM responses WHERE id = 1").fetchone()
+    assert tuple(row) == ("B", 1, "statement")
+    [old] = former(book.reader, 1)
+    assert (old["parsed"], old["rule"], old["correct"], old["span_end"]) == ("A", "old", 0, 1)
+    assert old["replaced_by"].startswith("lrm-tui ")
+    assert kept(book.reader) == {} and scores_rows(book.reader)[0]["benchmarks"]["temporal"]["accuracy"] == 100.0
+
+
+def test_a_second_time_changes_nothing(book: Book) -> None:
+    regrade(book.writer)
+    before = grades(book)
+    assert sum(run.changed for run in regrade(book.writer)) == 0
+    assert grades(book) == before and len(former(book.reader, 1)) == 1
+
+
+def test_a_dry_run_writes_nothing(book: Book) -> None:
+    before = grades(book)
+    assert [run.changed for run in regrade(book.writer, dry=True)] == [2, 1]
+    assert grades(book) == before and former(book.reader, 1) == []
+
+
+def test_the_command_takes_runs_and_show_tells_what_a_grade_was(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
+    db = ["--db", str(book.path)]
+    assert cli.run(cli.parse(["regrade", "1", *db])) == 0
+    assert "2 of 2 grades changed: 2 better, 0 worse" in capsys.readouterr().out
+    assert former(book.reader, 4) == []
+    assert cli.run(cli.parse(["show", "--response", "1", *db])) == 0
+    assert "A by rule old, worth 0" in capsys.readouterr().out
+    assert cli.run(cli.parse(["regrade", "--json", *db])) == 0
+    assert [run["changed"] for run in json.loads(capsys.readouterr().out)] == [0, 1]
+
+
+def test_an_unknown_run_is_refused_before_another_is_graded(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
+    before = grades(book)
+    assert cli.run(cli.parse(["regrade", "1", "9", "7", "--db", str(book.path)])) == 2
+    assert "There is no run 7, 9." in capsys.readouterr().err
+    assert grades(book) == before and former(book.reader, 1) == []
+
+
+def test_without_a_store_there_is_nothing_to_grade(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(cli.parse(["regrade", "--db", str(tmp_path / "none.db")])) != 0
+    assert "There is no store" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,107 @@
+"""What runs would take: sizes, memory and time, by what the store has seen and without it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from core.compress.recipes import GGUF_TYPES
+from core.engines import memory
+from core.errors import ModelError
+from core.jobs.estimate import BITS, estimate
+from core.jobs.models import known, named, resolve
+from core.spec import RunSpec, Sampling
+from core.store.connection import connect
+
+GIB = 2**30
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model in Hugging Face format of 8e9 parameters in 16 bits, by its config and the size of a sparse file."""
+    place = tmp_path / "models" / "R1-Distill-8B"
+    place.mkdir(parents=True)
+    shape = {"num_hidden_layers": 32, "hidden_size": 4096, "num_attention_heads": 32, "num_key_value_heads": 8}
+    (place / "config.json").write_text(
+        json.dumps(
+            {**shape, "vocab_size": 128256, "intermediate_size": 14336, "torch_dtype": "bfloat16", "model_type": "llama"}
+        )
+    )
+    with (place / "model.safetensors").open("wb") as file:
+        file.truncate(16_000_000_000)
+    return place
+
+
+def spec(model: Path | str, compression: str, **rest: object) -> RunSpec:
+    return RunSpec(str(model), compression, "folio", "llama.cpp", Sampling(max_tokens=32_768), **rest)  # type: ignore[arg-type]
+
+
+def test_every_type_has_its_bits() -> None:
+    assert set(BITS) == set(GGUF_TYPES)
+
+
+def test_sizes_and_memory_without_a_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: 24 * GIB)
+    monkeypatch.setattr(memory, "free_gpu_memory", lambda: [])
+    names = ("none", "q8_0", "q4_k_m", "sparsegpt-50", "sparsegpt-50+q4_k_m")
+    found = dict(zip(names, estimate(None, [spec(folder, name) for name in names]), strict=True))
+    assert found["none"].size == found["sparsegpt-50"].size == 16_000_000_000
+    assert found["q8_0"].size == 8_500_000_000 and found["sparsegpt-50+q4_k_m"].size == found["q4_k_m"].size == 4_830_000_000
+    assert [found[name].slots for name in ("q8_0", "q4_k_m")] == [2, 3]  # 4.1 GiB of cache for 33,792 tokens
+    assert all(one.questions == 203 and one.seconds is None and not one.made for one in found.values())
+    monkeypatch.setattr(memory, "free_memory", lambda: 8 * GIB)
+    assert estimate(None, [spec(folder, "none")])[0].slots == 0
+
+
+def test_the_store_knows_better(folder: Path, tmp_path: Path) -> None:
+    c = connect(tmp_path / "runs.db", "user")
+    name = resolve(str(folder)).name
+    c.execute("INSERT INTO models (id, name, source, format, family) VALUES (1, ?, ?, 'hf', 'llama')", (name, str(folder)))
+    c.execute(
+        "INSERT INTO variants (id, model_id, compression, format, ready_at, bytes, bits_per_weight) "
+        "VALUES (1, 1, 'q8_0', 'gguf', 1, 999, 9.0)"
+    )
+    for job, pace in ((1, 10.0), (2, 30.0), (3, 20.0)):
+        past(c, job, pace)
+    made, other = estimate(c, [spec(folder, "q8_0", limit=10), spec(folder, "sparsegpt-50+q8_0", limit=10)])
+    c.close()
+    assert made.made and made.size == 999
+    assert not other.made and other.size == 9_000_000_000
+    assert made.seconds == 200 and made.past == 3 and other.seconds == 200
+
+
+def past(c: sqlite3.Connection, job: int, pace: float) -> None:
+    """A finished run of four questions at so many seconds each."""
+    c.execute(
+        "INSERT INTO jobs (id, kind, state, position, variant_id, benchmark, engine, sampling, created) "
+        "VALUES (?, 'run', 'done', ?, 1, 'folio', 'llama.cpp', '{}', 1)",
+        (job, job),
+    )
+    for n in range(4):
+        c.execute("INSERT OR IGNORE INTO items VALUES (?, 'folio', ?, 'r', '{}', '[]')", (n + 1, f"q{n}"))
+        c.execute(
+            "INSERT INTO responses (job_id, item_id, position, seed, state, finish_reason, started, finished) "
+            "VALUES (?, ?, 0, 1, 'done', 'stop', ?, ?)",
+            (job, n + 1, n * pace, (n + 1) * pace),
+        )
+
+
+def test_models_are_found_in_folders_and_named_again(folder: Path, tmp_path: Path) -> None:
+    for name in ("one.gguf", "big-00001-of-00003.gguf", "big-00002-of-00003.gguf", "big-00003-of-00003.gguf"):
+        (tmp_path / "models" / name).write_bytes(b"GGUF")
+    listed = known([str(tmp_path / "models")])
+    assert listed[0] == "pocket" and str(folder) in listed
+    assert [Path(name).name for name in listed if name.endswith(".gguf")] == ["big-00001-of-00003.gguf", "one.gguf"]
+    for name in ("pocket", str(folder), "openai:http://127.0.0.1:1/v1#m"):
+        model = resolve(name)
+        assert resolve(named(model.name, str(model.source), model.format)) == model
+
+
+def test_a_damaged_model_is_told(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.gguf"
+    bad.write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"bad\.gguf"):
+        estimate(None, [spec(bad, "none")])

@@ -1,0 +1,40 @@
+"""The blocks of a difference put both texts together again, whatever they hold."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.results.show import word_diff as module
+from core.results.show.word_diff import Block, word_diff
+
+WORDS = st.lists(st.sampled_from(["a", "b", "the", "cat", "\n", "  ", "x y", "\u202e"]), max_size=40).map(" ".join)
+
+
+@given(WORDS, WORDS)
+def test_blocks_give_both_texts_back(left: str, right: str) -> None:
+    blocks = word_diff(left, right)
+    assert "".join(block.left for block in blocks) == left
+    assert "".join(block.right for block in blocks) == right
+    for block in blocks:
+        assert not block.equal or block.left.split() == block.right.split()
+
+
+def test_what_differs_is_told_apart() -> None:
+    blocks = word_diff("the cat sat on the mat today", "the cat sat on a red mat today")
+    assert blocks == [
+        Block(True, "the cat sat on ", "the cat sat on "),
+        Block(False, "the ", "a red "),
+        Block(True, "mat today", "mat today"),
+    ]
+
+
+def test_a_few_equal_words_between_differences_are_chance() -> None:
+    blocks = word_diff("one is two is three", "four is five is six")
+    assert blocks == [Block(False, "one is two is three", "four is five is six")]
+
+
+def test_beyond_the_bound_nothing_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_WORDS", 3)
+    assert word_diff("a b c d", "a b c d") == [Block(True, "a b c ", "a b c "), Block(False, "d", "d")]

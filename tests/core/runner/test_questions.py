@@ -1,0 +1,63 @@
+"""Questions that are made before their run begins."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import DataError
+from core.runner.questions import make_ahead, questions
+
+
+def job(number: int, folder: Path, **more: Any) -> dict[str, Any]:
+    """A run in the queue, as the store gives it."""
+    known = {"id": number, "kind": "run", "benchmark": "temporal", "data_folder": str(folder), "seed": 0, "item_limit": None}
+    return known | more
+
+
+def write(folder: Path, *inputs: str) -> Path:
+    """A file of questions in the original format."""
+    path = folder / "temporal_sequences" / "temporal_sequences.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"examples": [{"input": text, "target": "(A)"} for text in inputs]}), encoding="utf-8")
+    return path
+
+
+def texts(found: list[Any]) -> list[str]:
+    return [item.fields["input"] for item in found]
+
+
+def test_a_run_gets_what_was_made_ahead(tmp_path: Path) -> None:
+    path = write(tmp_path, "old", "second")
+    before = path.stat()
+    make_ahead(job(1, tmp_path))
+    assert texts(questions(job(2, tmp_path, item_limit=1))) == ["old"]  # of another run, which waits for nobody
+    for thread in threading.enumerate():
+        if thread.name == "questions of job 1":
+            thread.join()
+    write(tmp_path, "new")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # so that only a load ahead can have seen the old text
+    assert texts(questions(job(1, tmp_path))) == ["old", "second"]
+    assert texts(questions(job(1, tmp_path))) == ["new"]  # they are given once
+
+
+def test_a_file_that_has_changed_since_is_read_again(tmp_path: Path) -> None:
+    path = write(tmp_path, "old")
+    make_ahead(job(4, tmp_path))
+    write(tmp_path, "new")
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+    assert texts(questions(job(4, tmp_path))) == ["new"]
+
+
+def test_what_fails_ahead_is_told_when_the_run_begins(tmp_path: Path) -> None:
+    make_ahead(job(5, tmp_path))
+    with pytest.raises(DataError, match="holds none of"):
+        questions(job(5, tmp_path))
+    make_ahead(job(5, tmp_path))
+    write(tmp_path, "there by now")
+    assert texts(questions(job(5, tmp_path))) == ["there by now"]

@@ -1,0 +1,1 @@
+"""What tests share: tiny models, servers that misbehave, stores with rows, and processes to end."""

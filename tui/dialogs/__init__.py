@@ -1,0 +1,1 @@
+"""The screens over the panes: forms, readers, questions and help."""

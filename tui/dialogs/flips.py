@@ -1,0 +1,114 @@
+"""The questions that flipped between two variants; enter shows both responses side by side."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from textual import work
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from core.errors import LrmError
+from core.store import browse
+from core.store.shown import gold
+from tui import keys
+from tui.access import opened
+from tui.background import hand_back
+from tui.shown import UNKNOWN, lines, safe
+from tui.widgets.footer import Footer
+from tui.widgets.lazy_table import LazyTable
+from tui.widgets.marks import mark
+from tui.widgets.table import Cells, Column
+
+COLUMNS = (
+    Column("change", "B", 7),
+    Column("key", "Item", 12, grow=True),
+    Column("a_mark", "", 4),
+    Column("a", "A parsed", 14, grow=True),
+    Column("b_mark", "", 4),
+    Column("b", "B parsed", 14, grow=True),
+    Column("gold", "Gold", 10, grow=True, drop=1),
+)
+Pair = tuple[str, sqlite3.Row, sqlite3.Row]
+
+
+class FlipsScreen(ModalScreen[None]):
+    """Questions that B lost, then those that it gained."""
+
+    BINDINGS = keys.bindings("flips")
+
+    def __init__(self, store: Path, record: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._store, self._record = store, record
+        self._pairs: dict[str, Pair] = {}
+
+    def compose(self) -> ComposeResult:
+        """Who is compared, and the questions."""
+        yield Static(id="flips-title")
+        yield LazyTable(COLUMNS, _cells, id="flips")
+        yield Static(id="no-flips")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Read both sides."""
+        r = self._record
+        title = f"{r['benchmark']} · A {r['a']} | B {r['b']} · lost {len(r['lost'])}, gained {len(r['gained'])}"
+        self.query_one("#flips-title", Static).update(safe(title, "bold"))
+        self.query_one(LazyTable).focus()
+        self._read()
+
+    @work(thread=True, exclusive=True)
+    def _read(self) -> None:
+        record = self._record
+        try:
+            with opened(self._store, "reader") as connection:
+                found = browse.answers(connection, record["runs"], [*record["lost"], *record["gained"]])
+        except (LrmError, FileNotFoundError) as error:
+            hand_back(self, self._nothing, str(error))
+            return
+        pairs: list[Pair] = []
+        for change in ("lost", "gained"):
+            sides = ([found.get((run, key)) for run in record["runs"]] for key in record[change])
+            pairs += [(change, a, b) for a, b in sides if a is not None and b is not None]
+        hand_back(self, self._show, pairs)
+
+    def _nothing(self, text: str) -> None:
+        self.query_one("#no-flips", Static).update(lines(text, "dim"))
+        self.query_one("#no-flips").display, self.query_one(LazyTable).display = True, False
+
+    def _show(self, pairs: list[Pair]) -> None:
+        self._pairs = {str(a["id"]): (change, a, b) for change, a, b in pairs}
+        self.query_one(LazyTable).sync(list(self._pairs.items()))
+        if not pairs:
+            self._nothing("Both have the same questions right.")
+
+    def action_open(self) -> None:
+        """Both responses side by side."""
+        from tui.dialogs.variants import VariantsScreen
+
+        pair = self._pairs.get(self.query_one(LazyTable).selected or "")
+        if pair is not None:
+            self.app.push_screen(VariantsScreen(self._store, pair[1]["id"], pair[2]["id"]))
+
+    def action_help(self) -> None:
+        """Help for this screen."""
+        from tui.dialogs.help import help_screen
+
+        self.app.push_screen(help_screen("flips", self.app.focused))
+
+
+def _cells(pair: Pair) -> Cells:
+    change, a, b = pair
+    return {
+        "change": safe(change, "red" if change == "lost" else "green"),
+        "key": safe(a["key"]),
+        "a_mark": mark(a),
+        "a": safe(UNKNOWN if a["parsed"] is None else a["parsed"]),
+        "b_mark": mark(b),
+        "b": safe(UNKNOWN if b["parsed"] is None else b["parsed"]),
+        "gold": safe(gold(a["gold"])),
+    }

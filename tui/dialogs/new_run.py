@@ -1,0 +1,339 @@
+"""The form for new runs: a grid of models, compressions and benchmarks, and what it would take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Select, SelectionList, Static
+from textual.widgets.selection_list import Selection
+from textual.worker import get_current_worker
+
+from core.compress import recipes
+from core.engines.host.wire import Sampling
+from core.errors import LrmError
+from core.jobs import engines
+from core.jobs.presets import PRESETS
+from core.spec import POLICIES, Policy, RunSpec
+from tui import keys
+from tui.access import opened, start_runner
+from tui.background import hand_back
+from tui.dialogs.basic import Note
+from tui.dialogs.draft import Draft
+from tui.dialogs.forecast import estimates, forecast
+from tui.dialogs.help import keys_of
+from tui.shown import lines, safe
+from tui.widgets.choices import Choices, head
+from tui.widgets.field import Field
+from tui.widgets.footer import Footer
+
+FIRST = ("pocket", "none", "pocket-temporal")
+"""Chosen at the start: a new user only has to say go."""
+FEW = "40"
+"""Questions of somebody's first run, where there is no store yet."""
+WAIT_S = 0.25
+"""How long nothing may have changed before what the runs take is worked out anew."""
+
+_POLICY_NAMES: dict[Policy, str] = {"audit": "stop, with audit", "stop": "stop", "observe": "observe"}
+NUMBERS = ("limit", "tokens", "temperature", "seed", "gpus", "replicas")
+FIELDS = ("models", "compressions", *NUMBERS, "grid")
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """What came of the form: the runs, and why the runner did not start, where it did not."""
+
+    jobs: tuple[int, ...]
+    trouble: LrmError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What can be chosen: models, benchmarks, finished runs to distill from, and whether GPUs can."""
+
+    models: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    teachers: tuple[tuple[int, str], ...]
+    gpus: bool
+
+
+class NewRun(ModalScreen[Queued]):
+    """Dismissed with `Queued`, or None when it was left. Errors stand beside their fields, which keep what was typed.
+
+    With `spec` it is filled in from a run that was queued before.
+    """
+
+    BINDINGS = keys.bindings("form")
+
+    def __init__(self, store: Path, data: Path | None, spec: RunSpec | None = None) -> None:
+        super().__init__()
+        self._store, self._data = store, data
+        self._base = spec or RunSpec("", "none", "", engines.names()[0], Sampling())
+        self._chosen = (spec.model, spec.compression, spec.benchmark) if spec else FIRST
+        self._clone = spec is not None
+        self._few = "" if self._clone or store.exists() else FEW
+        self._busy = False
+
+    def compose(self) -> ComposeResult:
+        """Three lists, the other fields, then what it comes to."""
+        base = self._base
+        with Horizontal(id="form-title"):
+            yield Static(lines("New runs", "bold"))
+            yield Label("Preset")
+            yield Select([(p.title, name) for name, p in PRESETS.items()], prompt="none", compact=True, id="preset")
+        with Horizontal(id="choices"):
+            with Vertical():
+                yield Label("Models")
+                yield Choices(id="models", compact=True)
+                yield _input("more-models", placeholder="others: folder, .gguf, openai:…")
+            with Vertical():
+                yield Label("Compressions")
+                yield Choices(*_compressions(), id="compressions", compact=True)
+                yield _input("more-compressions", placeholder="others: magnitude-50+q4_0")
+            with Vertical():
+                yield Label("Benchmarks")
+                yield Choices(id="benchmarks", compact=True)
+        yield Static(id="wrong-models", classes="wrong")
+        yield Static(id="wrong-compressions", classes="wrong")
+        with Horizontal(classes="field"):
+            yield Label("Engine")
+            yield _select("engine", [(name, name) for name in engines.names()], base.engine)
+            yield Label("On a loop")
+            yield _select("policy", [(_POLICY_NAMES[p], p) for p in POLICIES], base.policy)
+            yield Label("Steps")
+            yield _select("chain", [("each alone", "no"), ("prune, quantize", "yes")], "no")
+        with Horizontal(classes="field"):
+            yield Label("Questions")
+            yield _input("limit", str(base.limit or self._few), placeholder="all")
+            yield Label("Tokens")
+            tokens = str(base.sampling.max_tokens) if self._clone else ""
+            yield _input("tokens", tokens, placeholder="model's limit")
+            yield Label("Temperature")
+            yield _input("temperature", f"{base.sampling.temperature:g}")
+            yield Label("Seed")
+            yield _input("seed", str(base.seed))
+        with Horizontal(classes="field", id="hardware"):
+            yield Label("GPUs")
+            yield _input("gpus", "" if base.gpus is None else str(base.gpus), placeholder="1 an engine")
+            yield Label("Replicas")
+            yield _input("replicas", str(base.replicas))
+        for name in NUMBERS:
+            yield Static(id=f"wrong-{name}", classes="wrong")
+        with VerticalScroll(id="forecast-box", can_focus=False):
+            yield Static(lines("Looking …", "dim"), id="forecast")
+        yield Static(id="wrong-grid", classes="wrong")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Find out aside what there is to choose from."""
+        for wrong in self.query(".wrong"):
+            wrong.display = False
+        self.query_one("#hardware").display = (self._base.gpus, self._base.replicas) != (None, 1)
+        self._look()
+        for models in self.query("#models"):  # none, where the form is left before it is there
+            models.focus()
+
+    @work(thread=True, group="names")
+    def _look(self) -> None:
+        from benchmarks.registry import names
+        from core.jobs import queue
+        from core.jobs.models import known
+        from core.runner import gpus
+        from core.settings import load
+
+        models: list[str] = []
+        teachers: list[tuple[int, str]] = []
+        with suppress(LrmError, FileNotFoundError), opened(self._store, "reader") as connection:
+            models, teachers = queue.models(connection), queue.teachers(connection)
+        folders: tuple[str, ...] = ()
+        asked = False
+        with suppress(LrmError):  # the settings' own command says what is wrong with them
+            general = load().general
+            folders, asked = general.model_folders, general.executor == "ray" or bool(gpus.present())
+        everything = tuple(dict.fromkeys((*known(folders), *models)))
+        hand_back(self, self._list, Known(everything, tuple(names()), tuple(teachers), asked))
+
+    def _list(self, known: Known) -> None:
+        if known.gpus:
+            self.query_one("#hardware").display = True
+        model, compression, benchmark = self._chosen
+        models = tuple(dict.fromkeys((*known.models, model)))
+        self._choices("models").add_options(Selection(safe(_short(name)), name, name == model) for name in models)
+        self._choices("benchmarks").add_options(Selection(safe(n), n, n == benchmark) for n in known.benchmarks)
+        compressions = self._choices("compressions")
+        if known.teachers:
+            compressions.add_option(head("Distilled from run"))
+            compressions.add_options(Selection(safe(f"{job}: {name}"), f"distill-{job}") for job, name in known.teachers)
+        self._choose_compressions((compression,))
+        for name in ("models", "compressions", "benchmarks"):
+            self._choices(name).highlighted = 0
+        self._changed()
+
+    def _choices(self, name: str) -> Choices:
+        return self.query_one(f"#{name}", Choices)
+
+    def _choose_compressions(self, wanted: Sequence[str]) -> None:
+        """Mark what is in the list; the rest stands below it, as if it had been typed."""
+        choices = self._choices("compressions")
+        listed = {choices.get_option_at_index(n).value for n in range(choices.option_count)}
+        choices.deselect_all()
+        for name in wanted:
+            if name in listed:
+                choices.select(name)
+        self.query_one("#more-compressions", Input).value = ", ".join(name for name in wanted if name not in listed)
+
+    def draft(self) -> Draft:
+        """What the form holds now."""
+        policy = next(policy for policy in POLICIES if policy == self.query_one("#policy", Select).value)
+        return Draft(
+            self._both("models"),
+            self._both("compressions"),
+            tuple(self._choices("benchmarks").selected),
+            str(self.query_one("#engine", Select).value),
+            policy,
+            self.query_one("#chain", Select).value == "yes",
+            self._typed("limit"),
+            self._typed("tokens"),
+            self._typed("temperature"),
+            self._typed("seed"),
+            self._typed("gpus"),
+            self._typed("replicas"),
+            self._base,
+        )
+
+    def _both(self, name: str) -> tuple[str, ...]:
+        """What is marked in a list, in the list's order, and what is typed below it."""
+        marked = self._choices(name)
+        listed = [marked.get_option_at_index(n).value for n in range(marked.option_count)]
+        typed = [word for part in self._typed(f"more-{name}").split(",") if (word := part.strip())]
+        return tuple(dict.fromkeys([value for value in listed if value in marked.selected] + typed))
+
+    def _typed(self, name: str) -> str:
+        return self.query_one(f"#{name}", Input).value.strip()
+
+    @on(Input.Changed)
+    @on(SelectionList.SelectedChanged)
+    @on(Select.Changed, "#engine, #policy, #chain")
+    def _changed(self) -> None:
+        self._weigh(self.draft())
+
+    @on(Select.Changed, "#preset")
+    def _preset(self, event: Select.Changed) -> None:
+        preset = PRESETS.get(str(event.value))
+        if preset is None:
+            return
+        for name, wanted in (("models", preset.models), ("benchmarks", preset.benchmarks)):
+            if wanted:
+                self._choices(name).deselect_all()
+                for value in wanted:
+                    self._choices(name).select(value)
+        self._choose_compressions(preset.compressions)
+        self.query_one("#policy", Select).value = preset.policy
+        self.query_one("#tokens", Input).value = str(preset.max_tokens or "")
+        self.query_one("#limit", Input).value = str(preset.limit or "")
+        self.notify(preset.hint, markup=False)
+
+    @work(thread=True, exclusive=True, group="forecast")
+    def _weigh(self, draft: Draft) -> None:
+        """Work out what the runs take, once nothing has changed for a moment."""
+        worker = get_current_worker()
+        time.sleep(WAIT_S)
+        if worker.is_cancelled:
+            return
+        specs, wrong = draft.specs(self._data)
+        shown = Text()
+        if specs:
+            try:
+                shown = forecast(estimates(self._store, specs))
+            except LrmError as error:
+                wrong = {"models": error}
+        if not worker.is_cancelled:
+            hand_back(self, self._weighed, shown, wrong)
+
+    def _weighed(self, shown: Text, wrong: Mapping[str, LrmError]) -> None:
+        self.query_one("#forecast", Static).update(shown)
+        self._complain(wrong)
+
+    def _complain(self, wrong: Mapping[str, LrmError]) -> None:
+        """Say what is wrong beside each field."""
+        for name in FIELDS:
+            place = self.query_one(f"#wrong-{name}", Static)
+            error = wrong.get(name)
+            place.display = error is not None
+            if error is not None:
+                place.update(lines(f"{error.message} ", "bold red").append_text(lines(error.remedy)))
+
+    def action_help(self) -> None:
+        """Show the form's keys."""
+        self.app.push_screen(Note("Keys", keys_of(("form",))))
+
+    @on(Input.Submitted)
+    def action_submit(self) -> None:
+        """Queue the runs in a thread."""
+        if not self._busy:
+            self._busy = True
+            self.query_one("#forecast", Static).update(lines("Queueing …", "dim"))
+            self._submit(self.draft())
+
+    @work(thread=True, group="submit")
+    def _submit(self, draft: Draft) -> None:
+        from core.jobs import queue
+
+        specs, wrong = draft.specs(self._data)
+        ids: tuple[int, ...] = ()
+        if specs:
+            try:
+                with opened(self._store, "user") as connection:
+                    ids = tuple(queue.add(connection, specs))
+            except LrmError as error:
+                wrong = {"grid": error}
+        if wrong:
+            hand_back(self, self._failed, wrong)
+        else:
+            hand_back(self, self.dismiss, Queued(ids, start_runner(self._store)))
+
+    def _failed(self, wrong: Mapping[str, LrmError]) -> None:
+        self._busy = False
+        self._weighed(Text(), wrong)
+
+
+def _compressions() -> list[Selection[str]]:
+    """Every kind of compression, by groups; what is left out can be typed."""
+    groups = {
+        "Quantized (GGUF)": recipes.PLAIN_TYPES,
+        "Quantized, importance matrix": recipes.WEIGHTED_TYPES,
+        "Dynamic (a type a tensor)": recipes.DYNAMIC,
+        "Pruned, SparseGPT": _pruned("sparsegpt"),
+        "Pruned, Wanda": _pruned("wanda"),
+        "Pruned, by magnitude": _pruned("magnitude"),
+    }
+    listed = [Selection(safe(recipes.NONE), recipes.NONE, False)]
+    for title, names in groups.items():
+        listed += [head(title), *(Selection(safe(name), name) for name in names)]
+    return listed
+
+
+def _pruned(method: str) -> list[str]:
+    return [f"{method}-{share}" for share in (*range(10, 90, 10), "2:4", "4:8")]
+
+
+def _select(name: str, options: list[tuple[str, str]], chosen: str) -> Select[str]:
+    return Select(options, value=chosen, allow_blank=False, compact=True, id=name)
+
+
+def _input(name: str, value: str = "", placeholder: str = "") -> Input:
+    """A line to type into. Nothing is selected with the focus: that comes late on a busy machine, after the first keys."""
+    return Field(value, placeholder, compact=True, select_on_focus=False, id=name)
+
+
+def _short(model: str) -> str:
+    """A path's last part, for a narrow list; other names as they are."""
+    return Path(model).name if model.startswith("/") else model

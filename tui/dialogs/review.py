@@ -1,0 +1,98 @@
+"""A verdict by hand: beside the grader's, with a note that says why."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Checkbox, Input, Label, RadioButton, RadioSet, Static
+
+from core.errors import LrmError
+from core.store import snapshot as views
+from core.store.reviews import reviews
+from core.store.shown import gold, graded
+from tui import keys
+from tui.access import opened
+from tui.background import hand_back
+from tui.shown import UNKNOWN, lines
+from tui.widgets.field import Field
+from tui.widgets.footer import Footer
+
+CHOICES = (None, True, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was decided; verdict None leaves it to the grader."""
+
+    response: int
+    verdict: bool | None
+    flagged: bool
+    note: str
+
+
+class ReviewScreen(ModalScreen[Judged]):
+    """Asks for verdict, flag and note. Dismissed with them, or with None."""
+
+    BINDINGS = keys.bindings("review")
+
+    def __init__(self, store: Path, response: int) -> None:
+        super().__init__()
+        self._store, self._response = store, response
+
+    def compose(self) -> ComposeResult:
+        """What the grader says, the choice, the note."""
+        with Vertical(classes="dialog"):
+            yield Static(f"Response {self._response}, judged by hand", classes="title")
+            yield Static(id="graded")
+            with RadioSet(id="verdict", compact=True):
+                yield RadioButton("as the grader says", value=True, compact=True)
+                yield RadioButton("correct", compact=True)
+                yield RadioButton("wrong", compact=True)
+            yield Checkbox("flag it, to be found again", id="flag", compact=True)
+            with Horizontal(classes="field"):
+                yield Label("Note")
+                yield Field(id="note", compact=True, placeholder="why", select_on_focus=False)
+            yield Footer()
+
+    def on_mount(self) -> None:
+        """Show what is there."""
+        self.query_one(RadioSet).focus()
+        self._read()
+
+    @work(thread=True)
+    def _read(self) -> None:
+        try:
+            with opened(self._store, "reader") as connection:
+                row, judged = views.response(connection, self._response), reviews(connection, self._response)
+        except (LrmError, FileNotFoundError) as error:
+            hand_back(self, self._say, str(error), "bold red")
+            return
+        if row is not None:
+            hand_back(self, self._show, row, list(judged))
+
+    def _say(self, said: str, style: str) -> None:
+        self.query_one("#graded", Static).update(lines(said, style))
+
+    def _show(self, row: Mapping[str, Any], judged: list[sqlite3.Row]) -> None:
+        parsed = UNKNOWN if row["parsed"] is None else row["parsed"]
+        said = f"The grader says {graded(row)}: parsed {parsed}, gold {gold(row['gold'])}."
+        self._say(said, "dim")
+        hand = None if row["hand"] is None else bool(row["hand"])
+        self.query(RadioButton)[CHOICES.index(hand)].value = True
+        self.query_one(Checkbox).value = bool(row["flagged"])
+        self.query_one(Input).value = judged[0]["note"] if judged else ""
+
+    @on(Input.Submitted)
+    def action_save(self) -> None:
+        """Give the verdict."""
+        verdict = CHOICES[max(0, self.query_one(RadioSet).pressed_index)]
+        note = self.query_one(Input).value
+        self.dismiss(Judged(self._response, verdict, self.query_one(Checkbox).value, note))

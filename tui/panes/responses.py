@@ -1,0 +1,352 @@
+"""Pane 5: finished responses, filtered, searched and read page by page, however many there are."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Static
+from textual.worker import get_current_worker
+
+from core.errors import LrmError, UsageError
+from core.store import browse, search
+from core.store.browse import Page
+from core.store.filters import ORDERS, VERDICTS, Wanted, parse, written
+from core.store.shown import gold
+from core.text import printable
+from tui import keys
+from tui.access import opened
+from tui.background import hand_back
+from tui.dialogs.response import ResponseScreen
+from tui.dialogs.response_actions import ResponseActions
+from tui.panes.pane import Pane
+from tui.shown import UNKNOWN, number, right, safe
+from tui.widgets.browser import Browser
+from tui.widgets.empty import Empty
+from tui.widgets.filter_line import FilterLine
+from tui.widgets.finder import Finder
+from tui.widgets.marks import mark
+from tui.widgets.table import Cells, Column
+
+PAGE = 200
+WINDOW = 3 * PAGE
+TYPING_S = 0.25
+"""A filter is applied this long after the last key, so that half words are not searched."""
+
+COLUMNS = (
+    Column("id", "Id", 6, number=True),
+    Column("variant", "Variant", 17, grow=True),
+    Column("benchmark", "Benchmark", 10, drop=3, grow=True),
+    Column("key", "Item", 8, drop=2),
+    Column("mark", "", 4),
+    Column("parsed", "Parsed", 8, grow=True),
+    Column("gold", "Gold", 7, grow=True),
+    Column("finish", "Finish", 9, drop=1),
+    Column("words", "Words", 6, number=True),
+)
+EMPTY = """No responses have finished yet.
+
+They appear here as soon as a run has some; `lrm-tui import` brings in outputs made elsewhere.
+1 goes to the queue, where n queues runs."""
+NONE_SUCH = """No response passes this filter.
+
+f and / change it, a shows every response again."""
+
+
+def cells(row: sqlite3.Row) -> Cells:
+    """One line of the list."""
+    return {
+        "id": right(row["id"]),
+        "variant": safe(f"{row['model']} {row['compression']}"),
+        "benchmark": safe(row["benchmark"]),
+        "key": safe(row["key"]),
+        "mark": mark(row),
+        "parsed": safe(row["parsed"] if row["parsed"] is not None else UNKNOWN),
+        "gold": safe(gold(row["gold"])),
+        "finish": safe("LOOP" if row["collapsed"] else row["finish_reason"], "bold red" if row["collapsed"] else ""),
+        "words": right(number(row["words"], 0)),
+    }
+
+
+class ResponsesPane(Pane, ResponseActions):
+    """A window over the responses that are wanted; reading is done by thread workers, so that keys are always answered."""
+
+    BINDINGS = keys.bindings("responses")
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self.wanted = Wanted()
+        self._rows: list[sqlite3.Row] = []
+        self._before = self._after = False
+        self._count: int | None = None
+        self._drawn: tuple[int, int] | None = None
+        self._reading: sqlite3.Connection | None = None
+        self._loading = False
+        self._left = 0
+        self._trouble = ""
+        self._typing: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """What is shown, the table, a glance at the response under the cursor, and the line to type a filter."""
+        yield Static(id="responses-title")
+        yield Browser(COLUMNS, cells, id="responses-table")
+        yield Empty(id="no-responses")
+        yield Static(id="glance")
+        yield FilterLine(id="responses-filter")
+
+    @property
+    def table(self) -> Browser[sqlite3.Row]:  # type: ignore[override]
+        """The list."""
+        return self.query_one(Browser)
+
+    @property
+    def front(self) -> Widget:
+        """The table, or what stands in its place."""
+        return self.table if self.table.display else self.query_one(Empty)
+
+    @property
+    def response(self) -> int | None:
+        """The response under the cursor."""
+        return int(self.table.selected) if self.table.selected else None
+
+    def show(self) -> None:
+        """Come to the front."""
+        self.draw()
+        self.front.focus()
+
+    def draw(self) -> None:
+        """Read the window again where it may have changed: new responses at its top, reviews anywhere."""
+        now = (self.snapshot.finished_responses, self.snapshot.reviews) if self.snapshot else (0, 0)
+        if now == self._drawn:
+            return
+        reviewed = self._drawn is not None and self._drawn[1] != now[1]
+        first = self._drawn is None
+        self._drawn = now
+        if not now[0]:
+            self._take(Page((), False, False), None)
+        elif first or not self._before or not self._rows:
+            self._read(self._top)
+            self._index()
+        elif reviewed:
+            self._read(self._again)
+
+    def _begin(self, wanted: Wanted) -> None:
+        """Another filter or order: from its first row."""
+        self.wanted, self._count, self._trouble = wanted, None, ""
+        self._read(lambda connection: (browse.page(connection, wanted, PAGE), "top"))
+
+    def _top(self, connection: sqlite3.Connection) -> tuple[Page, str]:
+        return browse.page(connection, self.wanted, max(PAGE, len(self._rows))), "same"
+
+    def _again(self, connection: sqlite3.Connection) -> tuple[Page, str]:
+        rows = browse.rows(connection, [row["id"] for row in self._rows])
+        return Page(rows, self._before, self._after), "same"
+
+    def _read(self, what: Callable[[sqlite3.Connection], tuple[Page, str]]) -> None:
+        """Ask aside; a question that is still being answered is broken off."""
+        if (reading := self._reading) is not None:
+            with suppress(sqlite3.ProgrammingError):  # its thread has the answer, and has closed it meanwhile
+                reading.interrupt()
+        self._loading = True
+        self._title()
+        self._ask(what)
+
+    @work(thread=True, exclusive=True, group="responses")
+    def _ask(self, what: Callable[[sqlite3.Connection], tuple[Page, str]]) -> None:
+        worker, wanted, mine = get_current_worker(), self.wanted, None
+        try:
+            with opened(self.owner.store, "reader") as connection:
+                self._reading = mine = connection
+                page, where = what(connection)
+                if not worker.is_cancelled:
+                    hand_back(self, self._take, page, where)
+                if not worker.is_cancelled and (where != "next" or self._count is None):
+                    hand_back(self, self._counted, wanted, browse.count(connection, wanted))
+        except (LrmError, FileNotFoundError) as error:
+            if not worker.is_cancelled:
+                hand_back(self, self._say, str(error))
+        finally:
+            if self._reading is mine:  # else it is a later question's
+                self._reading = None
+
+    def _take(self, page: Page, where: str | None) -> None:
+        """Show what came: `top` and `bottom` begin anew, `same` keeps the cursor, `next` and `back` lengthen the window."""
+        self._loading = False
+        new = list(page.rows)
+        if where == "next":
+            kept = (self._rows + new)[-WINDOW:]
+            self._before, self._after = self._before or len(kept) < len(self._rows + new), page.more_after
+        elif where == "back":
+            kept = (new + self._rows)[:WINDOW]
+            self._before, self._after = page.more_before, self._after or len(kept) < len(new + self._rows)
+        else:
+            kept, self._before, self._after = new, page.more_before, page.more_after
+        self._rows = kept
+        table = self.table
+        at = {"top": 0, "bottom": len(kept) - 1}.get(where or "")
+        table.replace([(str(row["id"]), row) for row in kept], at)
+        if where == "next" and new:
+            table.action_cursor_down()
+        elif where == "back" and new:
+            table.action_cursor_up()
+        self._title()
+
+    def _counted(self, wanted: Wanted, count: int) -> None:
+        if wanted == self.wanted:
+            self._count = count
+            self._title()
+
+    def _say(self, trouble: str) -> None:
+        self._loading, self._trouble = False, trouble
+        self._title()
+
+    def _title(self) -> None:
+        """What is shown, of how many, and what is not: an empty table says what to do."""
+        of = "" if self._count is None else f"{self._count:,} responses"
+        filtered = written(replace(self.wanted, order="newest"))
+        order = f"{self.wanted.order} first"
+        rest = f"{self._left:,} older ones are not indexed for search yet" if self._left and self.wanted.search else ""
+        title = Text(no_wrap=True, overflow="ellipsis")
+        title.append_text(safe(filtered or "every response", "bold"))
+        for part in (of, order, rest):
+            title.append_text(safe(f" · {part}" if part else "", "dim"))
+        if self._trouble:
+            title = safe(self._trouble, "bold yellow")
+        self.query_one("#responses-title", Static).update(title)
+        finished = self.snapshot.finished_responses if self.snapshot else 0
+        reason = "Reading …" if self._loading else NONE_SUCH if finished else EMPTY
+        self.query_one(Empty).instead_of(self.table, None if self._rows else reason)
+        self.query_one("#glance").display = bool(self._rows)
+
+    @on(Browser.Beyond)
+    def _beyond(self, message: Browser.Beyond) -> None:
+        more = self._before if message.step < 0 else self._after
+        if not more or self._loading or not self._rows:
+            return
+        wanted, backwards = self.wanted, message.step < 0
+        if message.far:
+            where = "top" if backwards else "bottom"
+            self._read(lambda connection: (browse.page(connection, wanted, PAGE, None, not backwards), where))
+            return
+        edge = browse.place(self._rows[0 if backwards else -1])
+        where = "back" if backwards else "next"
+        self._read(lambda connection: (browse.page(connection, wanted, PAGE, edge, backwards), where))
+
+    @on(Browser.Highlighted)
+    def _glance(self, message: Browser.Highlighted) -> None:
+        if message.key is not None:
+            self._look(int(message.key))
+
+    @work(thread=True, exclusive=True, group="glance")
+    def _look(self, response: int) -> None:
+        try:
+            with opened(self.owner.store, "reader") as connection:
+                seen = browse.glance(connection, self.wanted, response)
+        except (LrmError, FileNotFoundError):
+            return  # the list itself tells what is wrong with the store
+        if not get_current_worker().is_cancelled:
+            hand_back(self, self._show_glance, seen)
+
+    def _show_glance(self, seen: tuple[str, str]) -> None:
+        shown = Text(no_wrap=True, overflow="ellipsis")
+        for name, text in zip(("Asked  ", "Found  " if self.wanted.search else "Answer "), seen, strict=True):
+            line = safe(" ".join(printable(text, keep_newlines=True).split()) or UNKNOWN)
+            line.highlight_regex("[^]*", "bold reverse")
+            shown.append(name, "dim").append_text(line).append("\n")
+        shown.rstrip()
+        self.query_one("#glance", Static).update(shown)
+
+    @work(thread=True, exclusive=True, group="index")
+    def _index(self) -> None:
+        """Index texts from before the index, in short steps, where the store may be written."""
+        if self.owner.readonly:
+            return
+        worker = get_current_worker()
+        try:
+            with opened(self.owner.store, "reader") as connection:
+                self._left = search.left(connection)
+            while self._left and not worker.is_cancelled:
+                with opened(self.owner.store, "user") as connection:
+                    self._left = search.step(connection)
+        except (LrmError, FileNotFoundError):
+            return  # another may do it; `left` says what is missing
+
+    def show_wanted(self, wanted: Wanted) -> None:
+        """Show these, from the first one."""
+        self._begin(wanted)
+
+    def action_every(self) -> None:
+        """Drop every filter."""
+        self._begin(Wanted(order=self.wanted.order))
+
+    def action_filter(self, step: int = 1) -> None:
+        """The next verdict."""
+        at = VERDICTS.index(self.wanted.verdict)
+        self._begin(replace(self.wanted, verdict=VERDICTS[(at + step) % len(VERDICTS)]))
+
+    def action_order(self) -> None:
+        """The next order."""
+        self._begin(replace(self.wanted, order=ORDERS[(ORDERS.index(self.wanted.order) + 1) % len(ORDERS)]))
+
+    def action_search(self) -> None:
+        """Type a filter; words are searched in the texts."""
+        self.query_one(FilterLine).begin(written(self.wanted))
+
+    @on(Finder.Sought)
+    def _sought(self, message: Finder.Sought) -> None:
+        if self._typing is not None:
+            self._typing.stop()
+        self._typing = self.set_timer(TYPING_S, lambda: self._typed(message.text))
+
+    def _typed(self, text: str) -> None:
+        try:
+            wanted = parse(text)
+        except UsageError as error:
+            self._say(str(error))
+            return
+        self._trouble = ""
+        if wanted != self.wanted:
+            self._begin(wanted)
+        else:
+            self._title()
+
+    @on(Finder.Left)
+    def _filter_left(self) -> None:
+        self.front.focus()
+
+    def action_page(self, step: int) -> None:
+        """A page on or back."""
+        if step > 0:
+            self.table.action_page_down()
+        else:
+            self.table.action_page_up()
+
+    def action_open(self) -> None:
+        """Read the response under the cursor; next and previous go along the list as it is filtered."""
+        at = next((row for row in self._rows if str(row["id"]) == self.table.selected), None)
+        if at is not None:
+            self.app.push_screen(ResponseScreen(self.owner.store, self.wanted, browse.place(at)), self._came_back)
+
+    def _came_back(self, at: int | None) -> None:
+        if at is not None and any(row["id"] == at for row in self._rows):
+            self.table.select(str(at))
+
+    def remember(self) -> dict[str, Any]:
+        """The filter, and the row under the cursor."""
+        return {"row": self.table.selected, "filter": written(self.wanted)}
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """See `Pane`."""
+        super().restore(kept)
+        try:
+            self.wanted = parse(str(kept.get("filter") or ""))
+        except UsageError:
+            return

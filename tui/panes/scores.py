@@ -1,0 +1,115 @@
+"""Pane 3: scores of every variant, beside the published ones, compared, recommended, over sparsity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from core.errors import UsageError
+from core.spec import REFERENCES
+from tui import keys
+from tui.panes.report import ReportPane
+from tui.views.findings import CompareView, CurvesView, RecommendView
+from tui.views.scores import PublishedView, RecordedView, ScoresView
+from tui.views.view import View
+
+TABLE, PUBLISHED, RECORDED, COMPARE, RECOMMEND, CURVES = range(6)
+
+
+class ScoresPane(ReportPane):
+    """Six views over the scores."""
+
+    BINDINGS = keys.bindings("scores")
+    views: ClassVar[tuple[View, ...]] = (
+        ScoresView(),
+        PublishedView(),
+        RecordedView(),
+        CompareView(),
+        RecommendView(),
+        CurvesView(),
+    )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Each key where it means something."""
+        places = {
+            "first": (TABLE, PUBLISHED, RECORDED),
+            "compare": (TABLE, PUBLISHED, RECORDED),
+            "other": (COMPARE,),
+            "swap": (COMPARE,),
+            "budget": (RECOMMEND,),
+            "knowledge": (RECOMMEND,),
+        }
+        return self.at in places.get(action, (self.at,)) and super().check_action(action, parameters)
+
+    def turn(self, at: int) -> None:
+        """Other keys are offered with another view."""
+        super().turn(at)
+        self.refresh_bindings()
+
+    def _partners(self, label: str) -> list[str]:
+        """Other variants of one's own that share a benchmark with this one, in the table's order."""
+        own = {r["label"]: set(r["benchmarks"]) for r in self._records.get("Table", ()) if r["origin"] not in REFERENCES}
+        return [other for other, names in own.items() if other != label and names & own.get(label, set())]
+
+    def _own(self) -> str | None:
+        record = self.record
+        return record["label"] if record is not None and record.get("origin") not in (None, *REFERENCES) else None
+
+    def action_first(self) -> None:
+        """The variant under the cursor is A, to compare others with."""
+        label = self._own()
+        if label is not None:
+            self.choices = replace(self.choices, one=label, other="")
+            self.notify(f"A is {label}. c compares the variant under the cursor with it.", markup=False)
+
+    def action_compare(self) -> None:
+        """Compare A, or the first variant, with the one under the cursor."""
+        label = self._own()
+        if label is None:
+            return
+        partners = self._partners(label)
+        one = self.choices.one if self.choices.one in partners else next(iter(partners), "")
+        self.choose(one=one, other=label)
+        self.turn(COMPARE)
+
+    def action_other(self, step: int) -> None:
+        """The next or previous variant as B."""
+        labels = self._partners(self.choices.one)
+        if labels:
+            at = labels.index(self.choices.other) if self.choices.other in labels else -step
+            self.choose(other=labels[(at + step) % len(labels)])
+
+    def action_swap(self) -> None:
+        """A becomes B and B becomes A."""
+        self.choose(one=self.choices.other, other=self.choices.one)
+
+    def action_follow(self) -> None:
+        """The flips of a comparison; elsewhere the responses behind a cell."""
+        if self.at != COMPARE:
+            super().action_follow()
+        elif self.record is not None:
+            from tui.dialogs.flips import FlipsScreen
+
+            self.app.push_screen(FlipsScreen(self.owner.store, self.record))
+
+    def action_budget(self) -> None:
+        """Type how much memory there is."""
+        from tui.dialogs.basic import Ask
+
+        self.app.push_screen(Ask("How much memory is there?", "such as 24GB or 80GiB", self.choices.memory), self._budgeted)
+
+    def _budgeted(self, memory: str | None) -> None:
+        from core.results.tables.recommend import memory_of
+
+        if memory is None:
+            return
+        try:
+            memory_of(memory)
+        except UsageError as error:
+            self.owner.tell(error)
+            return
+        self.choose(memory=memory.strip())
+
+    def action_knowledge(self) -> None:
+        """Whether what a model knows matters."""
+        self.choose(knowledge=not self.choices.knowledge)

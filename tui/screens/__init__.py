@@ -1,1 +1,0 @@
-"""The panes, and the screens over them."""
