@@ -11,7 +11,6 @@ import json
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from core.results.show.provenance import provenance
 from core.results.tables.lengths import at_end, ends
 from core.results.tables.published import RECORDED
 from core.results.tables.scores import AVERAGES
-from core.store.connection import connect, store_path
+from core.store.connection import opened, store_path
 
 Q = 30.0
 WEIGHTS = "model.safetensors"
@@ -127,7 +126,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=FAMILY, default=tuple(FAMILY))
     parser.add_argument("--out", type=Path, default=RECORDED)
     given = parser.parse_args()
-    with closing(connect(store_path(given.db), "reader")) as connection:
+    with opened(store_path(given.db), "reader") as connection:
         found = recorded(connection, given.limit, given.seeds, given.models)
     if set(given.models) != set(FAMILY):
         found = merged(json.loads(given.out.read_text(encoding="utf-8")), found)

@@ -17,11 +17,12 @@ from textual.notifications import SeverityLevel
 from textual.widgets import ContentSwitcher
 
 from core.errors import LrmError
+from core.store.connection import opened
 from core.store.filters import Wanted
 from core.store.snapshot import Snapshot
 from core.text import printable
 from tui import keys
-from tui.access import opened, start_runner
+from tui.access import start_runner
 from tui.commands import KeyCommands, Palette
 from tui.dialogs.help import help_screen, notices_screen
 from tui.line import leave_when_lost

@@ -93,7 +93,7 @@ def _hit(row: dict[str, Any]) -> Text:
     shown = Text(f"{row['id']} ", style="bold").append(printable(about), "not bold")
     shown.append(printable(f" · {row['verdict']} · {_finish(row)} · {row['words']:,} words"), "not bold")
     excerpt = Text(printable(f"\n    {' '.join(row['excerpt'].split())}", keep_newlines=True), "dim not bold")
-    excerpt.highlight_regex("[^]*", "bold not dim")
+    excerpt.highlight_regex("«[^»]*»", "bold not dim")
     return shown.append_text(excerpt)
 
 

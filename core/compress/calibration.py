@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from benchmarks.pocket import weights_dir
 from core.compress.recipes import CALIBRATION, Calibration
 from core.errors import DataError, ModelError, UsageError
-from core.store.connection import connect, translated, work_folder
+from core.store.connection import opened, work_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -134,12 +134,8 @@ def _file(path: Path) -> Iterator[str]:
 
 def _traces(store: Path) -> Iterator[str]:
     """Prompts with the outputs that ended by themselves, those of different runs mixed, in the order of their hashes."""
-    connection = connect(store, "reader")
-    try:
-        with translated(store):
-            rows = connection.execute(_TRACES).fetchall()
-    finally:
-        connection.close()
+    with opened(store, "reader") as connection:
+        rows = connection.execute(_TRACES).fetchall()
     whole = (row["prompt"] + row["text"] for row in rows)
     yield from sorted(whole, key=lambda trace: hashlib.sha256(trace.encode()).digest())
 

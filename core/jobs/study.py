@@ -6,8 +6,7 @@ The demo is a sample of it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from core.jobs import queue
 from core.jobs.engines import names as engines
 from core.jobs.models import resolve
 from core.spec import ACTIVE_STATES, RunSpec, Sampling
-from core.store.connection import connect, translated
+from core.store.connection import opened
 
 FAMILY = {"pocket": (NONE, "q8_0", "q4_0", *DYNAMIC, *PRUNED, "sparsegpt-85"), "pocket-student": (NONE, *PRUNED)}
 """What is scored of each model. As in the paper the teacher is quantized, and teacher and student are pruned.
@@ -31,7 +30,7 @@ STUDY_LIMIT, SEEDS = 200, (0, 1, 2)
 
 def queue_demo(path: Path, limit: int, family: Mapping[str, Sequence[str]] = FAMILY) -> list[int]:
     """Queue the demo unless runs of the embedded family are still open (then those go on). Returns their ids."""
-    with _writing(path) as connection:
+    with opened(path, "user") as connection:
         states = ", ".join(f"'{state}'" for state in ACTIVE_STATES)
         left = [int(row["id"]) for row in _runs(connection, f"j.state IN ({states})")]
         return left or queue.add(connection, _specs(limit, 0, family))
@@ -40,7 +39,7 @@ def queue_demo(path: Path, limit: int, family: Mapping[str, Sequence[str]] = FAM
 def queue_study(path: Path, limit: int, models: Sequence[str] = tuple(FAMILY)) -> list[int]:
     """Queue what of the study of these models this store neither has nor waits for. Returns the ids of all its runs."""
     family = {model: FAMILY[model] for model in models}
-    with _writing(path) as connection:
+    with opened(path, "user") as connection:
         found = {
             (row["name"], row["compression"], row["benchmark"], row["seed"]): int(row["id"])
             for row in _runs(connection, f"j.state NOT IN ('failed', 'cancelled') AND j.item_limit = {int(limit)}")
@@ -59,16 +58,6 @@ def _specs(limit: int, seed: int, family: Mapping[str, Sequence[str]]) -> list[R
         template = RunSpec(model, NONE, "", engines()[0], sampling, limit=limit)
         specs += queue.grid([model], compressions, BENCHMARKS, replace(template, seed=seed))
     return specs
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = connect(path, "user")
-    try:
-        with translated(path):
-            yield connection
-    finally:
-        connection.close()
 
 
 def _runs(connection: sqlite3.Connection, which: str) -> list[sqlite3.Row]:

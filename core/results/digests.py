@@ -9,14 +9,14 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import StoreBusy, StoreFull, StoreNewer, StoreReadOnly
 from core.results.run_summary import ROW, VERSION, Digest, digest
-from core.store.connection import connect, transaction, translated, writable
+from core.store.connection import opened, transaction, writable
 
 Progress = Callable[[int, int], None]
 
@@ -82,11 +82,10 @@ def prepare(path: Path, progress: Progress = lambda done, total: None) -> None:
     if not path.exists() or not writable(path):
         return
     try:
-        with translated(path):
-            with closing(connect(path, "reader")) as reader:
-                if reader.execute(_MISSING, (VERSION,)).fetchone() is None:
-                    return
-            with closing(connect(path, "user")) as writer:
-                keep(writer, progress=progress)
+        with opened(path, "reader") as reader:
+            if reader.execute(_MISSING, (VERSION,)).fetchone() is None:
+                return
+        with opened(path, "user") as writer:
+            keep(writer, progress=progress)
     except (StoreBusy, StoreFull, StoreNewer, StoreReadOnly):
         return  # the tables then compute what is not kept

@@ -14,7 +14,9 @@ from typing import Generic, TypeVar
 
 from core.files.logs import Keeper, last_words
 from core.files.private import private_folder
-from core.runner.processes import VARIABLE, end_marked, end_session, exit_code, process_start, wait_until_gone
+from core.runner.processes import VARIABLE, end_marked, end_session, exit_code, process_start, run_id, wait_until_gone
+from core.store.connection import runner_lock
+from core.store.runner_store import RunnerStore
 
 Message = TypeVar("Message")
 CLOSE_S = 5.0
@@ -137,3 +139,8 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def child_id(store: RunnerStore, job: int) -> str:
+    """The run id of a child that works at a job for the runner of a store (0: at none)."""
+    return run_id(runner_lock(store.path), store.token, job)

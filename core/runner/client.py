@@ -6,7 +6,7 @@ import os
 import select
 import subprocess
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from core.errors import RunnerError, StoreBusy
@@ -15,7 +15,7 @@ from core.files.logs import limit
 from core.files.private import open_private, private_folder
 from core.runner.processes import process_start
 from core.runner.supervisor import command, is_supervised, wake
-from core.store.connection import connect, runner_lock, translated, work_folder
+from core.store.connection import opened, runner_lock, work_folder
 from core.store.snapshot import RunnerRow, runner
 
 HANDSHAKE_S = 60.0
@@ -29,12 +29,8 @@ def status(path: Path) -> RunnerRow:
     """Whether a runner serves the store."""
     if not path.exists():
         return RunnerRow(False, None, None)
-    connection = connect(path, "reader")
-    try:
-        with translated(path):
-            row = runner(connection)
-    finally:
-        connection.close()
+    with opened(path, "reader") as connection:
+        row = runner(connection)
     if os.access(path.parent, os.W_OK) and not held(runner_lock(path)):
         return RunnerRow(False, row.pid, row.beat)
     return row
@@ -96,7 +92,7 @@ def stop_runner(path: Path) -> bool:
         return False
     deadline = time.monotonic() + STOP_S
     while time.monotonic() < deadline:
-        with suppress(StoreBusy), closing(connect(path, "user")) as connection, translated(path):
+        with suppress(StoreBusy), opened(path, "user") as connection:
             connection.execute("UPDATE runner SET wanted = 'stop'")  # again: a new runner starts without wishes
         asked = time.monotonic()
         while time.monotonic() < asked + ASK_AGAIN_S:

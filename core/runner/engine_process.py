@@ -12,7 +12,7 @@ from core.engines.host import wire
 from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.jobs.engines import FORMATS, HOST, WITHOUT_WEIGHTS, command
 from core.runner.allocation import Allocation
-from core.runner.child import Child, ChildDied
+from core.runner.child import Child, ChildDied, child_id
 from core.settings import load
 from core.store.runner_store import RunnerStore
 
@@ -45,7 +45,7 @@ class EngineProcess:
         line = command(engine)
         files = (line[0], str(HOST), *(() if FORMATS[engine] in WITHOUT_WEIGHTS else (path,)))
         line, environment = self.place.child(line, ENGINE_ENVIRONMENT, files)
-        self._child = Child(line, wire.decode, self.log, environment, self._store.run_id(job), self._stir)
+        self._child = Child(line, wire.decode, self.log, environment, child_id(self._store, job), self._stir)
         self._store.host_started(self._child.process.pid, self._child.started, job)
         self.send(wire.Load(path, options))
         self._key, self._deadline = key, time.monotonic() + load().general.load_s

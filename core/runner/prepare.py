@@ -11,7 +11,7 @@ from core.compress.calibration import uses_hub
 from core.compress.recipes import parse
 from core.errors import CompressionError, ModelError
 from core.runner.allocation import Allocation
-from core.runner.child import TRIES, Child, ChildDied
+from core.runner.child import TRIES, Child, ChildDied, child_id
 from core.settings import load
 from core.store.runner_store import RunnerStore
 
@@ -75,7 +75,7 @@ class Preparer:
             return self._child
         command = [sys.executable, "-P", "-m", "core.compress.worker", *arguments]
         command, environment = self._place.child(command, {}, (command[0], job["source"]), here=_here(job))
-        self._child = Child(command, _message, log, environment, self._store.run_id(job["id"]))
+        self._child = Child(command, _message, log, environment, child_id(self._store, job["id"]))
         return self._child
 
 

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -21,7 +21,7 @@ from core.errors import LrmError
 from core.files.locks import held, patient_lock
 from core.files.logs import last_words
 from core.runner.processes import wait_until_gone
-from core.store.connection import connect, translated, work_folder
+from core.store.connection import opened, work_folder
 
 SOON_S = 0.5
 LATEST_S = 300.0
@@ -138,7 +138,7 @@ class Supervisor:
     def _row(self) -> tuple[str, str | None] | None:
         """State and wish of the runner's row; None where the store is gone, and no wish where it cannot be read now."""
         try:
-            with closing(connect(self._path, "reader")) as connection, translated(self._path):
+            with opened(self._path, "reader") as connection:
                 row = connection.execute("SELECT state, wanted FROM runner").fetchone()
                 return row["state"], row["wanted"]
         except FileNotFoundError:
@@ -149,7 +149,7 @@ class Supervisor:
     def _gains(self) -> tuple[int, ...]:
         """What can only grow while a runner gets anywhere: finished responses and jobs, and stored tokens."""
         try:
-            with closing(connect(self._path, "reader")) as connection, translated(self._path):
+            with opened(self._path, "reader") as connection:
                 return tuple(connection.execute(_GAINS).fetchone())
         except (FileNotFoundError, LrmError):
             return (0, 0, 0)
@@ -165,7 +165,7 @@ class Supervisor:
             remedy = "See runner.log beside the store; `lrm-tui runner start` tries at once, `lrm-tui runner stop` gives up."
         log.warning("%s %s", message, remedy)
         try:
-            with closing(connect(self._path, "user")) as connection, translated(self._path):
+            with opened(self._path, "user") as connection:
                 connection.execute(
                     "INSERT INTO notices (at, level, message, remedy) VALUES (?, 'warning', ?, ?)",
                     (time.time(), message, remedy),

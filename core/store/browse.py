@@ -157,9 +157,9 @@ CROSS JOIN variants v ON v.id = j.variant_id CROSS JOIN models m ON m.id = v.mod
 
 
 def excerpt(connection: sqlite3.Connection, wanted: Wanted, response: int, words: int = 24) -> str:
-    """A piece of a response around what is searched for, marked by  and ."""
+    """A piece of a response around what is searched for, marked by « and »."""
     row = connection.execute(
-        "SELECT snippet(search, 0, '', '', '…', ?) FROM search WHERE search MATCH ? AND rowid = ?",
+        "SELECT snippet(search, 0, '«', '»', '…', ?) FROM search WHERE search MATCH ? AND rowid = ?",
         (words, expression(wanted.search), response),
     ).fetchone()
     return str(row[0]) if row else ""

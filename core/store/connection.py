@@ -81,6 +81,16 @@ def connect(path: Path, role: Role) -> sqlite3.Connection:
 
 
 @contextmanager
+def opened(path: Path, role: Role) -> Iterator[sqlite3.Connection]:
+    """A connection in a role, closed at the end: the one way to open the store for one question or one write.
+
+    What SQLite says inside comes out as StoreError; a reader of a store that does not exist gets FileNotFoundError.
+    """
+    with closing(connect(path, role)) as connection, translated(path):
+        yield connection
+
+
+@contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """One immediate transaction: committed as a whole, or rolled back as a whole."""
     connection.execute("BEGIN IMMEDIATE")

@@ -23,8 +23,7 @@ from typing import Any
 from benchmarks.base import Item
 from core.errors import LeaseLost, StoreDamaged
 from core.files.redact import mask
-from core.runner.processes import run_id
-from core.store.connection import connect, runner_lock, transaction, translated
+from core.store.connection import connect, transaction, translated
 from core.store.wal import Checkpoints, users
 
 TELL_EVERY_S = 3600.0
@@ -133,10 +132,6 @@ class RunnerStore:
             left = [(r["pid"], r["pid_started"]) for r in self.connection.execute("SELECT pid, pid_started FROM hosts")]
             self.connection.execute("DELETE FROM hosts")
         return left
-
-    def run_id(self, job: int) -> str:
-        """What marks a child of this runner that works at a job, and all that the child starts."""
-        return run_id(runner_lock(self.path), self.token, job)
 
     def wishes(self, job: int | None) -> tuple[bool, str | None]:
         """Whether the runner should stop, and what users want of the job it is at."""

@@ -83,7 +83,7 @@ async def test_the_list_filters_orders_and_searches(library: Path) -> None:
         await see(app, "newest first")
         await pilot.press("slash", *"zebras w", "backspace", *"words:>200")
         await until(lambda: pane.wanted == Wanted(search="zebras", min_words=200), 120)
-        await see(app, "Found", "zebras")
+        await see(app, "Found", "«zebras»")
         await pilot.press("enter")
         assert pane.table.has_focus
         await pilot.press("slash", *" job:x")

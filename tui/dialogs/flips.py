@@ -14,9 +14,9 @@ from textual.widgets import Static
 
 from core.errors import LrmError
 from core.store import browse
+from core.store.connection import opened
 from core.store.shown import gold
 from tui import keys
-from tui.access import opened
 from tui.background import hand_back
 from tui.shown import UNKNOWN, lines, safe
 from tui.widgets.footer import Footer

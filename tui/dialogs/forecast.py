@@ -10,7 +10,7 @@ from rich.text import Text
 
 from core.jobs.estimate import Estimate, estimate
 from core.spec import RunSpec
-from tui.access import opened
+from core.store.connection import opened
 from tui.shown import UNKNOWN, duration, right, safe, size
 
 

@@ -23,8 +23,9 @@ from core.errors import LrmError
 from core.jobs import engines
 from core.jobs.presets import PRESETS
 from core.spec import POLICIES, Policy, RunSpec
+from core.store.connection import opened
 from tui import keys
-from tui.access import opened, start_runner
+from tui.access import start_runner
 from tui.background import hand_back
 from tui.dialogs.basic import Note
 from tui.dialogs.draft import Draft

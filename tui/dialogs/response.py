@@ -17,11 +17,11 @@ from core.errors import LrmError
 from core.store import browse, search
 from core.store import snapshot as views
 from core.store.browse import Cursor
+from core.store.connection import opened
 from core.store.filters import Wanted
 from core.store.reviews import reviews
 from core.store.shown import verdict
 from tui import keys
-from tui.access import opened
 from tui.background import hand_back
 from tui.dialogs.response_actions import ResponseActions
 from tui.dialogs.response_parts import parts

@@ -16,10 +16,10 @@ from textual.widgets import Checkbox, Input, Label, RadioButton, RadioSet, Stati
 
 from core.errors import LrmError
 from core.store import snapshot as views
+from core.store.connection import opened
 from core.store.reviews import reviews
 from core.store.shown import gold, graded
 from tui import keys
-from tui.access import opened
 from tui.background import hand_back
 from tui.shown import UNKNOWN, lines
 from tui.widgets.field import Field

@@ -16,11 +16,11 @@ from core.errors import LrmError
 from core.results.show.word_diff import Block
 from core.store import browse
 from core.store import snapshot as views
+from core.store.connection import opened
 from core.store.filters import Wanted
 from core.store.shown import gold
 from core.text import printable
 from tui import keys
-from tui.access import opened
 from tui.background import hand_back
 from tui.dialogs.response import ResponseScreen
 from tui.dialogs.response_actions import ResponseActions

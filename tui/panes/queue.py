@@ -10,9 +10,9 @@ from textual.app import ComposeResult
 from textual.widgets import DataTable, Static
 
 from core.errors import LrmError
+from core.store.connection import opened
 from core.store.snapshot import JobRow
 from tui import keys
-from tui.access import opened
 from tui.dialogs.basic import Confirm, Note
 from tui.panes.pane import Pane
 from tui.shown import STATE_STYLES, duration, eta, job_name, lines, number, progress, right, safe, variant

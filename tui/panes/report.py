@@ -19,7 +19,7 @@ from textual.worker import get_current_worker
 
 from core.errors import LrmError
 from core.results.show.plots import Plot
-from tui.access import opened
+from core.store.connection import opened
 from tui.background import hand_back
 from tui.panes.pane import Pane
 from tui.shown import safe

@@ -19,11 +19,11 @@ from textual.worker import get_current_worker
 from core.errors import LrmError, UsageError
 from core.store import browse, search
 from core.store.browse import Page
+from core.store.connection import opened
 from core.store.filters import ORDERS, VERDICTS, Wanted, parse, written
 from core.store.shown import gold
 from core.text import printable
 from tui import keys
-from tui.access import opened
 from tui.background import hand_back
 from tui.dialogs.response import ResponseScreen
 from tui.dialogs.response_actions import ResponseActions
@@ -259,7 +259,7 @@ class ResponsesPane(Pane, ResponseActions):
         shown = Text(no_wrap=True, overflow="ellipsis")
         for name, text in zip(("Asked  ", "Found  " if self.wanted.search else "Answer "), seen, strict=True):
             line = safe(" ".join(printable(text, keep_newlines=True).split()) or UNKNOWN)
-            line.highlight_regex("[^]*", "bold reverse")
+            line.highlight_regex("«[^»]*»", "bold reverse")
             shown.append(name, "dim").append_text(line).append("\n")
         shown.rstrip()
         self.query_one("#glance", Static).update(shown)

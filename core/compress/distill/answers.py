@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.prompts import load_template
 from benchmarks.registry import get
 from core.errors import DataError
-from core.store.connection import connect, translated
+from core.store.connection import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,8 @@ def sampled(store: Path | None, runs: Sequence[int]) -> Sampled:
     """Correct answers that ended by themselves, each once, in the order of the runs. Raises DataError with what to do."""
     if store is None:
         raise DataError("Distillation needs the store that holds the teacher's runs.", "Name one with --store.")
-    connection = connect(store, "reader")
-    try:
-        with translated(store):
-            found = [answer for run in runs for answer in _answers(connection, run)]
-    finally:
-        connection.close()
+    with opened(store, "reader") as connection:
+        found = [answer for run in runs for answer in _answers(connection, run)]
     correct = [answer for answer, right in found if right]
     kept = {(answer.question, " ".join(answer.text.split())): answer for answer in reversed(correct)}
     if not kept:

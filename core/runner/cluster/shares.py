@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.errors import EngineError
-from core.runner.child import Child
+from core.runner.child import Child, child_id
 from core.runner.cluster.ray import QUIET, check_installed, loopback
 from core.runner.cluster.relay import Order
 from core.runner.processes import exit_code
@@ -44,7 +44,7 @@ class Cluster:
         self.close()
         command = [sys.executable, "-P", "-m", "core.runner.cluster.local"]
         log = self._folder / "logs" / "ray.log"
-        self._child = child = Child(command, json.loads, log, environment, self._store.run_id(0))
+        self._child = child = Child(command, json.loads, log, environment, child_id(self._store, 0))
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             for message in child.receive(1.0):

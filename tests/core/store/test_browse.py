@@ -100,14 +100,14 @@ def test_filters(book: Book) -> None:
 
 
 def test_search_knows_words_phrases_and_beginnings(book: Book) -> None:
-    assert counts(book, search="number7") == 3 and counts(book, search="number7 run1") == 1
+    assert counts(book, search="«number7»") == 3 and counts(book, search="number7 run1") == 1
     assert counts(book, search="reponse") == 60, "accents do not matter"
     assert counts(book, search='"answer is"') == 60 and counts(book, search='"is answer"') == 0
     assert counts(book, search="number1*") == 33
     assert counts(book, search="[answer] OR NEAR(", verdict="wrong") == 0
     assert counts(book, search="the", benchmark="musique") == 20
     assert walk(book, Wanted(search="answer", variant="q8"), 7) == walk(book, Wanted(variant="q8"), 7)
-    assert "number7" in excerpt(book.reader, Wanted(search="number7"), 8)
+    assert "«number7»" in excerpt(book.reader, Wanted(search="«number7»"), 8)
     with pytest.raises(UsageError, match="no word"):
         counts(book, search="( *")
 
