@@ -235,10 +235,10 @@ class Bench:
 def _recorded(target: Path, note: Path) -> Facts | None:
     """The facts of an artifact that is whole; None where it is missing, half made or changed."""
     try:
-        facts = Facts(**json.loads(note.read_text(encoding="utf-8"))["facts"])
+        recorded = Facts(**json.loads(note.read_text(encoding="utf-8"))["facts"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return facts if target.exists() and sha256(target) == facts.sha256 else None
+    return recorded if target.exists() and sha256(target) == recorded.sha256 else None
 
 
 def _taken(place: Path) -> int:

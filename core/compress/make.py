@@ -154,9 +154,9 @@ class Workshop:
     ) -> Artifact:
         """The artifact of one step, made by `work` unless it is there, whole. `base` hands down the sparsity."""
 
-        def facts(path: Path) -> Facts:
-            found = facts(path)
-            return found if base is None else replace(found, sparsity=base.sparsity)
+        def measured(path: Path) -> Facts:
+            measures = facts(path)
+            return measures if base is None else replace(measures, sparsity=base.sparsity)
 
         def record(found: Facts) -> str:
             content = {
@@ -168,7 +168,7 @@ class Workshop:
             }
             return json.dumps(content, indent=2) + "\n"
 
-        made = self._bench.once(f"{self._name(recipe)}{suffix}", room, work, facts, record, continued=continued)
+        made = self._bench.once(f"{self._name(recipe)}{suffix}", room, work, measured, record, continued=continued)
         self._step += 1
         return made
 
