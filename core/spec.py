@@ -11,15 +11,15 @@ from core.engines.host.wire import Sampling as Sampling
 Format = Literal["hf", "gguf", "server", "recording"]
 Policy = Literal["audit", "stop", "observe"]
 """What is done about a collapsed response: let a random share run on and stop the others, stop all, let all run on."""
-JobKind = Literal["prepare", "run"]
 JobState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
-FinishReason = Literal["stop", "length", "repetition", "cancelled", "error"]
 
 POLICIES: tuple[Policy, ...] = ("audit", "stop", "observe")
 AUDIT_SHARE = 0.1
 PROMPT_ROOM = 1024
 """Tokens of context that are kept for the prompt beside the answer."""
 ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running", "paused")
+STATE_AFTER: dict[str | None, JobState] = {"cancel": "cancelled", "pause": "paused", None: "queued"}
+"""The state that a running job ends in when a user asks for something, or (None) when the runner stops."""
 FINAL_STATES: tuple[JobState, ...] = ("done", "failed", "cancelled")
 REFERENCES = {"published": "printed", "recorded": "recorded"}
 """Origins of rows that are no runs of the store, the paper's and the embedded study's, and how their numbers are called."""
@@ -59,3 +59,45 @@ class RunSpec:
     prompts: Path | None = None
     gpus: int | None = None
     replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as it stands in the queue, with the model and the variant that it is about.
+
+    `source` is the model's path, address or recording, `format` what the variant's weights are in. `gpus` None: one where
+    there are any; `replicas` engines take `gpus` each.
+    """
+
+    id: int
+    variant_id: int
+    model: str
+    source: str
+    compression: str
+    format: Format
+    gpus: int | None
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareJob(Job):
+    """Make the weights of a variant, or only measure those that are there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunJob(Job):
+    """Ask a variant, whose weights are at `path`, the questions of a benchmark. The rest is as in `RunSpec`.
+
+    `audit_share` is 0 under every policy but `audit`, which the queue keeps as `stop` with a share.
+    """
+
+    path: str
+    benchmark: str
+    engine: str
+    sampling: Sampling
+    seed: int
+    limit: int | None
+    policy: Policy
+    audit_share: float
+    data: Path | None
+    prompts: Path | None

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from benchmarks.base import Benchmark, Grade, Item
 from benchmarks.parts import split, words
 from core.collapse import HEALTHY, Verdict
+from core.store.columns import GradeColumns, LengthColumns, LoopColumns, OutputColumns, ServerColumns
 
 
 def columns(
     benchmark: Benchmark, item: Item, text: str, ids: Sequence[int], reason: str, think_end_id: int | None
-) -> dict[str, Any]:
+) -> OutputColumns:
     """What a response's row says of its text. Lengths are words (white space) and engine tokens."""
     parts = split(text, reason)
     thinking_tokens = _thinking_tokens(ids, len(text) - len(parts.answer), len(text), think_end_id, bool(parts.thinking))
@@ -28,15 +28,15 @@ def columns(
     }
 
 
-def grade_columns(benchmark: Benchmark, item: Item, answer: str, reason: str | None) -> dict[str, Any]:
+def grade_columns(benchmark: Benchmark, item: Item, answer: str, reason: str | None) -> GradeColumns:
     """What a response's row says of its answer part; nothing of one that ended in an error."""
     grade = benchmark.grade(answer, item) if reason != "error" else Grade(None)
-    found = grade.extraction
+    extraction = grade.extraction
     return {
-        "parsed": found.answer if found else None,
-        "rule": found.rule if found else None,
-        "span_start": found.start if found else None,
-        "span_end": found.end if found else None,
+        "parsed": extraction.answer if extraction else None,
+        "rule": extraction.rule if extraction else None,
+        "span_start": extraction.start if extraction else None,
+        "span_end": extraction.end if extraction else None,
         "correct": None if grade.correct is None else int(grade.correct),
         "em": grade.em,
         "f1": grade.f1,
@@ -45,7 +45,7 @@ def grade_columns(benchmark: Benchmark, item: Item, answer: str, reason: str | N
     }
 
 
-def loop_columns(verdict: Verdict, audit: bool) -> dict[str, Any]:
+def loop_columns(verdict: Verdict, audit: bool) -> LoopColumns:
     """What a response's row says of its loop; `audit` tells that it would be let run on."""
     suspicious = int(verdict.state == "suspicious")
     if verdict.state != "collapsed":
@@ -63,23 +63,23 @@ def loop_columns(verdict: Verdict, audit: bool) -> dict[str, Any]:
     }
 
 
-def server_columns(usage: Mapping[str, int] | None, empty_replies: int, row: Mapping[str, Any]) -> dict[str, Any]:
+def server_columns(usage: Mapping[str, int] | None, empty_replies: int, row: LengthColumns) -> ServerColumns:
     """What a server counted, in place of our count of token ids, which it does not send.
 
     Where it does not tell reasoning apart, the share of the words in `row` (see `columns`) does.
     """
-    found: dict[str, Any] = {"empty_replies": empty_replies}
+    columns: ServerColumns = {"empty_replies": empty_replies}
     if usage is None:
-        return found
-    found |= {"usage": json.dumps(usage)}
+        return columns
+    columns["usage"] = json.dumps(usage)
     if "prompt_tokens" in usage:
-        found["prompt_tokens"] = usage["prompt_tokens"]
+        columns["prompt_tokens"] = usage["prompt_tokens"]
     if "completion_tokens" in usage:
         every = usage["completion_tokens"]
         thinking = row["thinking_words"] / max(1, row["thinking_words"] + row["answer_words"])
-        found["thinking_tokens"] = usage.get("reasoning_tokens") or round(every * thinking)
-        found["answer_tokens"] = every - found["thinking_tokens"]
-    return found
+        columns["thinking_tokens"] = usage.get("reasoning_tokens") or round(every * thinking)
+        columns["answer_tokens"] = every - columns["thinking_tokens"]
+    return columns
 
 
 def _thinking_tokens(ids: Sequence[int], thinking: int, total: int, think_end_id: int | None, thought: bool) -> int:

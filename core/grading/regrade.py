@@ -12,22 +12,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 from benchmarks.base import Item
 from benchmarks.parts import split
 from benchmarks.registry import get
 from core.errors import UsageError
 from core.grading.grade import grade_columns
+from core.store.columns import Columns
 from core.store.connection import transaction
+from core.store.joins import JOBS
 
 BATCH = 200
 """Responses a transaction, so that the runner never waits long."""
 COLUMNS = ("parsed", "rule", "span_start", "span_end", "correct", "em", "f1", "strict_em", "strict_f1")
 
-_RUNS = """
-SELECT j.id, m.name || ' ' || v.compression AS variant, j.benchmark FROM jobs j
-JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
+_RUNS = f"""
+SELECT j.id, m.name || ' ' || v.compression AS variant, j.benchmark FROM {JOBS}
 WHERE j.kind = 'run' AND (:runs IS NULL OR j.id IN (SELECT value FROM json_each(:runs))) ORDER BY j.id
 """
 _RESPONSES = f"""
@@ -85,31 +85,32 @@ def _batches(connection: sqlite3.Connection, run: int) -> Iterator[list[sqlite3.
         after = int(rows[-1]["id"])
 
 
-def _change(run: Regraded, row: sqlite3.Row) -> dict[str, Any] | None:
+def _change(run: Regraded, row: sqlite3.Row) -> Columns | None:
     """The new grade of a response with its id; None where it is the old one."""
     item = Item(row["key"], json.loads(row["fields"]), json.loads(row["gold"]))
     answer = split(row["text"] or "", row["finish_reason"]).answer
     new = grade_columns(get(run.benchmark), item, answer, row["finish_reason"])
     run.responses += 1
-    if all(new[name] == row[name] for name in COLUMNS):
+    values: Columns = {**new}
+    if all(values[name] == row[name] for name in COLUMNS):
         return None
-    gain = _worth(new) - _worth(row)
+    gain = _worth(new["correct"], new["f1"]) - _worth(row["correct"], row["f1"])
     run.changed, run.better, run.worse = run.changed + 1, run.better + (gain > 0), run.worse + (gain < 0)
-    return new | {"id": row["id"]}
+    return {**values, "id": row["id"]}
 
 
-def _worth(grade: dict[str, Any] | sqlite3.Row) -> float:
-    return float(grade["f1"] or 0.0 if grade["correct"] is None else grade["correct"])
+def _worth(correct: int | None, f1: float | None) -> float:
+    return float(f1 or 0.0) if correct is None else float(correct)
 
 
-def _write(connection: sqlite3.Connection, changes: Sequence[dict[str, Any]]) -> None:
+def _write(connection: sqlite3.Connection, changes: Sequence[Columns]) -> None:
     now, by = time.time(), f"lrm-tui {version('lrm-tui')}"
     with transaction(connection):
         connection.executemany(_KEEP, [(now, by, change["id"]) for change in changes])
         connection.executemany(_WRITE, changes)
 
 
-def former(connection: sqlite3.Connection, response: int) -> list[dict[str, Any]]:
+def former(connection: sqlite3.Connection, response: int) -> list[dict[str, object]]:
     """The grades that a response had before, the latest first."""
     names = ", ".join(("until", "replaced_by", *COLUMNS))
     sql = f"SELECT {names} FROM former_grades WHERE response_id = ? ORDER BY id DESC"

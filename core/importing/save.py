@@ -14,7 +14,7 @@ from pathlib import Path
 
 from core.importing.match import Run
 from core.store.connection import transaction
-from core.store.runner_store import item_id
+from core.store.response_writes import item_id
 
 ENGINE = "imported"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.errors import UsageError
+from core.settings import Settings
 from core.spec import Format
 
 FORMATS: dict[str, Format] = {
@@ -37,8 +38,6 @@ def engine_for(source: Format, engine: str) -> str:
     return engine
 
 
-def command(engine: str, *arguments: str) -> list[str]:
+def command(engine: str, settings: Settings, *arguments: str) -> list[str]:
     """The command line of an engine's host. `-P` keeps our folders from shadowing the environment's packages."""
-    from core.settings import load
-
-    return [load().python(engine), "-P", str(HOST), engine, *arguments]
+    return [settings.python(engine), "-P", str(HOST), engine, *arguments]

@@ -24,6 +24,7 @@ from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
 from core.jobs.models import resolve
 from core.settings import load
 from core.spec import PROMPT_ROOM, Model, RunSpec
+from core.store.joins import MODEL_OF_VARIANT, VARIANT_OF_JOB
 
 HALF = 16.0
 BITS = {
@@ -137,7 +138,7 @@ def _fit(engine: str, shape: memory.Shape, max_tokens: int) -> tuple[int, int]:
 
 def _made(connection: sqlite3.Connection, model: Model, compression: str, wanted: str) -> int | None:
     row = connection.execute(
-        "SELECT v.bytes FROM variants v JOIN models m ON m.id = v.model_id "
+        f"SELECT v.bytes FROM variants v {MODEL_OF_VARIANT} "
         "WHERE m.name = ? AND v.compression = ? AND v.format = ? AND v.ready_at IS NOT NULL",
         (model.name, compression, wanted),
     ).fetchone()
@@ -165,9 +166,9 @@ def _pace(past: Iterable[_Past], wanted: tuple[str, str, str, str]) -> tuple[flo
     return (median(p.pace for p in found), len(found)) if found else (None, 0)
 
 
-_PACES = """
+_PACES = f"""
 SELECT m.name, v.compression, j.benchmark, j.engine, (max(r.finished) - min(r.started)) * j.replicas / count(*)
 FROM (SELECT * FROM jobs WHERE kind = 'run' AND state = 'done' ORDER BY id DESC LIMIT 200) j
-JOIN responses r ON r.job_id = j.id JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
+JOIN responses r ON r.job_id = j.id {VARIANT_OF_JOB}
 GROUP BY j.id
 """

@@ -15,6 +15,7 @@ from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
 from core.jobs.models import named, resolve
 from core.spec import AUDIT_SHARE, Format, Model, Policy, RunSpec, Sampling
 from core.store.connection import transaction
+from core.store.joins import JOBS
 
 
 def grid(models: Iterable[str], compressions: Iterable[str], benchmarks: Iterable[str], template: RunSpec) -> list[RunSpec]:
@@ -186,7 +187,7 @@ def requeue(connection: sqlite3.Connection, job: int) -> None:
 
 def _prepare_again(connection: sqlite3.Connection, job: int) -> None:
     """A run whose variant was never made needs its preparation back in front of it."""
-    sql = "SELECT j.kind, j.position, v.id, v.ready_at FROM jobs j JOIN variants v ON v.id = j.variant_id WHERE j.id = ?"
+    sql = f"SELECT j.kind, j.position, v.id, v.ready_at FROM {JOBS} WHERE j.id = ?"
     row = connection.execute(sql, (job,)).fetchone()
     if row["kind"] == "run" and row["ready_at"] is None:
         connection.execute(
@@ -204,27 +205,26 @@ def spec_of(connection: sqlite3.Connection, job: int) -> RunSpec:
     """The specification that a run was queued with. Raises UsageError for a preparation or a job that is not there."""
     _state(connection, job)
     row = connection.execute(
-        "SELECT j.*, m.name AS model, m.source, m.format AS source_format, v.compression FROM jobs j "
-        "JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id WHERE j.id = ?",
+        f"SELECT j.*, m.name AS model, m.source, m.format AS source_format, v.compression FROM {JOBS} WHERE j.id = ?",
         (job,),
     ).fetchone()
     if row["kind"] != "run":
         raise UsageError(f"Job {job} is a preparation.", "Clone one of its variant's runs; the variant is made when missing.")
     policy: Policy = "observe" if row["policy"] == "observe" else "audit" if row["audit_share"] else "stop"
     return RunSpec(
-        named(row["model"], row["source"], row["source_format"]),
-        row["compression"],
-        row["benchmark"],
-        row["engine"],
-        Sampling(**json.loads(row["sampling"])),
-        row["seed"],
-        row["item_limit"],
-        policy,
-        row["audit_share"] or AUDIT_SHARE,
-        Path(row["data_folder"]) if row["data_folder"] else None,
-        Path(row["prompts_file"]) if row["prompts_file"] else None,
-        row["gpus"],
-        row["replicas"],
+        model=named(row["model"], row["source"], row["source_format"]),
+        compression=row["compression"],
+        benchmark=row["benchmark"],
+        engine=row["engine"],
+        sampling=Sampling(**json.loads(row["sampling"])),
+        seed=row["seed"],
+        limit=row["item_limit"],
+        policy=policy,
+        audit_share=row["audit_share"] or AUDIT_SHARE,
+        data=Path(row["data_folder"]) if row["data_folder"] else None,
+        prompts=Path(row["prompts_file"]) if row["prompts_file"] else None,
+        gpus=row["gpus"],
+        replicas=row["replicas"],
     )
 
 
@@ -237,8 +237,8 @@ def models(connection: sqlite3.Connection) -> list[str]:
 def teachers(connection: sqlite3.Connection) -> list[tuple[int, str]]:
     """Finished runs with correct answers to distill from, and what they are runs of."""
     rows = connection.execute(
-        "SELECT j.id, m.name, v.compression, j.benchmark FROM jobs j JOIN variants v ON v.id = j.variant_id "
-        "JOIN models m ON m.id = v.model_id WHERE j.kind = 'run' AND j.state = 'done' AND EXISTS "
+        f"SELECT j.id, m.name, v.compression, j.benchmark FROM {JOBS} "
+        "WHERE j.kind = 'run' AND j.state = 'done' AND EXISTS "
         "(SELECT 1 FROM responses r WHERE r.job_id = j.id AND r.correct = 1) ORDER BY j.id DESC LIMIT 50"
     )
     return [(job, f"{model} {compression} on {benchmark}") for job, model, compression, benchmark in rows]

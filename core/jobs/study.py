@@ -16,6 +16,7 @@ from core.jobs.engines import names as engines
 from core.jobs.models import resolve
 from core.spec import ACTIVE_STATES, RunSpec, Sampling
 from core.store.connection import opened
+from core.store.joins import JOBS
 
 FAMILY = {"pocket": (NONE, "q8_0", "q4_0", *DYNAMIC, *PRUNED, "sparsegpt-85"), "pocket-student": (NONE, *PRUNED)}
 """What is scored of each model. As in the paper the teacher is quantized, and teacher and student are pruned.
@@ -62,8 +63,8 @@ def _specs(limit: int, seed: int, family: Mapping[str, Sequence[str]]) -> list[R
 
 def _runs(connection: sqlite3.Connection, which: str) -> list[sqlite3.Row]:
     return connection.execute(
-        "SELECT j.id, j.benchmark, j.seed, v.compression, m.name FROM jobs j JOIN variants v ON v.id = j.variant_id "
-        f"JOIN models m ON m.id = v.model_id WHERE j.kind = 'run' AND m.name IN ({', '.join('?' * len(FAMILY))}) AND {which} "
+        f"SELECT j.id, j.benchmark, j.seed, v.compression, m.name FROM {JOBS} "
+        f"WHERE j.kind = 'run' AND m.name IN ({', '.join('?' * len(FAMILY))}) AND {which} "
         "ORDER BY j.id",
         tuple(FAMILY),
     ).fetchall()

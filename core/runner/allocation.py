@@ -1,27 +1,36 @@
-"""Where one engine or compression runs: on this machine, with GPUs of its own or none, or somewhere on a cluster."""
+"""What a job gets to compute with: GPUs of this machine, none, or a share of a Ray cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from core.settings import General
+
 
 class Allocation(Protocol):
-    """A place for one child process at a time. While it `waits` it is not had yet, and a child started for it waits too.
+    """Resources for one child process at a time.
 
-    `alone`: it shares its memory with no other place of the same run.
+    `waits`: not allocated yet; a child started now blocks until it is. `alone`: it shares its memory with no other
+    allocation of the same run.
     """
 
     waits: bool
     alone: bool
 
     def child(
-        self, command: Sequence[str], environment: Mapping[str, str], files: Sequence[str] = (), *, here: bool = False
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        general: General,
+        files: Sequence[str] = (),
+        *,
+        here: bool = False,
     ) -> tuple[list[str], dict[str, str]]:
-        """The command line and environment of the child that the runner starts in order to have `command` run here.
+        """The command line and environment with which the runner starts a child so that `command` runs in this allocation.
 
-        `files` must be there for it; `here`: it needs this very machine. Raises EngineError where the cluster is not had.
+        `files` must exist where it runs; `here`: only this machine will do. Raises EngineError where there is no cluster.
         """
 
     def release(self) -> None:
-        """Give the place back."""
+        """Give the resources back."""

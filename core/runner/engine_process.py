@@ -1,4 +1,4 @@
-"""An engine host in its place: kept for consecutive runs of the same variant, ended on change."""
+"""The process of an engine: it stays for consecutive runs of the same variant and ends on change."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.jobs.engines import FORMATS, HOST, WITHOUT_WEIGHTS, command
 from core.runner.allocation import Allocation
 from core.runner.child import Child, ChildDied, child_id
-from core.settings import load
+from core.settings import Settings
+from core.spec import PrepareJob, RunJob
 from core.store.runner_store import RunnerStore
 
 ENGINE_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
 
 
 class EngineProcess:
-    """At most one engine at a time, for (engine, path, options). `stir` is set whenever it says something."""
+    """At most one engine at a time, for (engine, path, options). `stir` is set whenever it sends a message."""
 
     def __init__(self, store: RunnerStore, logs: Path, place: Allocation, stir: threading.Event, number: int = 0) -> None:
         self._store, self._logs, self._stir, self._number = store, logs, stir, number
@@ -29,26 +30,30 @@ class EngineProcess:
         self.ready: wire.Ready | None = None
         self._child: Child[wire.Request | wire.Event] | None = None
         self._key: tuple[str, str, str] | None = None
-        self._deadline = 0.0
+        self._deadline = self._load_s = 0.0
 
-    def serves(self, job: Mapping[str, Any]) -> bool:
+    def serves(self, job: PrepareJob | RunJob) -> bool:
         """Whether the variant of a run is loaded, with its engine."""
-        return self._key is not None and self._key[:2] == (job.get("engine"), job.get("path"))
+        return isinstance(job, RunJob) and self._key is not None and self._key[:2] == (job.engine, job.path)
 
-    def load(self, job: int, engine: str, path: str, options: Mapping[str, Any]) -> None:
-        """Have a variant loaded, unless it is already; `events` tells of the rest. Raises EngineError without a place."""
-        key = (engine, path, repr(sorted(options.items())))
+    def load(self, job: RunJob, options: Mapping[str, Any], settings: Settings) -> None:
+        """Load the variant of a run, unless it is loaded; `events` tells how it goes.
+
+        Raises EngineError where nothing can be allocated for it.
+        """
+        key = (job.engine, job.path, repr(sorted(options.items())))
+        self._load_s = settings.general.load_s
         if self._child is not None and self._key == key:
             return
         self.close()
-        self.log = self._logs / (f"host-{job}-{self._number}.log" if self._number else f"host-{job}.log")
-        line = command(engine)
-        files = (line[0], str(HOST), *(() if FORMATS[engine] in WITHOUT_WEIGHTS else (path,)))
-        line, environment = self.place.child(line, ENGINE_ENVIRONMENT, files)
-        self._child = Child(line, wire.decode, self.log, environment, child_id(self._store, job), self._stir)
-        self._store.host_started(self._child.process.pid, self._child.started, job)
-        self.send(wire.Load(path, options))
-        self._key, self._deadline = key, time.monotonic() + load().general.load_s
+        self.log = self._logs / (f"host-{job.id}-{self._number}.log" if self._number else f"host-{job.id}.log")
+        line = command(job.engine, settings)
+        files = (line[0], str(HOST), *(() if FORMATS[job.engine] in WITHOUT_WEIGHTS else (job.path,)))
+        line, environment = self.place.child(line, ENGINE_ENVIRONMENT, settings.general, files)
+        self._child = Child(line, wire.decode, self.log, environment, child_id(self._store, job.id), self._stir)
+        self._store.host_started(self._child.process.pid, self._child.started, job.id)
+        self.send(wire.Load(job.path, options))
+        self._key, self._deadline = key, time.monotonic() + self._load_s
 
     def send(self, message: wire.Request) -> None:
         """Send a request."""
@@ -72,7 +77,7 @@ class EngineProcess:
                     raise failure(message)
                 case wire.Waiting(why):
                     self.place.waits = bool(why)
-                    self._deadline = time.monotonic() + load().general.load_s
+                    self._deadline = time.monotonic() + self._load_s
                 case wire.Ready():
                     self.ready = message
             yield message  # type: ignore[misc]  # a host sends events only

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import psutil
 
-from core.settings import load
+from core.settings import General
 
 LOCKS = Path("/tmp/lrm-tui-gpus")
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 GIVES_WAY = ("nice", "-n", "5")
-"""Before the command of whoever computes on the processors, so that screen and runner get them when they want them."""
+"""Prefix of CPU-bound commands: a lower priority than screen and runner."""
 
 
 class LocalGpus:
@@ -37,7 +37,13 @@ class LocalGpus:
         return {VARIABLE: ",".join(self.names), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # the driver's order; CUDA's own is by speed
 
     def child(
-        self, command: Sequence[str], environment: Mapping[str, str], files: Sequence[str] = (), *, here: bool = False
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        general: General,
+        files: Sequence[str] = (),
+        *,
+        here: bool = False,
     ) -> tuple[list[str], dict[str, str]]:
         """See `Allocation.child`: the command itself, which sees these GPUs alone; without any it runs at a lower priority."""
         return [*(() if self._held else GIVES_WAY), *command], {**environment, **self.environment()}
@@ -55,20 +61,20 @@ class LocalGpus:
         self._held = []
 
 
-def present() -> list[str]:
+def present(general: General) -> list[str]:
     """The GPUs that runs may use: those of the setting `gpus`, else those that the driver (NVML) shows us."""
-    if named := load().general.gpus:
+    if named := general.gpus:
         return [name for part in named for name in part.split(",") if name]
     if (visible := os.environ.get(VARIABLE)) is not None:
         return [name.strip() for name in visible.split(",") if name.strip()]
     return [str(number) for number in range(len(_uuids()))]
 
 
-def take(count: int) -> LocalGpus | None:
+def take(count: int, general: General) -> LocalGpus | None:
     """So many free GPUs, or None where there are fewer."""
     held: list[tuple[str, int]] = []
     uuids = _uuids()
-    for name in present():
+    for name in present(general):
         if len(held) < count and (lock := _lock(_identity(name, uuids))) is not None:
             held.append((name, lock))
     lease = LocalGpus(held)

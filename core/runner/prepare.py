@@ -12,7 +12,9 @@ from core.compress.recipes import parse
 from core.errors import CompressionError, ModelError
 from core.runner.allocation import Allocation
 from core.runner.child import TRIES, Child, ChildDied, child_id
-from core.settings import load
+from core.settings import General, Settings
+from core.spec import STATE_AFTER, JobState, PrepareJob
+from core.store.columns import VariantFacts
 from core.store.runner_store import RunnerStore
 
 
@@ -27,18 +29,18 @@ class Preparer:
         self._store, self._logs, self._place, self._stays = store, logs, place, stays
         self._child: Child[dict[str, Any]] | None = None
 
-    def prepare(self, job: dict[str, Any], out: Path) -> str:
-        """Have a variant made in the folder `out`. Returns the state the job ends in.
+    def prepare(self, job: PrepareJob, work: Path, settings: Settings) -> JobState:
+        """Make a variant for the store with the folder `work`. Returns the state that the job ends in.
 
-        Raises ModelError, CompressionError, or EngineError where no place can be had.
+        Raises ModelError, CompressionError, or EngineError where nothing can be allocated for the worker.
         """
         for _ in range(TRIES):
             try:
-                return self._once(job, out)
+                return self._once(job, work, settings)
             except ChildDied as death:
                 last = death
-                warning = f"The worker of job {job['id']} died and is started again."
-                self._store.notice("warning", warning, job=job["id"])
+                warning = f"The worker of job {job.id} died and is started again."
+                self._store.notice("warning", warning, job=job.id)
         raise CompressionError(
             f"The worker died {TRIES} times ({last}).",
             "See its log beside the store, then requeue.",
@@ -51,55 +53,56 @@ class Preparer:
             child.close()
             self._store.host_ended(child.process.pid)
 
-    def _once(self, job: dict[str, Any], out: Path) -> str:
-        stays, state = self._stays and _stays(job), ""
+    def _once(self, job: PrepareJob, work: Path, settings: Settings) -> JobState:
+        stays, state = self._stays and _stays(job), None
         if not stays:
             self.close()
         try:
-            child = self._begin(job, ["--out-dir", str(out), *(["--stay"] if stays else [])])
-            self._store.host_started(child.process.pid, child.started, job["id"])
+            out = variants(work, settings.general)
+            child = self._begin(job, ["--out-dir", str(out), *(["--stay"] if stays else [])], settings.general)
+            self._store.host_started(child.process.pid, child.started, job.id)
             state = _follow(self._store, job, child, self._place)
             return state
         finally:
             if not (stays and state == "done"):
                 self.close()
 
-    def _begin(self, job: dict[str, Any], where: list[str]) -> Child[dict[str, Any]]:
+    def _begin(self, job: PrepareJob, where: list[str], general: General) -> Child[dict[str, Any]]:
         """The worker, with this job to do."""
-        log = self._logs / f"prepare-{job['id']}.log"
-        arguments = ["--model", job["source"], "--format", job["format"], "--compression", job["compression"]]
+        log = self._logs / f"prepare-{job.id}.log"
+        arguments = ["--model", job.source, "--format", job.format, "--compression", job.compression]
         arguments += [*where, "--store", str(self._store.path)]
         if self._child is not None:
             self._child.log_to(log)
             self._child.send(json.dumps(arguments) + "\n")
             return self._child
         command = [sys.executable, "-P", "-m", "core.compress.worker", *arguments]
-        command, environment = self._place.child(command, {}, (command[0], job["source"]), here=_here(job))
-        self._child = Child(command, _message, log, environment, child_id(self._store, job["id"]))
+        command, environment = self._place.child(command, {}, general, (command[0], job.source), here=_here(job, general))
+        self._child = Child(command, _message, log, environment, child_id(self._store, job.id))
         return self._child
 
 
-def _stays(job: dict[str, Any]) -> bool:
-    recipe = parse(job["compression"])
-    hub = recipe.calibrated and uses_hub(Path(job["source"]), recipe.calibration)
+def _stays(job: PrepareJob) -> bool:
+    recipe = parse(job.compression)
+    hub = recipe.calibrated and uses_hub(Path(job.source), recipe.calibration)
     return not hub and recipe.distillation is None
 
 
-def variants(folder: Path) -> Path:
+def variants(work: Path, general: General) -> Path:
     """Where the weights of variants are made: in the folder that is set, else in a store's work folder."""
-    shared = load().general.variants_folder
-    return Path(shared).expanduser() if shared else folder / "variants"
+    shared = general.variants_folder
+    return Path(shared).expanduser() if shared else work / "variants"
 
 
-def _here(job: dict[str, Any]) -> bool:
+def _here(job: PrepareJob, general: General) -> bool:
     """Whether the store's machine alone has what the worker reads or writes: variants beside the store, or the store itself.
 
     SQLite's log is shared by memory, so that a store can be read on its own machine only.
     """
-    recipe = parse(job["compression"])
+    recipe = parse(job.compression)
     text = recipe.calibration.source if recipe.calibration else ""
     reads_store = recipe.distillation is not None or text == "traces" or text.startswith("text-")
-    return reads_store or not load().general.variants_folder
+    return reads_store or not general.variants_folder
 
 
 def _message(line: str) -> dict[str, Any]:
@@ -110,20 +113,30 @@ def _message(line: str) -> dict[str, Any]:
     return found
 
 
-def _follow(store: RunnerStore, job: dict[str, Any], child: Child[dict[str, Any]], place: Allocation) -> str:
+def _facts(message: dict[str, Any]) -> VariantFacts:
+    return VariantFacts(
+        path=message["path"],
+        sha256=message["sha256"],
+        bytes=message["bytes"],
+        parameters=message["parameters"],
+        bits_per_weight=message["bits_per_weight"],
+        sparsity=message.get("sparsity"),
+    )
+
+
+def _follow(store: RunnerStore, job: PrepareJob, child: Child[dict[str, Any]], place: Allocation) -> JobState:
     while True:
         for message in child.receive(0.5):
             if message is None:
                 raise ChildDied(child.obituary())
             if message.get("type") == "waiting":
                 place.waits = bool(message["message"])
-                store.say(job["id"], message["message"])
+                store.say(job.id, message["message"])
             elif message.get("type") == "progress":
                 total = message.get("total")
-                store.progress(job["id"], int(message["done"]), None if total is None else int(total), message["message"])
+                store.progress(job.id, int(message["done"]), None if total is None else int(total), message["message"])
             elif message.get("type") == "artifact":
-                keys = ("path", "sha256", "bytes", "parameters", "bits_per_weight", "sparsity")
-                store.variant_ready(job["id"], job["variant_id"], {key: message.get(key) for key in keys})
+                store.variant_ready(job.id, job.variant_id, _facts(message))
                 return "done"
             elif message.get("kind") == "lost":
                 raise ChildDied(message["message"])
@@ -131,8 +144,8 @@ def _follow(store: RunnerStore, job: dict[str, Any], child: Child[dict[str, Any]
                 kind = ModelError if message.get("kind") == "model" else CompressionError
                 raise kind(message["message"], message.get("remedy", ""))
         store.beat()
-        stop, wanted = store.wishes(job["id"])
+        stop, wanted = store.wishes(job.id)
         if wanted == "cancel":
             child.send("cancel\n")
         if stop or wanted:
-            return {"cancel": "cancelled", "pause": "paused", None: "queued"}[wanted]
+            return STATE_AFTER[wanted]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from benchmarks.base import Benchmark, Item
@@ -27,9 +25,11 @@ from core.runner.child import TRIES, ChildDied
 from core.runner.engine_process import EngineProcess
 from core.runner.questions import questions
 from core.runner.watchdog import FLAG_S, Watchdog
-from core.settings import load
-from core.spec import PROMPT_ROOM
-from core.store.runner_store import Begun, Chunk, Outcome, Pending, RunnerStore
+from core.settings import Settings
+from core.spec import PROMPT_ROOM, STATE_AFTER, JobState, RunJob
+from core.store.columns import Columns
+from core.store.response_writes import Begun, Chunk, Outcome, Pending
+from core.store.runner_store import RunnerStore
 
 
 @dataclass(slots=True)
@@ -91,7 +91,6 @@ TICK_S = 0.25
 SLOW_TICK_S, SLOWEST_TICK_S = 2.0, 10.0  # while a reader holds the log: ever slower, as a tick adds pages for every stream
 ROUND_S = 0.01  # between two rounds over several engines, so that one that says much does not have all of them looked at
 AHEAD = 2  # requests that wait inside the host, so that no slot stands empty
-_STATES: dict[str | None, str] = {"cancel": "cancelled", "pause": "paused", None: "queued"}  # what a wish makes of a job
 
 
 class Run:
@@ -105,23 +104,22 @@ class Run:
         self,
         store: RunnerStore,
         hosts: Sequence[EngineProcess],
-        job: dict[str, Any],
+        job: RunJob,
+        settings: Settings,
         stir: threading.Event,
         put_back: threading.Event,
     ) -> None:
-        self.store, self.job, self.stir, self.put_back = store, job, stir, put_back
-        self.id = int(job["id"])
-        self.sampling = wire.Sampling(**json.loads(job["sampling"]))
-        self.benchmark: Benchmark = get(job["benchmark"])
-        prompts = Path(job["prompts_file"]) if job["prompts_file"] else None
-        self.template: PromptTemplate = load_template(self.benchmark.prompt_key, prompts)
+        self.store, self.job, self.settings, self.stir, self.put_back = store, job, settings, stir, put_back
+        self.id = job.id
+        self.benchmark: Benchmark = get(job.benchmark)
+        self.template: PromptTemplate = load_template(self.benchmark.prompt_key, job.prompts)
         self.replicas = [Replica(host) for host in hosts]
         self.begun: list[Begun] = []
         self.outcomes: list[Outcome] = []
         self.waiting: deque[Pending] | None = None  # None until an engine is loaded and the run is planned
         self._speed_from, self._tokens, self._speed = time.monotonic(), 0, None  # type: float, int, float | None
 
-    def run(self) -> str:
+    def run(self) -> JobState:
         """Returns the state that the job ends in: done, queued (the runner stops), paused or cancelled.
 
         Raises LrmError where the run cannot go on; what it has so far is stored.
@@ -154,7 +152,7 @@ class Run:
         host = replica.host
         try:
             if not replica.asked and self._may_load(replica):
-                host.load(self.id, self.job["engine"], self.job["path"], self._options(replica))
+                host.load(self.job, self._options(replica), self.settings)
                 replica.asked = True
             for event in host.events() if replica.asked else ():
                 if replica.watchdog is not None:
@@ -176,12 +174,12 @@ class Run:
     def _may_load(self, replica: Replica) -> bool:
         """Engines that share one memory load one after the other, so that each sees what those before it have left."""
         before = self.replicas[: self.replicas.index(replica)]
-        weightless = FORMATS[self.job["engine"]] in WITHOUT_WEIGHTS
+        weightless = FORMATS[self.job.engine] in WITHOUT_WEIGHTS
         return weightless or replica.host.place.alone or all(other.watchdog is not None or other.given_up for other in before)
 
     def _welcome(self, replica: Replica, ready: wire.Ready, items: list[Item]) -> None:
         """A loaded engine; the first one begins the run."""
-        general = load().general
+        general = self.settings.general
         replica.watchdog = Watchdog(general.silence_s, general.prefill_s, ready)
         if self.waiting is None:
             self._plan(items, ready)
@@ -238,21 +236,21 @@ class Run:
 
     def _options(self, replica: Replica) -> dict[str, Any]:
         """What the engine is to be loaded with: the user's settings, within what this run asks for."""
-        engine, settings = self.job["engine"], load()
-        options = {"slots": OPTIONS[engine]().slots, **settings.options(engine)}
-        wanted = self.sampling.max_tokens + PROMPT_ROOM
-        options["context"] = min(options.get("context", wanted), wanted)
+        job, settings = self.job, self.settings
+        options = {"slots": OPTIONS[job.engine]().slots, **settings.options(job.engine)}
+        context = job.sampling.max_tokens + PROMPT_ROOM
+        options["context"] = min(options.get("context", context), context)
         if replica.slots is not None:
             options["slots"] = replica.slots
-        if self.job["path"] in settings.general.trusted_models:
+        if job.path in settings.general.trusted_models:
             options["trust_remote_code"] = True
-        if options.get("spans_nodes") and self.job["gpus"]:
-            options.setdefault("tensor_parallel", max(1, self.job["gpus"] // options.get("pipeline_parallel", 1)))
+        if options.get("spans_nodes") and job.gpus:
+            options.setdefault("tensor_parallel", max(1, job.gpus // options.get("pipeline_parallel", 1)))
         return options
 
     def _plan(self, items: list[Item], ready: wire.Ready) -> None:
         versions = {"prompt": self.template.version, "engine": f"{ready.engine} {ready.version}"}
-        seeds = [response_seed(int(self.job["seed"]), item.key) for item in items]
+        seeds = [response_seed(self.job.seed, item.key) for item in items]
         self.store.plan(self.id, self.benchmark.name, items, seeds, versions)
         self.waiting = deque(self.store.pending(self.id))
 
@@ -268,14 +266,14 @@ class Run:
         if (limit := watchdog.overdue()) is not None:
             raise ChildDied(f"no token for {limit:g} s; its last words: {replica.host.last_words()}")
 
-    def _leave(self, wanted: str | None) -> str:
+    def _leave(self, wanted: str | None) -> JobState:
         for replica in self.replicas:
             for key in replica.streams:
                 replica.host.send(wire.Cancel(key))
             if wanted is not None:
                 replica.host.close()
         self._dismiss()
-        return _STATES[wanted]
+        return STATE_AFTER[wanted]
 
     def _say_waiting(self, replica: Replica, message: str) -> None:
         if replica.waits_for != message:
@@ -298,7 +296,7 @@ class Run:
                 self._restart(stream)
             replica.streams[str(pending.id)] = stream
             prompt, prefix = self.template.fill(pending.fields), stream.pending.ids
-            request = wire.Generate(str(pending.id), prompt, self.template.chat, pending.seed, self.sampling, prefix)
+            request = wire.Generate(str(pending.id), prompt, self.template.chat, pending.seed, self.job.sampling, prefix)
             replica.host.send(request)
 
     def _restart(self, stream: Response) -> None:
@@ -345,13 +343,14 @@ class Run:
         reason = "repetition" if reason == "cancelled" and stream.stopped else reason
         pending = stream.pending
         row = columns(self.benchmark, Item(pending.key, pending.fields, pending.gold), text, ids, reason, think_end_id)
-        row |= {
+        outcome: Columns = {
+            **row,
             "error": None if error is None else mask(error),
             **loop_columns(verdict, stream.audited),
             "seconds": time.monotonic() - stream.began,
             **server_columns(stream.usage, stream.empty_replies, row),
         }
-        self.outcomes.append(Outcome(pending.id, row, text, ids))
+        self.outcomes.append(Outcome(pending.id, outcome, text, ids))
 
     def _flush(self) -> None:
         """Commit everything since the last tick in one transaction; on failure nothing in memory is forgotten."""
@@ -384,12 +383,12 @@ class Run:
         return self._speed
 
 
-def audited(job: Mapping[str, Any], key: str) -> bool:
+def audited(job: RunJob, key: str) -> bool:
     """Whether a response runs on should it collapse: always when observing, else by a draw seeded by run and question."""
-    if job["policy"] == "observe":
+    if job.policy == "observe":
         return True
-    draw = hashlib.sha256(f"audit/{job['id']}/{job['seed']}/{key}".encode()).digest()
-    return int.from_bytes(draw[:4], "big") < float(job["audit_share"]) * 2**32
+    draw = hashlib.sha256(f"audit/{job.id}/{job.seed}/{key}".encode()).digest()
+    return int.from_bytes(draw[:4], "big") < job.audit_share * 2**32
 
 
 def response_seed(seed: int, key: str, sample: int = 0) -> int:

@@ -127,7 +127,7 @@ class Runner:
 
         def write() -> None:
             lane.end_engines()
-            self.store.put_back(int(job["id"]))
+            self.store.put_back(job.id)
 
         self._pause(fault)
         self._patiently(write, after=fault.message)

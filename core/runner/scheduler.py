@@ -11,10 +11,9 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.errors import NO_ROOM, PASSING, LeaseLost, LrmError, StoreDamaged
 from core.jobs.engines import FORMATS, WITHOUT_WEIGHTS
@@ -22,10 +21,11 @@ from core.runner import gpus
 from core.runner.allocation import Allocation
 from core.runner.cluster.shares import Cluster, RayShare
 from core.runner.engine_process import EngineProcess
-from core.runner.prepare import Preparer, variants
+from core.runner.prepare import Preparer
 from core.runner.questions import make_ahead
 from core.runner.run import Run
-from core.settings import load
+from core.settings import General, Settings, load
+from core.spec import PrepareJob, RunJob
 from core.store.runner_store import RunnerStore
 
 log = logging.getLogger("lrm.runner")
@@ -57,16 +57,16 @@ class Lane:
         self.hosts = [EngineProcess(store, folder / "logs", place, self._stir, number) for number, place in enumerate(places)]
         without_gpus = shape.each == 0 and not shape.cluster  # a worker that waits would hold a GPU's memory
         self._preparer = Preparer(store, folder / "logs", places[0], stays=without_gpus)
-        self.job: dict[str, Any] | None = None
+        self.job: PrepareJob | RunJob | None = None
         self.fault: Exception | None = None
         self.idle_since = time.monotonic()
         self._thread: threading.Thread | None = None
 
-    def start(self, job: dict[str, Any]) -> None:
-        """Begin a job; `ended` is called when it has come to its end, whichever."""
+    def start(self, job: PrepareJob | RunJob, settings: Settings) -> None:
+        """Begin a job under the settings that hold now; `ended` is called when it ends, however it ends."""
         self.job = job
         self._put_back.clear()
-        self._thread = threading.Thread(target=self._run, args=(job,), name=f"job {job['id']}", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(job, settings), name=f"job {job.id}", daemon=True)
         self._thread.start()
 
     @property
@@ -83,7 +83,7 @@ class Lane:
         """Send its run, which still waits for its first place, back into the queue."""
         self._put_back.set()
 
-    def serves(self, job: Mapping[str, Any]) -> bool:
+    def serves(self, job: PrepareJob | RunJob) -> bool:
         """Whether the variant of a run is loaded, with its engine."""
         return all(host.serves(job) for host in self.hosts)
 
@@ -101,27 +101,28 @@ class Lane:
         for place in self.places:
             place.release()
 
-    def _run(self, job: dict[str, Any]) -> None:
+    def _run(self, job: PrepareJob | RunJob, settings: Settings) -> None:
         try:
-            self._work(job)
+            self._work(job, settings)
             self.job = None
         except Exception as error:  # noqa: BLE001 - the runner decides, which knows whether the store can be written again
             self.fault = error
         self.idle_since = time.monotonic()
         self._ended()
 
-    def _work(self, job: dict[str, Any]) -> None:
-        number = int(job["id"])
-        log.info("job %d: %s %s %s", number, job["kind"], job["compression"], job["benchmark"] or "")
+    def _work(self, job: PrepareJob | RunJob, settings: Settings) -> None:
+        number = job.id
+        work = f"run {job.compression} {job.benchmark}" if isinstance(job, RunJob) else f"prepare {job.compression} "
+        log.info("job %d: %s", number, work)
         try:
-            if job["kind"] == "prepare":
-                state = self._preparer.prepare(job, variants(self._folder))
+            if isinstance(job, PrepareJob):
+                state = self._preparer.prepare(job, self._folder, settings)
                 if state == "done":
                     return
             else:
-                if not any(other["kind"] == "prepare" for other in self._store.startable()):
+                if not any(isinstance(other, PrepareJob) for other in self._store.startable()):
                     self._preparer.close()
-                state = Run(self._store, self.hosts, job, self._stir, self._put_back).run()
+                state = Run(self._store, self.hosts, job, settings, self._stir, self._put_back).run()
             self._store.end_job(number, state)
         except (LeaseLost, StoreDamaged, *PASSING):
             raise
@@ -156,25 +157,29 @@ class Scheduler:
         """Start every job that can start now."""
         waiting = set[tuple[bool, bool]]()
         jobs = self._store.startable()
-        total = len(gpus.present()) if jobs else 0
-        if self._make_room():
+        returns = self._make_room()
+        if not jobs:
+            return
+        if returns:
             waiting |= {(True, True)}
+        settings = load()
+        total = len(gpus.present(settings.general))
         for job in jobs:
-            shape = resources_of(job, total)
+            shape = resources_of(job, total, settings)
             needed = shape.parts * (shape.each or 0)
             queue = (shape.cluster, needed > 0 or shape.cluster)
             if queue in waiting:
                 continue
             if needed > total and not shape.cluster:
                 self._refuse(job, shape, total)
-            elif (lane := self._lane(job, shape)) is None:
+            elif (lane := self._lane(job, shape, settings.general)) is None:
                 waiting.add(queue)
-                make_ahead(job)
-                self._store.say(
-                    job["id"], FULL if shape.cluster else f"waits for {needed} GPU{'s' * (needed > 1)}" if needed else ""
-                )
-            elif (claimed := self._store.claim(job["id"])) is not None:
-                lane.start(claimed)
+                if isinstance(job, RunJob):
+                    make_ahead(job)
+                local = f"waits for {needed} GPU{'s' * (needed > 1)}" if needed else ""
+                self._store.say(job.id, FULL if shape.cluster else local)
+            elif self._store.claim(job.id):
+                lane.start(job, settings)
 
     def faults(self) -> list[Lane]:
         """The lanes whose job the store has refused to go on with."""
@@ -191,7 +196,7 @@ class Scheduler:
         self.lanes = []
         self._cluster.close()
 
-    def _lane(self, job: Mapping[str, Any], shape: Resources) -> Lane | None:
+    def _lane(self, job: PrepareJob | RunJob, shape: Resources, general: General) -> Lane | None:
         """An idle lane of this shape, best the one that has the variant loaded; None where the job must wait."""
         idle = [lane for lane in self.lanes if lane.shape == shape and not lane.busy]
         idle.sort(key=lambda lane: not lane.serves(job))
@@ -203,10 +208,10 @@ class Scheduler:
             if any(lane.busy for lane in self._own(without=True)):
                 return None
             self._close(self._own(without=True))
-        lease = gpus.take(shape.parts * (shape.each or 0))
+        lease = gpus.take(shape.parts * (shape.each or 0), general)
         while lease is None and (spare := [lane for lane in self._own(without=False) if not lane.busy]):
             self._close(spare[:1])
-            lease = gpus.take(shape.parts * (shape.each or 0))
+            lease = gpus.take(shape.parts * (shape.each or 0), general)
         return None if lease is None else self._opened(shape, lease.split(shape.parts))
 
     def _make_room(self) -> bool:
@@ -218,7 +223,7 @@ class Scheduler:
         waiting = [lane for lane in self.lanes if lane.waits]
         for lane in waiting:
             nothing_yet = all(place.waits for place in lane.places)
-            if nothing_yet and any(one.shape == lane.shape and one.serves(lane.job or {}) for one in idle):
+            if nothing_yet and lane.job and any(one.shape == lane.shape and one.serves(lane.job) for one in idle):
                 lane.put_back()
                 return True
         self._close(idle if waiting else [])
@@ -239,11 +244,11 @@ class Scheduler:
             lane.close()
             self.lanes.remove(lane)
 
-    def _refuse(self, job: Mapping[str, Any], shape: Resources, total: int) -> None:
-        if self._store.claim(job["id"]) is not None:
+    def _refuse(self, job: PrepareJob | RunJob, shape: Resources, total: int) -> None:
+        if self._store.claim(job.id):
             each = f" ({shape.parts} replicas of {shape.each})" if shape.parts > 1 else ""
             error = f"It needs {shape.parts * (shape.each or 0)} GPUs{each}, and there are {total or 'none'}."
-            self._store.end_job(job["id"], "failed", error, "Add it with fewer --gpus, or name the GPUs in the setting `gpus`.")
+            self._store.end_job(job.id, "failed", error, "Add it with fewer --gpus, or name the GPUs in the setting `gpus`.")
 
     def _opened(self, shape: Resources, places: Sequence[Allocation]) -> Lane:
         lane = Lane(self._store, self._folder, shape, places, self.changed.set)
@@ -251,36 +256,35 @@ class Scheduler:
         return lane
 
 
-def resources_of(job: Mapping[str, Any], total: int) -> Resources:
-    """The places that a job takes, where this machine has `total` GPUs.
+def resources_of(job: PrepareJob | RunJob, total: int, settings: Settings) -> Resources:
+    """What to allocate for a job, where this machine has `total` GPUs.
 
-    What a server computes needs no place on a cluster, and the key to it stays on this machine.
+    What a server computes needs nothing of a cluster, and the key to it stays on this machine.
     """
-    run, parts = job["kind"] == "run", job["replicas"]
-    if load().general.executor != "ray" or (run and FORMATS[job["engine"]] == "server"):
-        return Resources(parts, needs(job, total))
-    if run and load().options(job["engine"]).get("spans_nodes"):
-        return Resources(parts, 0, True, asked(job) or 1)
-    return Resources(parts, asked(job), True)
+    run = job if isinstance(job, RunJob) else None
+    if settings.general.executor != "ray" or (run and FORMATS[run.engine] == "server"):
+        return Resources(job.replicas, needs(job, total, settings))
+    if run and settings.options(run.engine).get("spans_nodes"):
+        return Resources(job.replicas, 0, True, asked(job, settings) or 1)
+    return Resources(job.replicas, asked(job, settings), True)
 
 
-def needs(job: Mapping[str, Any], total: int) -> int:
+def needs(job: PrepareJob | RunJob, total: int, settings: Settings) -> int:
     """How many of `total` GPUs each engine of a job takes: as many as it was added with, else what its settings say."""
-    wanted = asked(job)
-    if job["gpus"] is None and total == 0:
+    if job.gpus is None and total == 0:
         return 0
-    return 1 if wanted is None else wanted
+    count = asked(job, settings)
+    return 1 if count is None else count
 
 
-def asked(job: Mapping[str, Any]) -> int | None:
+def asked(job: PrepareJob | RunJob, settings: Settings) -> int | None:
     """How many GPUs a job asks for; None: one, where there are any."""
-    if job["gpus"] is not None:
-        return int(job["gpus"])
-    if job["kind"] == "prepare":
+    if job.gpus is not None:
+        return job.gpus
+    if isinstance(job, PrepareJob):
         return None
-    engine = str(job["engine"])
-    options = load().options(engine)
-    if FORMATS[engine] in WITHOUT_WEIGHTS or options.get("gpu_layers") == 0 or options.get("device") == "cpu":
+    options = settings.options(job.engine)
+    if FORMATS[job.engine] in WITHOUT_WEIGHTS or options.get("gpu_layers") == 0 or options.get("device") == "cpu":
         return 0
-    wanted = int(options.get("tensor_parallel") or 1) * int(options.get("pipeline_parallel") or 1)
-    return wanted if wanted > 1 else None
+    count = int(options.get("tensor_parallel") or 1) * int(options.get("pipeline_parallel") or 1)
+    return count if count > 1 else None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.store.filters import Verdict, Wanted
+from core.store.joins import JOBS
 from core.store.search import expression
 
 WORDS = "coalesce(r.thinking_words, 0) + coalesce(r.answer_words, 0)"
@@ -124,7 +125,7 @@ def _jobs(connection: sqlite3.Connection, wanted: Wanted) -> list[int] | None:
     if wanted.job is None and not wanted.variant and not wanted.benchmark:
         return None
     rows = connection.execute(
-        "SELECT j.id FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id "
+        f"SELECT j.id FROM {JOBS} "
         "WHERE (:job IS NULL OR j.id = :job) AND (:benchmark = '' OR j.benchmark = :benchmark) "
         "AND instr(lower(m.name || ' ' || v.compression), lower(:variant)) AND j.kind = 'run'",
         {"job": wanted.job, "variant": wanted.variant, "benchmark": wanted.benchmark},

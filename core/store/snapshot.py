@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from core.store.joins import VARIANT_OF_JOB
+
 RUNNER_SILENCE_S = 5.0
 
 
@@ -135,7 +137,7 @@ def response(connection: sqlite3.Connection, response_id: int) -> dict[str, Any]
         "SELECT r.*, t.prompt, t.text, i.key, i.fields, i.gold, j.benchmark, j.engine, j.engine_version, j.sampling, "
         "j.prompt_version, m.name AS model, v.compression, v.sha256 "
         "FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id "
-        "JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id "
+        f"{VARIANT_OF_JOB} "
         "LEFT JOIN response_texts t ON t.response_id = r.id WHERE r.id = ?",
         (response_id,),
     ).fetchone()

@@ -15,6 +15,7 @@ import pytest
 
 from core.runner import gpus
 from core.runner.client import ensure_runner, stop_runner
+from core.settings import load
 from core.spec import RunSpec
 from core.store.connection import connect
 from tests.e2e.test_engine_faults import ended, queued, spec, until
@@ -110,7 +111,7 @@ def test_another_runner_of_the_machine_waits(folder: Path, two: list[str]) -> No
         until(side_by_side(store, 1))
         sql = "SELECT 1 FROM jobs WHERE id = ? AND state = 'queued' AND message = 'waits for 1 GPU'"
         until(lambda: other.execute(sql, (waiting,)).fetchone())
-        assert gpus.take(1) is None
+        assert gpus.take(1, load().general) is None
         assert ended(store, job)["state"] == "done"
         assert ended(other, waiting)["state"] == "done"  # once the first runner's engine has been idle for a while
 
@@ -123,9 +124,9 @@ def test_a_killed_runner_leaves_no_gpu_locked(folder: Path, two: list[str]) -> N
         until(lambda: not Path(f"/proc/{pid}").exists())
         assert ended(store, job)["state"] == "done"
     stop_runner(folder / "runs.db")
-    lease = gpus.take(2)
+    lease = gpus.take(2, load().general)
     assert lease is not None and lease.names == two
-    assert gpus.take(1) is None
+    assert gpus.take(1, load().general) is None
     lease.release()
 
 

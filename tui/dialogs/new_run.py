@@ -158,7 +158,7 @@ class NewRun(ModalScreen[Queued]):
         asked = False
         with suppress(LrmError):  # the settings' own command says what is wrong with them
             general = load().general
-            folders, asked = general.model_folders, general.executor == "ray" or bool(gpus.present())
+            folders, asked = general.model_folders, general.executor == "ray" or bool(gpus.present(general))
         everything = tuple(dict.fromkeys((*known(folders), *models)))
         hand_back(self, self._list, Known(everything, tuple(names()), tuple(teachers), asked))
 

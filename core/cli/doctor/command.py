@@ -74,7 +74,7 @@ def _package(name: str) -> Finding:
 
 
 def _engine(name: str) -> Finding:
-    command = engines.command(name, "--probe")
+    command = engines.command(name, load(), "--probe")
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_S, stdin=subprocess.DEVNULL, check=False)
         answer = json.loads(done.stdout.strip().splitlines()[-1])

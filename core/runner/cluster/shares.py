@@ -14,7 +14,7 @@ from core.runner.child import Child, child_id
 from core.runner.cluster.ray import QUIET, check_installed, loopback
 from core.runner.cluster.relay import Order
 from core.runner.processes import exit_code
-from core.settings import General, load
+from core.settings import General
 from core.store.runner_store import RunnerStore
 
 START_S = 120.0
@@ -69,11 +69,16 @@ class RayShare:
         self.waits, self.alone = True, True
 
     def child(
-        self, command: Sequence[str], environment: Mapping[str, str], files: Sequence[str] = (), *, here: bool = False
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        general: General,
+        files: Sequence[str] = (),
+        *,
+        here: bool = False,
     ) -> tuple[list[str], dict[str, str]]:
         """See `Allocation.child`: a relay, which has Ray start the command."""
         self.waits = True
-        general = load().general
         address, own = self._cluster.reached(general)
         environment = {**environment, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # in which Ray counts GPUs
         order = Order(address, general.ray_cpus, self._gpus, self._span, here, tuple(files), environment)

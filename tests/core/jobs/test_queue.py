@@ -12,7 +12,7 @@ import pytest
 from core.compress.recipes import DYNAMIC
 from core.errors import LrmError, UsageError
 from core.jobs import queue as jobs
-from core.spec import POLICIES, Policy, RunSpec, Sampling
+from core.spec import POLICIES, Policy, PrepareJob, RunSpec, Sampling
 from core.store.connection import connect
 from core.store.runner_store import RunnerStore
 from core.store.snapshot import JobRow
@@ -135,8 +135,8 @@ def test_a_run_whose_variant_failed_fails_with_the_reason(tmp_path: Path) -> Non
     runner = RunnerStore(tmp_path / "runs.db")
     runner.take_over(0.0)
     (prepare,) = runner.startable()
-    assert prepare["kind"] == "prepare" and runner.claim(prepare["id"]) is not None
-    runner.end_job(prepare["id"], "failed", "the file is cut", "fetch it again")
+    assert isinstance(prepare, PrepareJob) and runner.claim(prepare.id)
+    runner.end_job(prepare.id, "failed", "the file is cut", "fetch it again")
     assert runner.startable() == []
     failed = next(job for job in queue(store) if job.id == run)
     assert (failed.state, failed.remedy) == ("failed", "fetch it again")
@@ -151,12 +151,12 @@ def test_interrupted_jobs_go_back_into_the_queue(tmp_path: Path) -> None:
     killed = RunnerStore(tmp_path / "runs.db")
     killed.take_over(0.0)
     (job,) = killed.startable()
-    assert killed.claim(job["id"]) is not None
-    assert killed.claim(job["id"]) is None
+    assert killed.claim(job.id)
+    assert not killed.claim(job.id)
     heir = RunnerStore(tmp_path / "runs.db")
     heir.take_over(0.0)
-    claimed = heir.claim(job["id"])
-    assert claimed is not None and claimed["attempts"] == 1
+    assert heir.claim(job.id)
+    assert store.execute("SELECT attempts FROM jobs WHERE id = ?", (job.id,)).fetchone()[0] == 2
 
 
 def test_sampling_and_gpus_are_stored_as_asked_and_refused_out_of_range(tmp_path: Path) -> None:
@@ -189,8 +189,8 @@ def test_a_requeued_job_is_started_again(tmp_path: Path) -> None:
     runner.take_over(0.0)
     (job,) = runner.startable()
     for start in range(3):
-        assert runner.claim(job["id"]) is not None
-        runner.end_job(job["id"], "failed", "no", "try again")
-        jobs.requeue(store, job["id"])
-        numbers = [row[0] for row in store.execute("SELECT attempt FROM starts WHERE job_id = ?", (job["id"],))]
+        assert runner.claim(job.id)
+        runner.end_job(job.id, "failed", "no", "try again")
+        jobs.requeue(store, job.id)
+        numbers = [row[0] for row in store.execute("SELECT attempt FROM starts WHERE job_id = ?", (job.id,))]
         assert numbers == list(range(1, start + 2))

@@ -11,6 +11,8 @@ import pytest
 
 from core.runner import gpus
 from core.runner.scheduler import needs
+from core.settings import load
+from tests.helpers.jobs import prepare_job, run_job
 
 
 @pytest.fixture(autouse=True)
@@ -25,59 +27,59 @@ def test_the_setting_goes_before_the_driver_and_what_this_shell_may_see(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, 3")
-    assert gpus.present() == ["2", "3"]
+    assert gpus.present(load().general) == ["2", "3"]
     (tmp_path / "settings.toml").write_text("gpus = [0, 1]\n")
-    assert gpus.present() == ["0", "1"]
+    assert gpus.present(load().general) == ["0", "1"]
     monkeypatch.setenv("LRM_GPUS", "GPU-a,GPU-b:GPU-c")
-    assert gpus.present() == ["GPU-a", "GPU-b", "GPU-c"]
+    assert gpus.present(load().general) == ["GPU-a", "GPU-b", "GPU-c"]
 
 
 def test_a_gpu_has_one_holder_on_the_whole_machine(locks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LRM_GPUS", "a,b")
-    first = gpus.take(1)
+    first = gpus.take(1, load().general)
     assert first is not None and first.names == ["a"]
     assert first.environment()["CUDA_VISIBLE_DEVICES"] == "a"
-    assert gpus.take(2) is None
+    assert gpus.take(2, load().general) is None
     # Another process, which may be another user's, sees the same locks.
-    code = f"from pathlib import Path; from core.runner import gpus; gpus.LOCKS = Path({str(locks)!r}); print(gpus.take(1).names, gpus.take(2))"
+    code = f"from pathlib import Path; from core.runner import gpus; from core.settings import load; gpus.LOCKS = Path({str(locks)!r}); g = load().general; print(gpus.take(1, g).names, gpus.take(2, g))"
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
     )
     assert said.stdout.strip() == "['b'] None"
     assert {oct(file.stat().st_mode & 0o777) for file in locks.iterdir()} == {"0o644"}
     first.release()
-    both = gpus.take(2)
+    both = gpus.take(2, load().general)
     assert both is not None and both.names == ["a", "b"]
     both.release()
 
 
 def test_no_gpu_is_a_lease_too() -> None:
-    lease = gpus.take(0)
+    lease = gpus.take(0, load().general)
     assert lease is not None and lease.environment() == {}
 
 
-def job(engine: str | None, gpus: int | None = None) -> dict[str, object]:
-    return {"kind": "run" if engine else "prepare", "engine": engine, "gpus": gpus}
+def need(engine: str | None, total: int, gpus: int | None = None) -> int:
+    return needs(run_job(engine=engine, gpus=gpus) if engine else prepare_job(gpus=gpus), total, load())
 
 
 def test_how_many_a_job_needs(tmp_path: Path) -> None:
-    assert [needs(job(e), 4) for e in ("llama.cpp", "transformers", "vllm", "openai", "replay", None)] == [1, 1, 1, 0, 0, 1]
-    assert [needs(job(e), 0) for e in ("llama.cpp", "vllm", None)] == [0, 0, 0]
-    assert needs(job("llama.cpp", 3), 0) == 3 and needs(job("vllm", 0), 4) == 0
+    assert [need(e, 4) for e in ("llama.cpp", "transformers", "vllm", "openai", "replay", None)] == [1, 1, 1, 0, 0, 1]
+    assert [need(e, 0) for e in ("llama.cpp", "vllm", None)] == [0, 0, 0]
+    assert need("llama.cpp", 0, 3) == 3 and need("vllm", 4, 0) == 0
     (tmp_path / "settings.toml").write_text(
         '[vllm]\ntensor_parallel = 2\npipeline_parallel = 2\n["llama.cpp"]\ngpu_layers = 0\n'
     )
-    assert needs(job("vllm"), 8) == 4 and needs(job("llama.cpp"), 8) == 0
+    assert need("vllm", 8) == 4 and need("llama.cpp", 8) == 0
 
 
 def test_only_who_computes_on_the_processors_gives_way_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LRM_GPUS", "a")
     tell = [sys.executable, "-c", "import os; print(os.getpriority(os.PRIO_PROCESS, 0))"]
     ours = os.getpriority(os.PRIO_PROCESS, 0)
-    lease = gpus.take(1)
+    lease = gpus.take(1, load().general)
     assert lease is not None
     for place, more in ((gpus.LocalGpus(), 5), (lease, 0)):
-        command, environment = place.child(tell, {})
+        command, environment = place.child(tell, {}, load().general)
         said = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, check=True, text=True).stdout
         assert int(said) == min(19, ours + more)
     lease.release()

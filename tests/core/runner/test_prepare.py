@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,9 +14,11 @@ from core.jobs import queue
 from core.runner.gpus import LocalGpus
 from core.runner.prepare import Preparer, _stays
 from core.runner.processes import process_start
-from core.spec import RunSpec, Sampling
+from core.settings import load
+from core.spec import PrepareJob, RunSpec, Sampling
 from core.store.connection import connect, runner_lock
 from core.store.runner_store import RunnerStore
+from tests.helpers.jobs import prepare_job
 
 TEMPLATE = RunSpec("", "none", "pocket-facts", "llama.cpp", Sampling(max_tokens=8), limit=1)
 
@@ -31,12 +32,11 @@ def store(tmp_path: Path) -> RunnerStore:
     return opened
 
 
-def queued(store: RunnerStore, model: Path, *compressions: str) -> list[dict[str, Any]]:
+def queued(store: RunnerStore, model: Path, *compressions: str) -> list[PrepareJob]:
     """Preparations, claimed."""
     connection: sqlite3.Connection = connect(store.path, "user")
     queue.add(connection, [replace(TEMPLATE, model=str(model), compression=one) for one in compressions])
-    found = [store.claim(job["id"]) for job in store.startable() if job["kind"] == "prepare"]
-    return [job for job in found if job is not None]
+    return [job for job in store.startable() if isinstance(job, PrepareJob) and store.claim(job.id)]
 
 
 def pid(preparer: Preparer) -> int | None:
@@ -47,9 +47,9 @@ def test_a_worker_stays_for_the_next_preparation(store: RunnerStore, hf_model: P
     preparer = Preparer(store, tmp_path / "logs", LocalGpus(), stays=True)
     pids = set()
     for job in queued(store, hf_model, "magnitude-50", "q8_0", "q4_0"):
-        assert preparer.prepare(job, tmp_path / "out") == "done"
+        assert preparer.prepare(job, tmp_path, load()) == "done"
         pids.add(pid(preparer))
-        assert "q" not in job["compression"] or "quantized" in (tmp_path / "logs" / f"prepare-{job['id']}.log").read_text()
+        assert "q" not in job.compression or "quantized" in (tmp_path / "logs" / f"prepare-{job.id}.log").read_text()
     (number,) = pids
     assert number is not None
     assert store.connection.execute("SELECT pid FROM hosts").fetchone()[0] == number
@@ -61,10 +61,10 @@ def test_a_worker_stays_for_the_next_preparation(store: RunnerStore, hf_model: P
 def test_one_that_died_while_it_waited_is_started_again(store: RunnerStore, hf_model: Path, tmp_path: Path) -> None:
     preparer = Preparer(store, tmp_path / "logs", LocalGpus(), stays=True)
     first, second = queued(store, hf_model, "none", "q8_0")
-    assert preparer.prepare(first, tmp_path / "out") == "done"
+    assert preparer.prepare(first, tmp_path, load()) == "done"
     assert preparer._child is not None
     preparer._child.process.kill()
-    assert preparer.prepare(second, tmp_path / "out") == "done"
+    assert preparer.prepare(second, tmp_path, load()) == "done"
     preparer.close()
 
 
@@ -72,10 +72,10 @@ def test_none_is_left_after_a_failure_or_where_none_may_stay(store: RunnerStore,
     staying = Preparer(store, tmp_path / "logs", LocalGpus(), stays=True)
     (job,) = queued(store, hf_model, "q8_0")
     with pytest.raises(ModelError):
-        staying.prepare({**job, "source": str(tmp_path)}, tmp_path / "out")
+        staying.prepare(replace(job, source=str(tmp_path)), tmp_path, load())
     assert pid(staying) is None
     leaving = Preparer(store, tmp_path / "logs", LocalGpus(), stays=False)
-    assert leaving.prepare(job, tmp_path / "out") == "done"
+    assert leaving.prepare(job, tmp_path, load()) == "done"
     assert pid(leaving) is None
 
 
@@ -90,4 +90,4 @@ def test_none_is_left_after_a_failure_or_where_none_may_stay(store: RunnerStore,
     ],
 )
 def test_it_stays_for_what_neither_trains_nor_fetches(compression: str, stays: bool) -> None:
-    assert _stays({"source": "model", "compression": compression}) == stays
+    assert _stays(prepare_job(compression=compression)) == stays

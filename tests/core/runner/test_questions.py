@@ -12,12 +12,13 @@ import pytest
 
 from core.errors import DataError
 from core.runner.questions import make_ahead, questions
+from core.spec import RunJob
+from tests.helpers.jobs import run_job
 
 
-def job(number: int, folder: Path, **more: Any) -> dict[str, Any]:
-    """A run in the queue, as the store gives it."""
-    known = {"id": number, "kind": "run", "benchmark": "temporal", "data_folder": str(folder), "seed": 0, "item_limit": None}
-    return known | more
+def job(number: int, folder: Path, **more: Any) -> RunJob:
+    """A run in the queue."""
+    return run_job(id=number, benchmark="temporal", data=folder, **more)
 
 
 def write(folder: Path, *inputs: str) -> Path:
@@ -36,7 +37,7 @@ def test_a_run_gets_what_was_made_ahead(tmp_path: Path) -> None:
     path = write(tmp_path, "old", "second")
     before = path.stat()
     make_ahead(job(1, tmp_path))
-    assert texts(questions(job(2, tmp_path, item_limit=1))) == ["old"]  # of another run, which waits for nobody
+    assert texts(questions(job(2, tmp_path, limit=1))) == ["old"]  # of another run, which waits for nobody
     for thread in threading.enumerate():
         if thread.name == "questions of job 1":
             thread.join()

@@ -20,6 +20,7 @@ from core.runner.gpus import LocalGpus
 from core.runner.prepare import _here
 from core.runner.scheduler import Resources, resources_of
 from core.settings import load
+from tests.helpers.jobs import prepare_job, run_job
 
 
 @pytest.fixture(autouse=True)
@@ -29,23 +30,24 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "settings.toml"
 
 
-def job(engine: str | None, gpus: int | None = None, replicas: int = 1) -> dict[str, object]:
-    return {"kind": "run" if engine else "prepare", "engine": engine, "gpus": gpus, "replicas": replicas}
+def resources(engine: str | None, gpus: int | None = None, replicas: int = 1, *, total: int = 0) -> Resources:
+    job = run_job(engine=engine, gpus=gpus, replicas=replicas) if engine else prepare_job(gpus=gpus, replicas=replicas)
+    return resources_of(job, total, load())
 
 
 def test_what_is_asked_of_a_cluster(settings: Path) -> None:
-    assert resources_of(job("vllm", 2, 3), 8) == Resources(3, 2)
+    assert resources("vllm", 2, 3, total=8) == Resources(3, 2)
     settings.write_text('executor = "ray"\n')
-    assert resources_of(job("vllm", 2, 3), 0) == Resources(3, 2, cluster=True)
-    assert resources_of(job("llama.cpp"), 0) == Resources(1, None, cluster=True), (
+    assert resources("vllm", 2, 3) == Resources(3, 2, cluster=True)
+    assert resources("llama.cpp") == Resources(1, None, cluster=True), (
         "Ray knows whether there are GPUs, and this machine does not"
     )
-    assert resources_of(job(None), 0) == Resources(1, None, cluster=True)
-    assert resources_of(job("replay", None, 2), 0) == Resources(2, 0, cluster=True)
-    assert resources_of(job("openai"), 0) == Resources(1, 0), "the key to a server stays here"
+    assert resources(None) == Resources(1, None, cluster=True)
+    assert resources("replay", None, 2) == Resources(2, 0, cluster=True)
+    assert resources("openai") == Resources(1, 0), "the key to a server stays here"
     settings.write_text('executor = "ray"\n[vllm]\nspans_nodes = true\ntensor_parallel = 8\npipeline_parallel = 2\n')
-    assert resources_of(job("vllm"), 0) == Resources(1, 0, cluster=True, span=16)
-    assert resources_of(job("vllm", 32), 0) == Resources(1, 0, cluster=True, span=32)
+    assert resources("vllm") == Resources(1, 0, cluster=True, span=16)
+    assert resources("vllm", 32) == Resources(1, 0, cluster=True, span=32)
 
 
 def test_vllm_over_several_machines() -> None:
@@ -63,16 +65,21 @@ def test_vllm_over_several_machines() -> None:
 
 
 def test_variants_are_made_where_their_folder_is(settings: Path) -> None:
-    work = {name: {"compression": name} for name in ("none", "q4_0", "sparsegpt-50@traces", "distill-1")}
-    assert all(_here(one) for one in work.values()), "the folder beside the store is this machine's alone"
+    work = {name: prepare_job(compression=name) for name in ("none", "q4_0", "sparsegpt-50@traces", "distill-1")}
+    assert all(_here(one, load().general) for one in work.values()), "the folder beside the store is this machine's alone"
     settings.write_text('variants_folder = "/shared/variants"\n')
-    assert [_here(one) for one in work.values()] == [False, False, True, True], "the store can be read here alone"
+    assert [_here(one, load().general) for one in work.values()] == [False, False, True, True], (
+        "the store can be read here alone"
+    )
 
 
 def test_engines_without_gpus_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    general = load().general
     monkeypatch.setattr("psutil.cpu_count", lambda logical: 6)
-    assert [part.child(["x"], {"A": "1"})[1] for part in LocalGpus().split(3)] == [{"A": "1", "OMP_NUM_THREADS": "2"}] * 3
-    assert LocalGpus().split(1)[0].child(["x"], {})[1] == {}
+    assert [part.child(["x"], {"A": "1"}, general)[1] for part in LocalGpus().split(3)] == [
+        {"A": "1", "OMP_NUM_THREADS": "2"}
+    ] * 3
+    assert LocalGpus().split(1)[0].child(["x"], {}, general)[1] == {}
 
 
 def test_without_ray_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, settings: Path) -> None:

@@ -1,0 +1,86 @@
+"""The runner's connection. Each transaction first proves that this runner still owns the store.
+
+The proof is a fencing token: taking over adds one to `runner.token`, and a runner whose token is not the row's any more
+gets LeaseLost before it has written anything.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import LeaseLost, StoreDamaged
+from core.files.redact import mask
+from core.store.connection import connect, transaction, translated
+
+
+class FencedStore:
+    """The one connection that writes for the runner, shared by the runner's threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.connection = connect(path, "runner")
+        self._mutex = threading.RLock()  # one transaction at a time on the one connection that may checkpoint
+        self._damage: StoreDamaged | None = None
+        self._file = _file(path)
+        self.token = 0
+        self.stop_asked = False
+
+    @contextmanager
+    def fenced(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that renews the heartbeat and fails with LeaseLost if another runner took over.
+
+        A store that was found damaged is not written to again: every later call fails with the same StoreDamaged.
+        """
+        if self._damage is not None:
+            raise self._damage
+        if _file(self.path) not in (self._file, None):
+            raise LeaseLost(
+                f"{self.path} was replaced while a runner served it.", "Start the runner again; the old file is gone."
+            )
+        try:
+            with self._mutex, translated(self.path), transaction(self.connection):
+                renewed = self.connection.execute(
+                    "UPDATE runner SET beat = ? WHERE id = 1 AND token = ?", (time.time(), self.token)
+                )
+                if renewed.rowcount != 1:
+                    raise LeaseLost(f"Another runner took over {self.path}.", "Nothing is lost; this one ends.")
+                yield self.connection
+        except StoreDamaged as damage:
+            self._damage = damage
+            raise
+
+    def wishes(self, job: int | None) -> tuple[bool, str | None]:
+        """Whether the runner should stop, and what users want of the job it is at."""
+        with self._mutex:
+            stop = self.stop_asked or self.connection.execute("SELECT wanted FROM runner").fetchone()[0] == "stop"
+            row = self.connection.execute("SELECT wanted FROM jobs WHERE id = ?", (job,)).fetchone() if job else None
+        return stop, row["wanted"] if row else None
+
+    def beat(self) -> None:
+        """Show that the runner lives."""
+        with self.fenced():
+            pass
+
+    def notice(self, level: str, message: str, remedy: str = "", job: int | None = None) -> None:
+        """Tell users something."""
+        with self.fenced() as connection:
+            connection.execute(
+                "INSERT INTO notices (at, level, job_id, message, remedy) VALUES (?, ?, ?, ?, ?)",
+                (time.time(), level, job, mask(message), remedy),
+            )
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """Which file lies at a path now; (0, 0) where none does, None where the system does not say."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

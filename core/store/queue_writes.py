@@ -1,0 +1,146 @@
+"""What the runner writes about jobs: claims, ends, messages, progress, and the processes that work at them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from pathlib import Path
+
+from core.files.redact import mask
+from core.spec import PrepareJob, RunJob, Sampling
+from core.store.columns import VariantFacts
+from core.store.fence import FencedStore
+from core.store.joins import JOBS
+
+
+class QueueWrites(FencedStore):
+    """Jobs in the hands of the runner."""
+
+    def startable(self) -> list[PrepareJob | RunJob]:
+        """The jobs in the queue that can start, in their order; runs whose variant could not be made fail instead."""
+        with self._mutex:
+            if self.connection.execute(_ORPHANS).fetchone() is not None:
+                with self.fenced() as connection:
+                    self._fail_orphans(connection)
+            return [job_of(row) for row in self.connection.execute(_STARTABLE)]
+
+    def claim(self, job: int) -> bool:
+        """Lease a job to this runner. Returns False where it cannot start any more."""
+        with self.fenced() as connection:
+            row = connection.execute(_CLAIMED, (job,)).fetchone()
+            if row is None:
+                return False
+            now = time.time()
+            connection.execute(
+                "UPDATE jobs SET state = 'running', attempts = attempts + 1, started = coalesce(started, :now), "
+                "lease_token = :token, message = '' WHERE id = :id",
+                {"now": now, "token": self.token, "id": row["id"]},
+            )
+            start = (row["id"], row["attempts"] + 1, self.token, now)
+            connection.execute("INSERT INTO starts (job_id, attempt, token, at) VALUES (?, ?, ?, ?)", start)
+            return True
+
+    def _fail_orphans(self, connection: sqlite3.Connection) -> None:
+        """A run whose variant could not be made fails with the reason, and the queue goes on."""
+        for row in connection.execute(_ORPHANS).fetchall():
+            connection.execute(
+                "UPDATE jobs SET state = 'failed', finished = ?, error = ?, remedy = ? WHERE id = ?",
+                (time.time(), f"Its variant was not made: {row['error'] or row['state']}", row["remedy"], row["id"]),
+            )
+
+    def end_job(self, job: int, state: str, error: str | None = None, remedy: str | None = None) -> None:
+        """Close a job (or put it back with state `queued` or `paused`); what was active waits with its tokens."""
+        error = None if error is None else mask(error)
+        with self.fenced() as connection:
+            connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
+            connection.execute(
+                "UPDATE jobs SET state = ?, wanted = NULL, error = ?, remedy = ?, tokens_per_second = NULL, "
+                "lease_token = NULL, finished = ? WHERE id = ?",
+                (state, error, remedy, None if state in ("queued", "paused") else time.time(), job),
+            )
+            if error:
+                connection.execute(
+                    "INSERT INTO notices (at, level, job_id, message, remedy) VALUES (?, 'error', ?, ?, ?)",
+                    (time.time(), job, error, remedy or ""),
+                )
+
+    def put_back(self, job: int) -> None:
+        """Return a job of this runner's to the queue after the store refused a write; its stored tokens stay."""
+        with self.fenced() as connection:
+            sql = "UPDATE jobs SET state = 'queued' WHERE state = 'running' AND lease_token = ? AND id = ?"
+            connection.execute(sql, (self.token, job))
+            connection.execute("UPDATE responses SET state = 'pending' WHERE state = 'active' AND job_id = ?", (job,))
+
+    def say(self, job: int, message: str) -> None:
+        """What a job waits for, written where it is something else."""
+        with self._mutex:
+            said = self.connection.execute("SELECT message FROM jobs WHERE id = ?", (job,)).fetchone()
+            if said is not None and said[0] != message:
+                with self.fenced() as connection:
+                    connection.execute("UPDATE jobs SET message = ? WHERE id = ?", (message, job))
+
+    def progress(self, job: int, done: int, total: int | None, message: str) -> None:
+        """Where a preparation stands."""
+        with self.fenced() as connection:
+            connection.execute(
+                "UPDATE jobs SET progress_done = ?, progress_total = ?, message = ? WHERE id = ?",
+                (done, total, message, job),
+            )
+
+    def variant_ready(self, job: int, variant: int, facts: VariantFacts) -> None:
+        """Store what a preparation made, and close its job."""
+        with self.fenced() as connection:
+            connection.execute(
+                "UPDATE variants SET path = :path, sha256 = :sha256, bytes = :bytes, parameters = :parameters, "
+                "bits_per_weight = :bits_per_weight, sparsity = :sparsity, ready_at = :now WHERE id = :id",
+                {**facts, "now": time.time(), "id": variant},
+            )
+            connection.execute(
+                "UPDATE jobs SET state = 'done', finished = ?, message = 'ready', progress_done = "
+                "coalesce(progress_total, 1), progress_total = coalesce(progress_total, 1) WHERE id = ?",
+                (time.time(), job),
+            )
+
+    def host_started(self, pid: int, started: float, job: int) -> None:
+        """Remember an engine, so that it can be ended should this runner be killed."""
+        with self.fenced() as connection:
+            connection.execute("INSERT OR REPLACE INTO hosts VALUES (?, ?, ?, ?)", (pid, started, self.token, job))
+
+    def host_ended(self, pid: int) -> None:
+        """Forget an engine that has ended."""
+        with self.fenced() as connection:
+            connection.execute("DELETE FROM hosts WHERE pid = ?", (pid,))
+
+
+def job_of(row: sqlite3.Row) -> PrepareJob | RunJob:
+    """A row of the queue as a value."""
+    variant = {name: row[name] for name in ("id", "variant_id", "model", "source", "compression", "format", "gpus", "replicas")}
+    if row["kind"] == "prepare":
+        return PrepareJob(**variant)
+    return RunJob(
+        **variant,
+        path=row["path"],
+        benchmark=row["benchmark"],
+        engine=row["engine"],
+        sampling=Sampling(**json.loads(row["sampling"])),
+        seed=row["seed"],
+        limit=row["item_limit"],
+        policy=row["policy"],
+        audit_share=row["audit_share"],
+        data=Path(row["data_folder"]) if row["data_folder"] else None,
+        prompts=Path(row["prompts_file"]) if row["prompts_file"] else None,
+    )
+
+
+_WAITING = f"""
+SELECT j.*, m.name AS model, m.source, v.compression, v.format, v.path FROM {JOBS}
+WHERE j.state = 'queued' AND (j.kind = 'prepare' OR v.ready_at IS NOT NULL)
+"""
+_STARTABLE = f"{_WAITING} ORDER BY j.position LIMIT 100"
+_CLAIMED = f"{_WAITING} AND j.id = ?"
+_ORPHANS = f"""
+SELECT j.id, p.error, p.remedy, p.state FROM {JOBS}
+JOIN jobs p ON p.id = (SELECT max(id) FROM jobs WHERE kind = 'prepare' AND variant_id = v.id)
+WHERE j.kind = 'run' AND j.state = 'queued' AND v.ready_at IS NULL AND p.state IN ('failed', 'cancelled')
+"""

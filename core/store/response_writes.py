@@ -1,0 +1,194 @@
+"""What the runner writes about responses: planned, begun, their tokens, and their end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.base import Item
+from core.store.columns import Columns, LoopColumns
+from core.store.fence import FencedStore
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A response still to be had, with what an earlier attempt has stored."""
+
+    id: int
+    position: int
+    seed: int
+    attempt: int
+    fields: Mapping[str, str]
+    gold: Sequence[str]
+    key: str
+    text: str
+    ids: tuple[int, ...]
+    chunks: int
+    empty_replies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A response that has entered the batch at a time (seconds since the epoch), with what the engine says of it."""
+
+    response: Pending
+    at: float
+    prompt: str
+    prompt_tokens: int | None
+    limit: int
+    empty_replies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Tokens to append to an active response."""
+
+    response_id: int
+    seq: int
+    text: str
+    ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished response: the columns of its row, and the texts that stand apart."""
+
+    response_id: int
+    columns: Columns
+    text: str
+    ids: Sequence[int]
+
+
+class ResponseWrites(FencedStore):
+    """Responses in the hands of the runner."""
+
+    def plan(self, job: int, benchmark: str, items: Sequence[Item], seeds: Sequence[int], versions: Mapping[str, str]) -> None:
+        """Make a pending response for every item that has none yet; those under way with an engine that died wait again."""
+        with self.fenced() as connection:
+            connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
+            connection.execute(
+                "UPDATE jobs SET prompt_version = :prompt, engine_version = :engine WHERE id = :id",
+                {**versions, "id": job},
+            )
+            for position, (item, seed) in enumerate(zip(items, seeds, strict=True)):
+                connection.execute(
+                    "INSERT OR IGNORE INTO responses (job_id, item_id, position, seed) VALUES (?, ?, ?, ?)",
+                    (job, item_id(connection, benchmark, item), position, seed),
+                )
+
+    def pending(self, job: int) -> list[Pending]:
+        """The responses that are still to be had, those begun before first, with their stored tokens."""
+        with self._mutex:
+            rows = self.connection.execute(_PENDING.format("r.job_id = ?"), (job,)).fetchall()
+            return [self._with_tokens(row) for row in rows]
+
+    def _with_tokens(self, row: sqlite3.Row) -> Pending:
+        chunks = self.connection.execute(
+            "SELECT seq, text, token_ids FROM chunks WHERE response_id = ? ORDER BY seq", (row["id"],)
+        ).fetchall()
+        ids: array[int] = array("I")
+        for chunk in chunks:
+            ids.frombytes(chunk["token_ids"])
+        text = "".join(chunk["text"] for chunk in chunks)
+        fields, gold = json.loads(row["fields"]), json.loads(row["gold"])
+        after = chunks[-1]["seq"] + 1 if chunks else 0
+        known = (row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"])
+        return Pending(*known, text, tuple(ids), after, row["empty_replies"])
+
+    def take_back(self, responses: Sequence[int]) -> list[Pending]:
+        """Let responses wait again whose engine has died, and return them with their stored tokens."""
+        marks = ", ".join("?" * len(responses))
+        with self.fenced() as connection:
+            connection.execute(f"UPDATE responses SET state = 'pending' WHERE state = 'active' AND id IN ({marks})", responses)
+        with self._mutex:
+            rows = self.connection.execute(_PENDING.format(f"r.id IN ({marks})"), responses).fetchall()
+            return [self._with_tokens(row) for row in rows]
+
+    def discard(self, response: int) -> None:
+        """Forget the stored tokens of an active response that begins anew."""
+        with self.fenced() as connection:
+            connection.execute("DELETE FROM chunks WHERE response_id = ?", (response,))
+            connection.execute("UPDATE responses SET resumed_at = NULL, collapsed = NULL WHERE id = ?", (response,))
+
+    def tick(
+        self,
+        job: int,
+        begun: Iterable[Begun],
+        chunks: Iterable[Chunk],
+        outcomes: Iterable[Outcome],
+        loops: Mapping[int, LoopColumns],
+        speed: float | None,
+    ) -> None:
+        """One transaction for all streams: who began, new tokens, finished responses, columns of loops, the job's pace."""
+        with self.fenced() as connection:
+            for entered in begun:
+                _begin(connection, entered)
+            for chunk in chunks:
+                connection.execute(
+                    "INSERT INTO chunks VALUES (?, ?, ?, ?)",
+                    (chunk.response_id, chunk.seq, chunk.text, array("I", chunk.ids).tobytes()),
+                )
+            for response, columns in loops.items():
+                _update(connection, response, columns)
+            for outcome in outcomes:
+                self._fold(connection, outcome)
+            connection.execute(
+                "UPDATE jobs SET tokens_per_second = ? WHERE id = ?",
+                (speed, job),
+            )
+
+    def _fold(self, connection: sqlite3.Connection, outcome: Outcome) -> None:
+        _update(connection, outcome.response_id, {**outcome.columns, "state": "done", "finished": time.time()})
+        connection.execute(
+            "INSERT INTO response_texts (response_id, prompt, text, token_ids) VALUES (?, '', ?, ?) ON CONFLICT (response_id) "
+            "DO UPDATE SET text = excluded.text, token_ids = excluded.token_ids",
+            (outcome.response_id, outcome.text, array("I", outcome.ids).tobytes()),
+        )
+        connection.execute("DELETE FROM chunks WHERE response_id = ?", (outcome.response_id,))
+
+
+def _begin(connection: sqlite3.Connection, begun: Begun) -> None:
+    """A response that was begun before is marked as resumed at token n."""
+    response = begun.response
+    resumed = len(response.ids) or None
+    connection.execute(
+        "UPDATE responses SET state = 'active', attempt = attempt + 1, prompt_tokens = ?, token_limit = ?, "
+        "started = coalesce(started, ?), resumed_at = coalesce(?, resumed_at), empty_replies = ? WHERE id = ?",
+        (begun.prompt_tokens, begun.limit, begun.at, resumed, begun.empty_replies, response.id),
+    )
+    connection.execute(
+        "INSERT INTO response_texts (response_id, prompt) VALUES (?, ?) "
+        "ON CONFLICT (response_id) DO UPDATE SET prompt = excluded.prompt",
+        (response.id, begun.prompt),
+    )
+
+
+def _update(connection: sqlite3.Connection, response: int, columns: Columns) -> None:
+    sets = ", ".join(f"{name} = :{name}" for name in columns)
+    connection.execute(f"UPDATE responses SET {sets} WHERE id = :id", {**columns, "id": response})
+
+
+def item_id(connection: sqlite3.Connection, benchmark: str, item: Item) -> int:
+    """The row of a question, made where there is none; a question whose text or answers changed is another one."""
+    fields, gold = json.dumps(dict(item.fields), ensure_ascii=False), json.dumps(list(item.gold), ensure_ascii=False)
+    revision = hashlib.sha256(f"{fields}{gold}".encode()).hexdigest()[:16]
+    key = (benchmark, item.key, revision)
+    connection.execute(
+        "INSERT OR IGNORE INTO items (benchmark, key, revision, fields, gold) VALUES (?, ?, ?, ?, ?)",
+        (*key, fields, gold),
+    )
+    sql = "SELECT id FROM items WHERE benchmark = ? AND key = ? AND revision = ?"
+    return int(connection.execute(sql, key).fetchone()[0])
+
+
+_PENDING = """
+SELECT r.id, r.position, r.seed, r.attempt, r.empty_replies, i.fields, i.gold, i.key
+FROM responses r JOIN items i ON i.id = r.item_id
+WHERE {} AND r.state = 'pending'
+ORDER BY EXISTS (SELECT 1 FROM chunks c WHERE c.response_id = r.id) DESC, r.position
+"""

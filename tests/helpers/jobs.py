@@ -1,0 +1,25 @@
+"""Jobs as the queue gives them, with everything but what a test is about filled in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from core.spec import PrepareJob, RunJob, Sampling
+
+PREPARE = PrepareJob(id=1, variant_id=1, model="m", source="model", compression="none", format="hf", gpus=None, replicas=1)
+RUN = RunJob(
+    id=1, variant_id=1, model="m", source="model", compression="none", format="hf", gpus=None, replicas=1, path="model",
+    benchmark="temporal", engine="llama.cpp", sampling=Sampling(), seed=0, limit=None, policy="stop", audit_share=0.0,
+    data=None, prompts=None,
+)  # fmt: skip
+
+
+def run_job(**changes: Any) -> RunJob:
+    """A run."""
+    return replace(RUN, **changes)
+
+
+def prepare_job(**changes: Any) -> PrepareJob:
+    """A preparation."""
+    return replace(PREPARE, **changes)
