@@ -104,11 +104,11 @@ def _default_source(model: Path) -> str:
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer in a model's folder, the one that its engine will use. Raises ModelError."""
+    from core.engines import hf_vocabulary
     from core.engines.host.engine import EngineFailure
-    from core.engines.transformers import vocabulary
 
     try:
-        return vocabulary.load_tokenizer(folder)
+        return hf_vocabulary.load_tokenizer(folder)
     except EngineFailure as failure:
         raise ModelError(failure.message, failure.remedy) from failure
 

@@ -25,8 +25,8 @@ from core.compress.hf_folder import HfFolder, companions
 from core.compress.prune.prune import RECORD
 from core.compress.recipes import Distillation
 from core.engines.decode.prompt import Prompts
+from core.engines.hf_vocabulary import HfVocabulary
 from core.engines.host.wire import Generate, Sampling
-from core.engines.transformers.vocabulary import HfVocabulary
 from core.errors import CompressionError, DataError
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..decode.batching import Batching
 from ..decode.stream import Stream
+from ..hf_checkpoint import check_folder
 from ..host.engine import EngineFailure, chosen_options
 from ..host.options import TransformersOptions
 from ..host.wire import Event, Ready
 from ..memory import GIB, MEMORY_SHARE, folder_shape, free_gpu_memory, free_memory, slots_that_fit, torch_need
-from .checkpoint import check_folder
 
 if TYPE_CHECKING:
     from torch import Tensor

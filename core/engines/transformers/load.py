@@ -9,9 +9,9 @@ import torch
 import transformers
 from safetensors import SafetensorError
 
+from ..hf_checkpoint import not_loaded
+from ..hf_vocabulary import HfVocabulary, load_tokenizer
 from ..host.engine import GET_AGAIN, EngineFailure
-from .checkpoint import not_loaded
-from .vocabulary import HfVocabulary, load_tokenizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 from ..decode.admission import Admission, Refused
 from ..decode.stream import Stream
 from ..decode.tasks import Tasks
+from ..hf_checkpoint import check_folder
 from ..host.engine import EngineFailure, chosen_options
 from ..host.options import VllmOptions
 from ..host.process import end_with_this_process
 from ..host.wire import Event, Finished, Generate, Ready
-from ..transformers.checkpoint import check_folder
 
 if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM

@@ -13,12 +13,12 @@ from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 from vllm.v1.engine.async_llm import AsyncLLM
 
+from ..hf_checkpoint import not_loaded
+from ..hf_vocabulary import HfVocabulary, load_tokenizer
 from ..host.engine import GET_AGAIN, EngineFailure
 from ..host.options import VllmOptions
 from ..host.wire import Generate
 from ..memory import GIB, MEMORY_SHARE, Need, folder_shape, free_gpu_memory, free_memory, slots_that_fit, torch_need
-from ..transformers.checkpoint import not_loaded
-from ..transformers.vocabulary import HfVocabulary, load_tokenizer
 from .errors import Overheard
 from .spread import everywhere, spread
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..host.engine import GET_AGAIN, EngineFailure
+from .host.engine import GET_AGAIN, EngineFailure
 
 
 def check_folder(folder: Path) -> None:

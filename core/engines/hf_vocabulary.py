@@ -7,8 +7,8 @@ from pathlib import Path
 
 import transformers
 
-from ..decode.text import TextDecoder, WindowDecoder
-from ..host.engine import GET_AGAIN, EngineFailure
+from .decode.text import TextDecoder, WindowDecoder
+from .host.engine import GET_AGAIN, EngineFailure
 
 
 class HfVocabulary:
