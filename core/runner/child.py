@@ -1,4 +1,4 @@
-"""A child process that speaks lines: engine hosts and compression workers, as the runner sees them."""
+"""A child process that reads and writes lines: engine hosts and compression workers, as the runner sees them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Message = TypeVar("Message")
 CLOSE_S = 5.0
 DRAIN_S = 1.0
 LOG_TAIL = 400
-TRIES = 3  # how often a child that dies is started before its job fails
+TRIES = 3  # starts of a child that dies, before its job fails
 
 
 class ChildDied(Exception):
-    """A child ended without a word of its own; whoever drives it starts it again, a few times."""
+    """A child ended without an error message of its own; its owner restarts it, up to `TRIES` times."""
 
 
 class Child(Generic[Message]):
     """Starts a command in a session of its own, parses every line of its stdout in a thread, keeps its stderr in a log file.
 
     The child ends itself when its stdin closes, which the kernel does for it should this process be killed; `run_id` marks it
-    and all that it starts. `stir` is set at every message, for whoever looks after several children.
+    and all that it starts. `wake` is set at every message, so that one thread can wait for several children.
     """
 
     def __init__(
@@ -43,14 +43,14 @@ class Child(Generic[Message]):
         log: Path,
         environment: Mapping[str, str],
         run_id: str,
-        stir: threading.Event | None = None,
+        wake: threading.Event | None = None,
     ) -> None:
         private_folder(log.parent)
         self.log = log
-        self._logbook = Keeper(log)
+        self._log_keeper = Keeper(log)
         self._parse = parse
         self._run_id = run_id
-        self._stir = stir or threading.Event()
+        self._wake = wake or threading.Event()
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -63,7 +63,7 @@ class Child(Generic[Message]):
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         assert self.process.stderr is not None
         self._reader = threading.Thread(target=self._read, daemon=True)
-        self._keeper = threading.Thread(target=self._logbook.keep, args=(self.process.stderr,), daemon=True)
+        self._keeper = threading.Thread(target=self._log_keeper.keep, args=(self.process.stderr,), daemon=True)
         for thread in (self._reader, self._keeper, threading.Thread(target=self._watch, daemon=True)):
             thread.start()
 
@@ -71,19 +71,19 @@ class Child(Generic[Message]):
         assert self.process.stdout is not None
         for line in self.process.stdout:
             with contextlib.suppress(ValueError, RecursionError):  # a line that is no message is a library's chatter
-                self._tell(self._parse(line.decode("utf-8", "replace")))
-        self._tell(None)
+                self._put(self._parse(line.decode("utf-8", "replace")))
+        self._put(None)
 
-    def _tell(self, message: Message | None) -> None:
+    def _put(self, message: Message | None) -> None:
         self._messages.put(message)
-        self._stir.set()
+        self._wake.set()
 
     def _watch(self) -> None:
         """Notice the end of the child even where something that it started holds its stdout open."""
         wait_until_gone(self.process.pid)
         self._reader.join(DRAIN_S)
         if self._reader.is_alive():
-            self._tell(None)
+            self._put(None)
 
     def send(self, line: str) -> None:
         """Write one line; a child that has died is noticed by `receive`."""
@@ -95,16 +95,16 @@ class Child(Generic[Message]):
     def log_to(self, log: Path) -> None:
         """Keep what it writes on stderr from now on in another file."""
         self.log = log
-        self._logbook.turn_to(log)
+        self._log_keeper.turn_to(log)
 
     def receive(self, timeout: float) -> list[Message | None]:
-        """What has come within `timeout` seconds, everything that waits at once; None marks the end of the child."""
-        found: list[Message | None] = []
+        """Messages that arrive within `timeout` seconds, all that are queued at once; None marks the end of the child."""
+        messages: list[Message | None] = []
         with contextlib.suppress(queue.Empty):
-            found.append(self._messages.get(timeout > 0, timeout))
+            messages.append(self._messages.get(timeout > 0, timeout))
             while True:
-                found.append(self._messages.get_nowait())
-        return found
+                messages.append(self._messages.get_nowait())
+        return messages
 
     def close(self) -> None:
         """End the child and everything that it has started: its stdin first, then a kill."""

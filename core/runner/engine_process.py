@@ -21,12 +21,12 @@ ENGINE_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
 
 
 class EngineProcess:
-    """At most one engine at a time, for (engine, path, options). `stir` is set whenever it sends a message."""
+    """At most one engine at a time, for (engine, path, options). `wake` is set whenever it sends a message."""
 
-    def __init__(self, store: RunnerStore, logs: Path, place: Allocation, stir: threading.Event, number: int = 0) -> None:
-        self._store, self._logs, self._stir, self._number = store, logs, stir, number
-        self.place = place
-        self.log = logs  # the one of the child that was started last
+    def __init__(self, store: RunnerStore, logs: Path, allocation: Allocation, wake: threading.Event, number: int = 0) -> None:
+        self._store, self._logs, self._wake, self._number = store, logs, wake, number
+        self.allocation = allocation
+        self.log = logs  # of the latest child
         self.ready: wire.Ready | None = None
         self._child: Child[wire.Request | wire.Event] | None = None
         self._key: tuple[str, str, str] | None = None
@@ -49,8 +49,8 @@ class EngineProcess:
         self.log = self._logs / (f"host-{job.id}-{self._number}.log" if self._number else f"host-{job.id}.log")
         line = command(job.engine, settings)
         files = (line[0], str(HOST), *(() if FORMATS[job.engine] in WITHOUT_WEIGHTS else (job.path,)))
-        line, environment = self.place.child(line, ENGINE_ENVIRONMENT, settings.general, files)
-        self._child = Child(line, wire.decode, self.log, environment, child_id(self._store, job.id), self._stir)
+        line, environment = self.allocation.child(line, ENGINE_ENVIRONMENT, settings.general, files)
+        self._child = Child(line, wire.decode, self.log, environment, child_id(self._store, job.id), self._wake)
         self._store.host_started(self._child.process.pid, self._child.started, job.id)
         self.send(wire.Load(job.path, options))
         self._key, self._deadline = key, time.monotonic() + self._load_s
@@ -61,9 +61,9 @@ class EngineProcess:
         self._child.send(wire.encode(message))
 
     def events(self) -> Iterator[wire.Event]:
-        """What the engine has said since, without waiting; it is loaded from `Ready` on.
+        """New messages of the engine, without waiting; it is loaded once `Ready` has come.
 
-        Raises ModelError or EngineError with the engine's own words, ChildDied where it has ended.
+        Raises ModelError or EngineError with the engine's own message, ChildDied where it has ended.
         """
         if self._child is None:
             return
@@ -76,12 +76,12 @@ class EngineProcess:
                 case wire.Failed():
                     raise failure(message)
                 case wire.Waiting(why):
-                    self.place.waits = bool(why)
+                    self.allocation.waits = bool(why)
                     self._deadline = time.monotonic() + self._load_s
                 case wire.Ready():
                     self.ready = message
             yield message  # type: ignore[misc]  # a host sends events only
-        if self.ready is None and not self.place.waits and time.monotonic() > self._deadline:
+        if self.ready is None and not self.allocation.waits and time.monotonic() > self._deadline:
             raise EngineError("The engine loaded nothing within `load_s`.", "Raise the setting `load_s`, or look at its log.")
 
     def last_words(self) -> str:
@@ -97,7 +97,7 @@ class EngineProcess:
 
 
 def failure(message: wire.Failed) -> EngineError | ModelError:
-    """What a host says before it gives up, as an error of ours."""
+    """The last message of a host that failed, as an LrmError."""
     kinds: dict[str, type[EngineError | ModelError]] = {"model": ModelError, "memory": EngineOutOfMemory}
     kind = kinds.get(message.kind, EngineError)
     return kind(message.message, message.remedy)

@@ -1,4 +1,4 @@
-"""Preparations: a child makes the weights of variants (or only looks at them) and reports on lines."""
+"""Preparations: a child process makes or measures the weights of variants and reports on lines."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from core.store.runner_store import RunnerStore
 
 
 class Preparer:
-    """Has variants made in one place, one after the other.
+    """Makes variants one after the other in one allocation.
 
-    A worker that `stays` is kept for the next preparation, so that not each begins with seconds of imports. It never stays
-    for one that fetches from the hub, since whether it may is settled as it starts, or that trains, which leaves much behind.
+    With `stays` the worker is kept for the next preparation, which saves seconds of imports. It is not kept where the job
+    fetches from the hub, since offline mode is decided at its start, or trains, which leaves memory allocated.
     """
 
-    def __init__(self, store: RunnerStore, logs: Path, place: Allocation, *, stays: bool) -> None:
-        self._store, self._logs, self._place, self._stays = store, logs, place, stays
+    def __init__(self, store: RunnerStore, logs: Path, allocation: Allocation, *, stays: bool) -> None:
+        self._store, self._logs, self._allocation, self._stays = store, logs, allocation, stays
         self._child: Child[dict[str, Any]] | None = None
 
     def prepare(self, job: PrepareJob, work: Path, settings: Settings) -> JobState:
@@ -61,7 +61,7 @@ class Preparer:
             out = variants(work, settings.general)
             child = self._begin(job, ["--out-dir", str(out), *(["--stay"] if stays else [])], settings.general)
             self._store.host_started(child.process.pid, child.started, job.id)
-            state = _follow(self._store, job, child, self._place)
+            state = _follow(self._store, job, child, self._allocation)
             return state
         finally:
             if not (stays and state == "done"):
@@ -77,7 +77,7 @@ class Preparer:
             self._child.send(json.dumps(arguments) + "\n")
             return self._child
         command = [sys.executable, "-P", "-m", "core.compress.worker", *arguments]
-        command, environment = self._place.child(command, {}, general, (command[0], job.source), here=_here(job, general))
+        command, environment = self._allocation.child(command, {}, general, (command[0], job.source), here=_here(job, general))
         self._child = Child(command, _message, log, environment, child_id(self._store, job.id))
         return self._child
 
@@ -89,15 +89,15 @@ def _stays(job: PrepareJob) -> bool:
 
 
 def variants(work: Path, general: General) -> Path:
-    """Where the weights of variants are made: in the folder that is set, else in a store's work folder."""
+    """The folder of variants: the setting `variants_folder`, else one in the store's work folder."""
     shared = general.variants_folder
     return Path(shared).expanduser() if shared else work / "variants"
 
 
 def _here(job: PrepareJob, general: General) -> bool:
-    """Whether the store's machine alone has what the worker reads or writes: variants beside the store, or the store itself.
+    """Whether the job must run on the store's machine, because it reads the store or writes variants beside it.
 
-    SQLite's log is shared by memory, so that a store can be read on its own machine only.
+    SQLite's write-ahead log uses shared memory, so a store can only be read on its own machine.
     """
     recipe = parse(job.compression)
     text = recipe.calibration.source if recipe.calibration else ""
@@ -124,14 +124,14 @@ def _facts(message: dict[str, Any]) -> VariantFacts:
     )
 
 
-def _follow(store: RunnerStore, job: PrepareJob, child: Child[dict[str, Any]], place: Allocation) -> JobState:
+def _follow(store: RunnerStore, job: PrepareJob, child: Child[dict[str, Any]], allocation: Allocation) -> JobState:
     while True:
         for message in child.receive(0.5):
             if message is None:
                 raise ChildDied(child.obituary())
             if message.get("type") == "waiting":
-                place.waits = bool(message["message"])
-                store.say(job.id, message["message"])
+                allocation.waits = bool(message["message"])
+                store.set_message(job.id, message["message"])
             elif message.get("type") == "progress":
                 total = message.get("total")
                 store.progress(job.id, int(message["done"]), None if total is None else int(total), message["message"])
@@ -143,8 +143,8 @@ def _follow(store: RunnerStore, job: PrepareJob, child: Child[dict[str, Any]], p
             elif message.get("type") == "failed":
                 kind = ModelError if message.get("kind") == "model" else CompressionError
                 raise kind(message["message"], message.get("remedy", ""))
-        store.beat()
-        stop, wanted = store.wishes(job.id)
+        store.heartbeat()
+        stop, wanted = store.requests(job.id)
         if wanted == "cancel":
             child.send("cancel\n")
         if stop or wanted:

@@ -1,5 +1,4 @@
-"""The questions of runs. Making them takes up to seconds, so the runner has those of the next run made while one still
-decodes: the engine would stand idle for them."""
+"""The questions of runs. Loading them takes up to seconds, so those of the next run are loaded while one still decodes."""
 
 from __future__ import annotations
 
@@ -10,26 +9,26 @@ from benchmarks.base import DataSource, Item
 from benchmarks.registry import get
 from core.spec import RunJob
 
-KEPT = 4  # runs whose questions are held: the next one with GPUs and without, and what was next until the order changed
+CACHED = 4  # runs: the next with GPUs, the next without, and those that were next before the queue was reordered
 
 _ahead: dict[int, tuple[int, Future[list[Item]]]] = {}
 _lock = threading.Lock()
 
 
 def make_ahead(job: RunJob) -> None:
-    """Begin to make the questions of a run that waits, in a thread, unless somebody has."""
+    """Load the questions of a waiting run in a thread, unless that has begun."""
     with _lock:
         if job.id in _ahead:
             return
         future: Future[list[Item]] = Future()
         _ahead[job.id] = (_stamp(job), future)
-        for old in list(_ahead)[:-KEPT]:
+        for old in list(_ahead)[:-CACHED]:
             del _ahead[old]
     threading.Thread(target=_make, args=(job, future), name=f"questions of job {job.id}", daemon=True).start()
 
 
 def questions(job: RunJob) -> list[Item]:
-    """Those of a run that begins. Raises DataError where they cannot be had."""
+    """The questions of a run that begins. Raises DataError where they cannot be loaded."""
     with _lock:
         stamp, future = _ahead.pop(job.id, (0, None))
     if future is not None and future.exception() is None and stamp == _stamp(job):
@@ -50,7 +49,7 @@ def _load(job: RunJob) -> list[Item]:
 
 
 def _stamp(job: RunJob) -> int:
-    """Another number once a file of the run's data folder has changed: when the youngest was written, in nanoseconds."""
+    """When the newest file of the run's data folder was written, in nanoseconds: it changes when a file does."""
     folder = job.data
     files = [*folder.glob("*"), *folder.glob("*/*")] if folder else []
     try:

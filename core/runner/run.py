@@ -65,55 +65,55 @@ class Response:
 
 @dataclass(slots=True)
 class Replica:
-    """One engine of a run, the streams that it has, and how it fares."""
+    """One engine of a run, its active responses, and its state."""
 
-    host: EngineProcess
+    engine: EngineProcess
     streams: dict[str, Response] = field(default_factory=dict)
-    asked: bool = False  # to load, since the run began or the engine died
+    load_sent: bool = False  # whether it was told to load since the run began or since it died
     watchdog: Watchdog | None = None  # there from the moment that it is loaded
-    slots: int | None = None  # fewer than the settings say, after memory ran out
+    slots: int | None = None  # the reduced number after memory ran out
     tries: int = 0  # deaths in a row
-    gained: bool = False  # whether a response has finished since it last died
-    waits_for: str = ""
+    progressed: bool = False  # whether a response has finished since it last died
+    waiting_message: str = ""
     given_up: bool = False
 
     def takes_more(self, ahead: int) -> bool:
-        """Whether it has a slot for another request, or it is to wait there as one of `ahead`."""
+        """Whether it has a free slot, or fewer than `ahead` requests queued inside."""
         return self.watchdog is not None and len(self.streams) < self.slots_loaded + ahead
 
     @property
     def slots_loaded(self) -> int:
         """Sequences side by side, as the engine said when it was loaded."""
-        return self.host.ready.slots if self.host.ready else 1
+        return self.engine.ready.slots if self.engine.ready else 1
 
 
 TICK_S = 0.25
-SLOW_TICK_S, SLOWEST_TICK_S = 2.0, 10.0  # while a reader holds the log: ever slower, as a tick adds pages for every stream
-ROUND_S = 0.01  # between two rounds over several engines, so that one that says much does not have all of them looked at
-AHEAD = 2  # requests that wait inside the host, so that no slot stands empty
+SLOW_TICK_S, SLOWEST_TICK_S = 2.0, 10.0  # while a reader blocks checkpoints: each tick adds pages to the log for every stream
+ROUND_S = 0.01  # pause between two rounds over several engines, so that a chatty one does not wake the loop at each delta
+AHEAD = 2  # requests queued inside the engine, so that no slot is idle
 
 
 class Run:
-    """Drives one claimed run to its end, or to a user's wish to stop it.
+    """Drives one claimed run to its end, or until a user asks to stop it.
 
-    The engines of `hosts` share its questions; each loads, dies and comes back by itself while the others go on. `stir` is
-    set when one of them says something; `put_back` sends a run that has no engine back into the queue.
+    Several engines share its questions; each is loaded and restarted independently of the others. `wake` is set when one of
+    them sends a message; `put_back` returns a run that has no engine yet to the queue.
     """
 
     def __init__(
         self,
         store: RunnerStore,
-        hosts: Sequence[EngineProcess],
+        engines: Sequence[EngineProcess],
         job: RunJob,
         settings: Settings,
-        stir: threading.Event,
+        wake: threading.Event,
         put_back: threading.Event,
     ) -> None:
-        self.store, self.job, self.settings, self.stir, self.put_back = store, job, settings, stir, put_back
+        self.store, self.job, self.settings, self.wake, self.put_back = store, job, settings, wake, put_back
         self.id = job.id
         self.benchmark: Benchmark = get(job.benchmark)
         self.template: PromptTemplate = load_template(self.benchmark.prompt_key, job.prompts)
-        self.replicas = [Replica(host) for host in hosts]
+        self.replicas = [Replica(engine) for engine in engines]
         self.begun: list[Begun] = []
         self.outcomes: list[Outcome] = []
         self.waiting: deque[Pending] | None = None  # None until an engine is loaded and the run is planned
@@ -128,88 +128,92 @@ class Run:
         while self.waiting is None or self.waiting or any(replica.streams for replica in self.replicas):
             for replica in self.replicas:
                 if not replica.given_up:
-                    self._attend(replica, items)
-            self._feed()
+                    self._serve(replica, items)
+            self._send_requests()
             if time.monotonic() >= due:
                 self._flush()
                 due = time.monotonic() + self._tick_s()
-                stop, wanted = self.store.wishes(self.id)
-                if stop or wanted or (self.put_back.is_set() and not any(replica.watchdog for replica in self.replicas)):
-                    return self._leave(wanted)
-            if self.stir.wait(max(0.0, due - time.monotonic())) and len(self.replicas) > 1:
+                stop, request = self.store.requests(self.id)
+                if stop or request or (self.put_back.is_set() and not any(replica.watchdog for replica in self.replicas)):
+                    return self._stop(request)
+            if self.wake.wait(max(0.0, due - time.monotonic())) and len(self.replicas) > 1:
                 time.sleep(ROUND_S)
-            self.stir.clear()
+            self.wake.clear()
         self._flush()
-        self._dismiss()
+        self._end_unloaded()
         return "done"
 
     def _tick_s(self) -> float:
         held = self.store.log_held
         return min(SLOW_TICK_S * held, SLOWEST_TICK_S) if held else TICK_S
 
-    def _attend(self, replica: Replica, items: list[Item]) -> None:
-        """Load an engine that is not there, hear what it says, and do what must be done about it."""
-        host = replica.host
+    def _serve(self, replica: Replica, items: list[Item]) -> None:
+        """Load an engine that is not loaded, and handle its messages and failures."""
+        engine = replica.engine
         try:
-            if not replica.asked and self._may_load(replica):
-                host.load(self.job, self._options(replica), self.settings)
-                replica.asked = True
-            for event in host.events() if replica.asked else ():
+            if not replica.load_sent and self._may_load(replica):
+                engine.load(self.job, self._options(replica), self.settings)
+                replica.load_sent = True
+            for event in engine.events() if replica.load_sent else ():
                 if replica.watchdog is not None:
                     replica.watchdog.note(event)
                 self._handle(replica, event)
-            if replica.asked and replica.watchdog is None and host.ready is not None:
-                self._welcome(replica, host.ready, items)
-            self._mind(replica)
+            if replica.load_sent and replica.watchdog is None and engine.ready is not None:
+                self._loaded(replica, engine.ready, items)
+            self._check_progress(replica)
         except EngineOutOfMemory as error:
-            if replica.watchdog is None or replica.slots_loaded == 1:  # the host has tried fewer slots before it loaded
+            if replica.watchdog is None or replica.slots_loaded == 1:  # the engine has tried fewer slots before it loaded
                 self._give_up(replica, error)
             else:
                 self._retry_smaller(replica, replica.slots_loaded, "ran out of memory")
         except ChildDied as death:
-            self._bury(replica, death)
+            self._engine_died(replica, death)
         except (EngineError, ModelError) as error:
             self._give_up(replica, error)
 
     def _may_load(self, replica: Replica) -> bool:
-        """Engines that share one memory load one after the other, so that each sees what those before it have left."""
+        """Engines that share memory load one at a time, so that each sees how much the others have left."""
         before = self.replicas[: self.replicas.index(replica)]
         weightless = FORMATS[self.job.engine] in WITHOUT_WEIGHTS
-        return weightless or replica.host.place.alone or all(other.watchdog is not None or other.given_up for other in before)
+        return (
+            weightless
+            or replica.engine.allocation.alone
+            or all(other.watchdog is not None or other.given_up for other in before)
+        )
 
-    def _welcome(self, replica: Replica, ready: wire.Ready, items: list[Item]) -> None:
-        """A loaded engine; the first one begins the run."""
+    def _loaded(self, replica: Replica, ready: wire.Ready, items: list[Item]) -> None:
+        """Start the watchdog of an engine that has loaded; the first one also plans the run."""
         general = self.settings.general
         replica.watchdog = Watchdog(general.silence_s, general.prefill_s, ready)
         if self.waiting is None:
             self._plan(items, ready)
             self._speed_from = time.monotonic()
 
-    def _bury(self, replica: Replica, death: ChildDied) -> None:
-        replica.tries = 1 if replica.gained else replica.tries + 1
-        replica.gained = False
+    def _engine_died(self, replica: Replica, death: ChildDied) -> None:
+        replica.tries = 1 if replica.progressed else replica.tries + 1
+        replica.progressed = False
         if replica.tries == TRIES:
             message = f"The engine died {TRIES} times and finished no response between ({death})."
-            self._give_up(replica, EngineError(message, f"See {replica.host.log}, then requeue the run."))
+            self._give_up(replica, EngineError(message, f"See {replica.engine.log}, then requeue the run."))
             return
-        # The kernel kills without a word where memory runs out, so that a second death is met with fewer slots.
+        # The kernel's out-of-memory killer leaves no message, so the second death is treated as one: fewer slots.
         slots = self._options(replica)["slots"] or SLOTS if replica.watchdog is None else replica.slots_loaded
         if replica.tries > 1 and slots > 1:
             self._retry_smaller(replica, slots, f"died again ({death})")
         else:
-            self._let_go(replica)
+            self._end_engine(replica)
             message = f"The engine of run {self.id} died and is started again ({death})."
             self.store.notice("warning", message, job=self.id)
 
     def _retry_smaller(self, replica: Replica, slots: int, what: str) -> None:
-        self._let_go(replica)
+        self._end_engine(replica)
         replica.slots = slots // 2
         message = f"The engine of run {self.id} {what}; it goes on with {replica.slots} slots instead of {slots}."
         self.store.notice("warning", message, job=self.id)
 
     def _give_up(self, replica: Replica, error: EngineError | ModelError) -> None:
-        """The others go on without it; the last one's error ends the run."""
-        self._let_go(replica)
+        """Continue without this engine; the error of the last one ends the run."""
+        self._end_engine(replica)
         replica.given_up = True
         left = sum(not other.given_up for other in self.replicas)
         if not left:
@@ -217,25 +221,25 @@ class Run:
         message = f"One engine of run {self.id} is given up, and {left} go on: {error.message}"
         self.store.notice("warning", message, error.remedy, job=self.id)
 
-    def _let_go(self, replica: Replica) -> None:
-        """Store what has come, end the engine, and let its responses wait for another."""
+    def _end_engine(self, replica: Replica) -> None:
+        """Store what has arrived, end the engine, and queue its responses for another engine."""
         self._flush()
-        replica.host.close()
-        replica.asked, replica.watchdog = False, None
-        self._say_waiting(replica, "")
+        replica.engine.close()
+        replica.load_sent, replica.watchdog = False, None
+        self._tell_waiting(replica, "")
         if replica.streams and self.waiting is not None:
-            self.waiting.extendleft(reversed(self.store.take_back([int(key) for key in replica.streams])))
+            self.waiting.extendleft(reversed(self.store.requeue([int(key) for key in replica.streams])))
         replica.streams = {}
 
-    def _dismiss(self) -> None:
+    def _end_unloaded(self) -> None:
         """End the engines that are not loaded yet."""
         for replica in self.replicas:
             if replica.watchdog is None:
-                replica.host.close()
-                self._say_waiting(replica, "")
+                replica.engine.close()
+                self._tell_waiting(replica, "")
 
     def _options(self, replica: Replica) -> dict[str, Any]:
-        """What the engine is to be loaded with: the user's settings, within what this run asks for."""
+        """Options to load the engine with: the user's settings, limited by what this run needs."""
         job, settings = self.job, self.settings
         options = {"slots": OPTIONS[job.engine]().slots, **settings.options(job.engine)}
         context = job.sampling.max_tokens + PROMPT_ROOM
@@ -254,34 +258,36 @@ class Run:
         self.store.plan(self.id, self.benchmark.name, items, seeds, versions)
         self.waiting = deque(self.store.pending(self.id))
 
-    def _mind(self, replica: Replica) -> None:
-        """Tell users of a silence, and end an engine whose silence is too long."""
+    def _check_progress(self, replica: Replica) -> None:
+        """Warn about an engine that sends no tokens, and restart it when the limit has passed."""
         if (watchdog := replica.watchdog) is None:
             return
         if not replica.streams:
             watchdog.rest()
         if (limit := watchdog.newly_quiet()) is not None:
             message = f"The engine of run {self.id} has given no token for {FLAG_S:g} s; after {limit:g} s it is started again."
-            self.store.notice("warning", message, f"See {replica.host.log}.", job=self.id)
+            self.store.notice("warning", message, f"See {replica.engine.log}.", job=self.id)
         if (limit := watchdog.overdue()) is not None:
-            raise ChildDied(f"no token for {limit:g} s; its last words: {replica.host.last_words()}")
+            raise ChildDied(f"no token for {limit:g} s; its last words: {replica.engine.last_words()}")
 
-    def _leave(self, wanted: str | None) -> JobState:
+    def _stop(self, request: str | None) -> JobState:
         for replica in self.replicas:
             for key in replica.streams:
-                replica.host.send(wire.Cancel(key))
-            if wanted is not None:
-                replica.host.close()
-        self._dismiss()
-        return STATE_AFTER[wanted]
+                replica.engine.send(wire.Cancel(key))
+            if request is not None:
+                replica.engine.close()
+        self._end_unloaded()
+        return STATE_AFTER[request]
 
-    def _say_waiting(self, replica: Replica, message: str) -> None:
-        if replica.waits_for != message:
-            replica.waits_for = message
-            self.store.say(self.id, next((other.waits_for for other in self.replicas if other.waits_for), ""))
+    def _tell_waiting(self, replica: Replica, message: str) -> None:
+        if replica.waiting_message != message:
+            replica.waiting_message = message
+            self.store.set_message(
+                self.id, next((other.waiting_message for other in self.replicas if other.waiting_message), "")
+            )
 
-    def _feed(self) -> None:
-        """Hand out what waits, always to the engine with most room; the last ones wait for whichever slot is free first."""
+    def _send_requests(self) -> None:
+        """Send waiting questions, each to the least busy engine; the last ones go to the first free slot."""
         several = sum(replica.slots_loaded for replica in self.replicas) if len(self.replicas) > 1 else 0
         while self.waiting:
             ahead = AHEAD if len(self.waiting) > several else 0
@@ -291,13 +297,13 @@ class Run:
             pending = self.waiting.popleft()
             stream = Response(pending, pending.text, list(pending.ids), pending.chunks)
             stream.audited = audited(self.job, pending.key)
-            ready = replica.host.ready
+            ready = replica.engine.ready
             if pending.chunks and ready is not None and not ready.resumes:
                 self._restart(stream)
             replica.streams[str(pending.id)] = stream
             prompt, prefix = self.template.fill(pending.fields), stream.pending.ids
-            request = wire.Generate(str(pending.id), prompt, self.template.chat, pending.seed, self.job.sampling, prefix)
-            replica.host.send(request)
+            generate = wire.Generate(str(pending.id), prompt, self.template.chat, pending.seed, self.job.sampling, prefix)
+            replica.engine.send(generate)
 
     def _restart(self, stream: Response) -> None:
         self.store.discard(stream.pending.id)
@@ -307,7 +313,7 @@ class Run:
         streams = replica.streams
         match event:
             case wire.Waiting(why):
-                self._say_waiting(replica, why)
+                self._tell_waiting(replica, why)
             case wire.Started(key, prompt, tokens, limit, empty) if key in streams:
                 stream = streams[key]
                 if stream.entered:
@@ -319,21 +325,21 @@ class Run:
             case wire.Deltas(items):
                 for delta in items:
                     if delta.id in streams:
-                        self._append(replica.host, streams[delta.id], delta)
+                        self._append(replica.engine, streams[delta.id], delta)
             case wire.Finished(key, reason, error) if key in streams:
                 stream = streams.pop(key)
                 stream.usage, stream.empty_replies = event.usage, stream.pending.empty_replies + event.empty_replies
-                self._finish(stream, reason, error, replica.host.ready.think_end_id if replica.host.ready else None)
-                replica.gained = True
+                self._finish(stream, reason, error, replica.engine.ready.think_end_id if replica.engine.ready else None)
+                replica.progressed = True
 
-    def _append(self, host: EngineProcess, stream: Response, delta: wire.Delta) -> None:
+    def _append(self, engine: EngineProcess, stream: Response, delta: wire.Delta) -> None:
         stream.new_text.append(delta.text)
         stream.new_ids.extend(delta.ids)
         self._tokens += delta.tokens
         stream.detector.feed(delta.text)
         if stream.detector.collapsed and not stream.audited and not stream.stopped:
             stream.stopped = True
-            host.send(wire.Cancel(delta.id))
+            engine.send(wire.Cancel(delta.id))
 
     def _finish(self, stream: Response, reason: str, error: str | None, think_end_id: int | None) -> None:
         text = stream.text + "".join(stream.new_text)
@@ -353,7 +359,7 @@ class Run:
         self.outcomes.append(Outcome(pending.id, outcome, text, ids))
 
     def _flush(self) -> None:
-        """Commit everything since the last tick in one transaction; on failure nothing in memory is forgotten."""
+        """Commit everything since the last tick in one transaction; memory is updated only after it succeeded."""
         chunks, loops = [], {}
         streams = [stream for replica in self.replicas for stream in replica.streams.values()]
         for stream in streams:
@@ -384,7 +390,7 @@ class Run:
 
 
 def audited(job: RunJob, key: str) -> bool:
-    """Whether a response runs on should it collapse: always when observing, else by a draw seeded by run and question."""
+    """Whether a response continues if it collapses: always under `observe`, else by a draw seeded by run and question."""
     if job.policy == "observe":
         return True
     draw = hashlib.sha256(f"audit/{job.id}/{job.seed}/{key}".encode()).digest()

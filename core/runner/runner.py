@@ -18,7 +18,7 @@ from core.store.connection import runner_lock, work_folder
 from core.store.runner_store import RunnerStore
 
 IDLE_S = 0.3
-BUSY_S = 1.0  # how long a new job may wait for a lane that stands free while others work
+BUSY_S = 1.0  # how long a new job may wait for a free lane while others work
 HOST_IDLE_S = 20.0
 RETIRE_S = 300.0
 RETRY_S = 2.0
@@ -37,7 +37,7 @@ class Runner:
             raise RunnerRunning(f"A runner serves {path} already.", "`lrm-tui runner status` shows it.")
         self._lock = lock
         self.store = RunnerStore(path)
-        self.lanes = Scheduler(self.store, self.folder)
+        self.scheduler = Scheduler(self.store, self.folder)
         self._stopping = False
 
     def serve(self) -> None:
@@ -45,7 +45,7 @@ class Runner:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         try:
-            self._patiently(self._take_over)
+            self._retry(self._take_over)
             self._loop()
         except (LeaseLost, StoreDamaged) as error:
             log.warning("%s", error)
@@ -53,7 +53,7 @@ class Runner:
             self._end()
 
     def _take_over(self) -> None:
-        """Become the owner, and end what a killed runner has left: marked as this lock's, or known by pid and start."""
+        """Become the owner, and end what a killed runner left: processes with this lock's mark, or known by pid and start."""
         left = self.store.take_over(process_start(os.getpid()) or 0.0)
         ended = end_marked(owner(self._lock_file))
         ended += [pid for pid, started in left if end_process(pid, started)]
@@ -61,10 +61,10 @@ class Runner:
             log.warning("ended process %d, left by a killed runner", pid)
 
     def _end(self) -> None:
-        """Leave no engine behind, and a word in the store if it takes one: it may be full, or another runner's by now."""
+        """End all engines and record the end in the store, unless it is full or owned by another runner."""
         self.store.stop_asked = True
         try:
-            self.lanes.close()
+            self.scheduler.close()
             self.store.retire()
         except StoreError as error:
             log.warning("%s", error)
@@ -72,38 +72,38 @@ class Runner:
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
         self.store.stop_asked = True
-        self.lanes.changed.set()
+        self.scheduler.changed.set()
 
     def _loop(self) -> None:
         idle_since = time.monotonic()
-        while not (self._stopping or self.store.wishes(None)[0]):
-            ended = self.lanes.changed.is_set()
-            self.lanes.changed.clear()
+        while not (self._stopping or self.store.requests(None)[0]):
+            ended = self.scheduler.changed.is_set()
+            self.scheduler.changed.clear()
             try:
-                for lane in self.lanes.faults():
+                for lane in self.scheduler.faults():
                     self._put_back(lane)
-                self.store.beat()
-                self.lanes.fill()
-                self.lanes.retire(HOST_IDLE_S)
+                self.store.heartbeat()
+                self.scheduler.fill()
+                self.scheduler.retire(HOST_IDLE_S)
                 if ended:
                     self._digest()
             except PASSING as error:
                 self._pause(error)
                 continue
-            if ended or self.lanes.busy:
+            if ended or self.scheduler.busy:
                 idle_since = time.monotonic()
             elif time.monotonic() - idle_since > RETIRE_S:
                 return
-            self.lanes.changed.wait(BUSY_S if self.lanes.busy else IDLE_S)
+            self.scheduler.changed.wait(BUSY_S if self.scheduler.busy else IDLE_S)
 
     def _digest(self) -> None:
-        """Pack what the tables need of the runs that have ended."""
-        from core.results.digests import keep  # numpy, which a runner without work does without
+        """Cache the summaries of runs that have ended."""
+        from core.results.digests import keep  # imports numpy, which an idle runner does not need
 
         keep(self.store.connection, self.store.fenced)
 
-    def _patiently(self, write: Callable[[], None], after: str = "") -> None:
-        """Repeat a write until the store, which may be full or held, takes it, and say so if it refused one before."""
+    def _retry(self, write: Callable[[], None], after: str = "") -> None:
+        """Retry a write until it succeeds (the disk may be full, the store locked), and notify users if it failed before."""
         while not self._stopping:
             try:
                 write()
@@ -119,7 +119,7 @@ class Runner:
         time.sleep(RETRY_S)
 
     def _put_back(self, lane: Lane) -> None:
-        """Nothing acknowledged is lost: the job goes back into the queue with its tokens, once the store takes that."""
+        """Return the job of a failed lane to the queue with its stored tokens, once the store can be written."""
         job, fault = lane.job, lane.fault
         assert job is not None and fault is not None
         if not isinstance(fault, PASSING):
@@ -130,5 +130,5 @@ class Runner:
             self.store.put_back(job.id)
 
         self._pause(fault)
-        self._patiently(write, after=fault.message)
+        self._retry(write, after=fault.message)
         lane.job = lane.fault = None

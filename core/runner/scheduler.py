@@ -1,8 +1,8 @@
-"""Where jobs run side by side: a lane works on one job at a time, with GPUs of its own or with none.
+"""The scheduler: which jobs run at the same time, and on which resources.
 
-A lane keeps its engines loaded, and its GPUs, for the next run of the same variant. The jobs that need no GPU share one lane,
-so that they do not compete for processors and memory. On a cluster Ray places the work: there a lane is opened for each job,
-in the order of the queue, until one has to wait for room.
+A lane works on one job at a time, with GPUs of its own or with none. It keeps its engines loaded, and its GPUs, for the next
+run of the same variant. Jobs that need no GPU share one lane, so that they do not compete for processors and memory. On a
+cluster Ray schedules: a lane is opened for each job, in the order of the queue, until one has to wait for resources.
 """
 
 from __future__ import annotations
@@ -34,29 +34,35 @@ FULL = "waits for room on the cluster, behind another job"
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The places that a job takes: so many, each with so many GPUs (on a cluster None: one where there are any).
+    """What a job needs: `replicas` allocations of `gpus` GPUs each (None on a cluster: one where there are any).
 
-    `span`: GPUs of several machines of the cluster that each engine takes by itself.
+    `span`: GPUs on several machines of the cluster that each engine allocates itself.
     """
 
-    parts: int
-    each: int | None
+    replicas: int
+    gpus: int | None
     cluster: bool = False
     span: int = 0
 
 
 class Lane:
-    """Engines of one job at a time, and a thread while it is under way. `fault` is what it has met and could not store."""
+    """Engines for one job at a time, and the job's thread. `fault` is an error that could not be stored."""
 
     def __init__(
-        self, store: RunnerStore, folder: Path, shape: Resources, places: Sequence[Allocation], ended: Callable[[], None]
+        self,
+        store: RunnerStore,
+        folder: Path,
+        resources: Resources,
+        allocations: Sequence[Allocation],
+        ended: Callable[[], None],
     ) -> None:
         self._store, self._folder, self._ended = store, folder, ended
-        self.shape, self.places = shape, places
-        self._stir, self._put_back = threading.Event(), threading.Event()
-        self.hosts = [EngineProcess(store, folder / "logs", place, self._stir, number) for number, place in enumerate(places)]
-        without_gpus = shape.each == 0 and not shape.cluster  # a worker that waits would hold a GPU's memory
-        self._preparer = Preparer(store, folder / "logs", places[0], stays=without_gpus)
+        self.resources, self.allocations = resources, allocations
+        self._wake, self._put_back = threading.Event(), threading.Event()
+        logs = folder / "logs"
+        self.engines = [EngineProcess(store, logs, each, self._wake, number) for number, each in enumerate(allocations)]
+        without_gpus = resources.gpus == 0 and not resources.cluster  # an idle worker would hold GPU memory
+        self._preparer = Preparer(store, logs, allocations[0], stays=without_gpus)
         self.job: PrepareJob | RunJob | None = None
         self.fault: Exception | None = None
         self.idle_since = time.monotonic()
@@ -71,35 +77,35 @@ class Lane:
 
     @property
     def busy(self) -> bool:
-        """Whether a job is under way, or one that the store refused waits to be put back."""
+        """Whether a job is running, or failed to be stored and waits to be put back into the queue."""
         return self.job is not None
 
     @property
     def waits(self) -> bool:
-        """Whether its job has not had all of its places yet."""
-        return self.busy and any(place.waits for place in self.places)
+        """Whether its job still waits for an allocation."""
+        return self.busy and any(allocation.waits for allocation in self.allocations)
 
     def put_back(self) -> None:
-        """Send its run, which still waits for its first place, back into the queue."""
+        """Send its run, which still waits for its first allocation, back into the queue."""
         self._put_back.set()
 
     def serves(self, job: PrepareJob | RunJob) -> bool:
         """Whether the variant of a run is loaded, with its engine."""
-        return all(host.serves(job) for host in self.hosts)
+        return all(engine.serves(job) for engine in self.engines)
 
     def end_engines(self) -> None:
         """End the engines and the worker, so that their memory comes back."""
-        for host in self.hosts:
-            host.close()
+        for engine in self.engines:
+            engine.close()
         self._preparer.close()
 
     def close(self) -> None:
-        """Wait for the job, which ends when the store is asked to stop; then end the engines and give the places back."""
+        """Wait for the job, which ends when the store is asked to stop; then end the engines and release the allocations."""
         if self._thread is not None:
             self._thread.join()
         self.end_engines()
-        for place in self.places:
-            place.release()
+        for allocation in self.allocations:
+            allocation.release()
 
     def _run(self, job: PrepareJob | RunJob, settings: Settings) -> None:
         try:
@@ -122,7 +128,7 @@ class Lane:
             else:
                 if not any(isinstance(other, PrepareJob) for other in self._store.startable()):
                     self._preparer.close()
-                state = Run(self._store, self.hosts, job, settings, self._stir, self._put_back).run()
+                state = Run(self._store, self.engines, job, settings, self._wake, self._put_back).run()
             self._store.end_job(number, state)
         except (LeaseLost, StoreDamaged, *PASSING):
             raise
@@ -140,7 +146,7 @@ class Lane:
 
 
 class Scheduler:
-    """All lanes of a runner. Jobs start in the order of the queue: one that waits for GPUs is not overtaken to them."""
+    """All lanes of a runner. Jobs start in queue order: no job takes GPUs that an earlier one waits for."""
 
     def __init__(self, store: RunnerStore, folder: Path) -> None:
         self._store, self._folder = store, folder
@@ -165,24 +171,24 @@ class Scheduler:
         settings = load()
         total = len(gpus.present(settings.general))
         for job in jobs:
-            shape = resources_of(job, total, settings)
-            needed = shape.parts * (shape.each or 0)
-            queue = (shape.cluster, needed > 0 or shape.cluster)
+            resources = resources_of(job, total, settings)
+            needed = resources.replicas * (resources.gpus or 0)
+            queue = (resources.cluster, needed > 0 or resources.cluster)
             if queue in waiting:
                 continue
-            if needed > total and not shape.cluster:
-                self._refuse(job, shape, total)
-            elif (lane := self._lane(job, shape, settings.general)) is None:
+            if needed > total and not resources.cluster:
+                self._refuse(job, resources, total)
+            elif (lane := self._lane(job, resources, settings.general)) is None:
                 waiting.add(queue)
                 if isinstance(job, RunJob):
                     make_ahead(job)
                 local = f"waits for {needed} GPU{'s' * (needed > 1)}" if needed else ""
-                self._store.say(job.id, FULL if shape.cluster else local)
+                self._store.set_message(job.id, FULL if resources.cluster else local)
             elif self._store.claim(job.id):
                 lane.start(job, settings)
 
     def faults(self) -> list[Lane]:
-        """The lanes whose job the store has refused to go on with."""
+        """The lanes whose job met an error that could not be stored."""
         return [lane for lane in self.lanes if lane.fault is not None]
 
     def retire(self, idle_s: float = 0.0) -> None:
@@ -196,62 +202,64 @@ class Scheduler:
         self.lanes = []
         self._cluster.close()
 
-    def _lane(self, job: PrepareJob | RunJob, shape: Resources, general: General) -> Lane | None:
-        """An idle lane of this shape, best the one that has the variant loaded; None where the job must wait."""
-        idle = [lane for lane in self.lanes if lane.shape == shape and not lane.busy]
+    def _lane(self, job: PrepareJob | RunJob, resources: Resources, general: General) -> Lane | None:
+        """An idle lane with these resources, preferably one that has the variant loaded; None where the job must wait."""
+        idle = [lane for lane in self.lanes if lane.resources == resources and not lane.busy]
         idle.sort(key=lambda lane: not lane.serves(job))
-        if idle and (idle[0].serves(job) or (shape.each == 0 and not shape.cluster)):
+        if idle and (idle[0].serves(job) or (resources.gpus == 0 and not resources.cluster)):
             return idle[0]
-        if shape.cluster:
-            return self._lane_on_cluster(shape)
-        if not shape.each:
+        if resources.cluster:
+            return self._lane_on_cluster(resources)
+        if not resources.gpus:
             if any(lane.busy for lane in self._own(without=True)):
                 return None
             self._close(self._own(without=True))
-        lease = gpus.take(shape.parts * (shape.each or 0), general)
+        lease = gpus.take(resources.replicas * (resources.gpus or 0), general)
         while lease is None and (spare := [lane for lane in self._own(without=False) if not lane.busy]):
             self._close(spare[:1])
-            lease = gpus.take(shape.parts * (shape.each or 0), general)
-        return None if lease is None else self._opened(shape, lease.split(shape.parts))
+            lease = gpus.take(resources.replicas * (resources.gpus or 0), general)
+        return None if lease is None else self._opened(resources, lease.split(resources.replicas))
 
     def _make_room(self) -> bool:
-        """Let a run that waits for room on the cluster have an idle engine of its own variant, else end the idle ones for it.
+        """Free cluster resources for a run that waits: it gets an idle engine of its variant, else idle engines are ended.
 
-        Returns whether one is about to come back into the queue for its engine.
+        Returns whether a run is about to return to the queue to get such an engine.
         """
-        idle = [lane for lane in self.lanes if lane.shape.cluster and not lane.busy]
+        idle = [lane for lane in self.lanes if lane.resources.cluster and not lane.busy]
         waiting = [lane for lane in self.lanes if lane.waits]
         for lane in waiting:
-            nothing_yet = all(place.waits for place in lane.places)
-            if nothing_yet and lane.job and any(one.shape == lane.shape and one.serves(lane.job) for one in idle):
+            nothing_yet = all(allocation.waits for allocation in lane.allocations)
+            if nothing_yet and lane.job and any(one.resources == lane.resources and one.serves(lane.job) for one in idle):
                 lane.put_back()
                 return True
         self._close(idle if waiting else [])
         return False
 
-    def _lane_on_cluster(self, shape: Resources) -> Lane | None:
-        """A new lane; where one waits for room already, the others wait behind it."""
+    def _lane_on_cluster(self, resources: Resources) -> Lane | None:
+        """A new lane, or None while an earlier job waits for resources of the cluster."""
         if any(lane.waits for lane in self.lanes):
             return None
-        return self._opened(shape, [RayShare(self._cluster, shape.each, shape.span) for _ in range(shape.parts)])
+        return self._opened(
+            resources, [RayShare(self._cluster, resources.gpus, resources.span) for _ in range(resources.replicas)]
+        )
 
     def _own(self, without: bool) -> list[Lane]:
         """The lanes of this machine with GPUs, or those without."""
-        return [lane for lane in self.lanes if not lane.shape.cluster and (not lane.shape.each) == without]
+        return [lane for lane in self.lanes if not lane.resources.cluster and (not lane.resources.gpus) == without]
 
     def _close(self, lanes: Sequence[Lane]) -> None:
         for lane in lanes:
             lane.close()
             self.lanes.remove(lane)
 
-    def _refuse(self, job: PrepareJob | RunJob, shape: Resources, total: int) -> None:
+    def _refuse(self, job: PrepareJob | RunJob, resources: Resources, total: int) -> None:
         if self._store.claim(job.id):
-            each = f" ({shape.parts} replicas of {shape.each})" if shape.parts > 1 else ""
-            error = f"It needs {shape.parts * (shape.each or 0)} GPUs{each}, and there are {total or 'none'}."
+            each = f" ({resources.replicas} replicas of {resources.gpus})" if resources.replicas > 1 else ""
+            error = f"It needs {resources.replicas * (resources.gpus or 0)} GPUs{each}, and there are {total or 'none'}."
             self._store.end_job(job.id, "failed", error, "Add it with fewer --gpus, or name the GPUs in the setting `gpus`.")
 
-    def _opened(self, shape: Resources, places: Sequence[Allocation]) -> Lane:
-        lane = Lane(self._store, self._folder, shape, places, self.changed.set)
+    def _opened(self, resources: Resources, allocations: Sequence[Allocation]) -> Lane:
+        lane = Lane(self._store, self._folder, resources, allocations, self.changed.set)
         self.lanes.append(lane)
         return lane
 

@@ -1,8 +1,8 @@
-"""Brings a killed runner back, so that a night is not lost while nobody looks.
+"""The supervisor restarts a runner that was killed, so that no night is lost while nobody watches.
 
-One a store. It ends when the runner ends in order (asked to stop, or out of work) or is refused by the store, and it starts
-every other one again: at once at first, then ever later while runners die without having gained a thing, and says so in the
-store. A runner whose own supervisor was killed starts another one, which adopts it.
+There is one for each store. It ends when the runner ends normally (asked to stop, or out of work) or is refused by the store.
+Any other end is followed by a restart: at once at first, then with growing delays while runners die without progress, and a
+notice in the store. A runner whose supervisor was killed starts a new one, which adopts it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def is_supervised(path: Path) -> bool:
 
 
 def wake(path: Path) -> None:
-    """Let a supervisor that waits before its next try wait no longer."""
+    """End the supervisor's wait before its next try."""
     with suppress(OSError):
         _wake_file(path).touch(0o600)
 
@@ -60,16 +60,16 @@ def watch_supervisor(path: Path, supervisor: int) -> None:
         time.sleep(SOON_S)
 
 
-class Patience:
-    """How long to wait before the next try: short, until `FREE_DEATHS` in a row have gained nothing, then ever longer."""
+class Backoff:
+    """Backoff: short until `FREE_DEATHS` runners in a row made no progress, then exponential up to `LATEST_S`."""
 
     def __init__(self) -> None:
-        self.vain = 0
+        self.failures = 0
 
-    def after(self, lived_s: float, gained: bool) -> float:
+    def after(self, lived_s: float, progressed: bool) -> float:
         """Seconds to wait after a death."""
-        self.vain = 0 if gained or lived_s >= LIVED_S else self.vain + 1
-        beyond = self.vain - FREE_DEATHS
+        self.failures = 0 if progressed or lived_s >= LIVED_S else self.failures + 1
+        beyond = self.failures - FREE_DEATHS
         return SOON_S if beyond <= 0 else float(min(2.0**beyond, LATEST_S))
 
 
@@ -79,7 +79,7 @@ class Supervisor:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.lock = patient_lock(_lock_file(path))
-        self._patience = Patience()
+        self._backoff = Backoff()
         self._runner = 0
         self._asked = False
 
@@ -90,13 +90,13 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._pass_on)
         while True:
-            began, before = time.monotonic(), self._gains()
+            began, before = time.monotonic(), self._progress()
             end = self._adopt(adopted) if adopted else self._start(handshake)
             adopted = handshake = None
             if end is None or self._over():
                 return 0
-            lived, after = time.monotonic() - began, self._gains()
-            pause = self._patience.after(lived, any(now > then for now, then in zip(after, before, strict=True)))
+            lived, after = time.monotonic() - began, self._progress()
+            pause = self._backoff.after(lived, any(now > then for now, then in zip(after, before, strict=True)))
             self._report(end, pause)
             if not self._wait(pause):
                 return 0
@@ -146,20 +146,20 @@ class Supervisor:
         except LrmError:
             return "serving", None
 
-    def _gains(self) -> tuple[int, ...]:
-        """What can only grow while a runner gets anywhere: finished responses and jobs, and stored tokens."""
+    def _progress(self) -> tuple[int, ...]:
+        """Counts that grow with any progress: finished responses, finished jobs, stored chunks."""
         try:
             with opened(self._path, "reader") as connection:
-                return tuple(connection.execute(_GAINS).fetchone())
+                return tuple(connection.execute(_PROGRESS).fetchone())
         except (FileNotFoundError, LrmError):
             return (0, 0, 0)
 
     def _report(self, end: str, pause: float) -> None:
-        if self._patience.vain <= FREE_DEATHS:
+        if self._backoff.failures <= FREE_DEATHS:
             message, remedy = f"The runner {end}; it is started again.", ""
         else:
             message = (
-                f"The runner {end}, for the {self._patience.vain}. time; the next try comes "
+                f"The runner {end}: {self._backoff.failures} deaths in a row without progress. The next try comes "
                 f"in {pause:.0f} s. Its log ends: {self._last_words()}"
             )
             remedy = "See runner.log beside the store; `lrm-tui runner start` tries at once, `lrm-tui runner stop` gives up."
@@ -196,7 +196,7 @@ def _wake_file(path: Path) -> Path:
     return work_folder(path) / "supervisor.wake"
 
 
-_GAINS = """
+_PROGRESS = """
 SELECT (SELECT count(*) FROM responses WHERE state = 'done'), (SELECT count(*) FROM jobs WHERE state = 'done'),
        (SELECT count(*) FROM chunks)
 """

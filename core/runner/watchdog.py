@@ -7,14 +7,14 @@ import time
 from core.engines.host import wire
 
 FLAG_S = 45.0
-"""Users hear of a silence long before it is taken for a hang."""
+"""Seconds without progress after which users are warned, long before the engine is restarted."""
 
 
 class Watchdog:
-    """Knows when the whole engine last gave a token, and how long it may take until the next.
+    """Tracks when the engine last made progress, and how long it may take until the next token.
 
-    Reading a prompt takes its time, so that while a response waits for its first token `prefill_s` holds, unless the engine
-    reports its prefill. The loading of the model is none of its business.
+    Prefill can be slow: while a response waits for its first token the limit is `prefill_s`, unless the engine reports its
+    prefill as progress. Loading the model is not watched.
     """
 
     def __init__(self, silence_s: float, prefill_s: float, ready: wire.Ready) -> None:
@@ -25,7 +25,7 @@ class Watchdog:
         self._flagged = False
 
     def note(self, event: wire.Event) -> None:
-        """Take in what the engine says; every such event is progress."""
+        """Record an event of the engine; every one is progress."""
         self.rest()
         match event:
             case wire.Started(key):
@@ -36,11 +36,11 @@ class Watchdog:
                 self._reading.discard(key)
 
     def rest(self) -> None:
-        """The engine has nothing to do, so that its silence means nothing."""
+        """Restart the clock: the engine has nothing to do."""
         self._heard, self._flagged = time.monotonic(), False
 
     def newly_quiet(self) -> float | None:
-        """The limit that will end the engine, told once a silence when `FLAG_S` have passed without progress; else None."""
+        """The limit in seconds, once per stall, when `FLAG_S` have passed without progress; else None."""
         if self._flagged or time.monotonic() - self._heard < FLAG_S:
             return None
         self._flagged = True

@@ -54,14 +54,14 @@ class FencedStore:
             self._damage = damage
             raise
 
-    def wishes(self, job: int | None) -> tuple[bool, str | None]:
+    def requests(self, job: int | None) -> tuple[bool, str | None]:
         """Whether the runner should stop, and what users want of the job it is at."""
         with self._mutex:
             stop = self.stop_asked or self.connection.execute("SELECT wanted FROM runner").fetchone()[0] == "stop"
             row = self.connection.execute("SELECT wanted FROM jobs WHERE id = ?", (job,)).fetchone() if job else None
         return stop, row["wanted"] if row else None
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Show that the runner lives."""
         with self.fenced():
             pass

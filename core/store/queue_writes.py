@@ -72,7 +72,7 @@ class QueueWrites(FencedStore):
             connection.execute(sql, (self.token, job))
             connection.execute("UPDATE responses SET state = 'pending' WHERE state = 'active' AND job_id = ?", (job,))
 
-    def say(self, job: int, message: str) -> None:
+    def set_message(self, job: int, message: str) -> None:
         """What a job waits for, written where it is something else."""
         with self._mutex:
             said = self.connection.execute("SELECT message FROM jobs WHERE id = ?", (job,)).fetchone()

@@ -100,7 +100,7 @@ class ResponseWrites(FencedStore):
         known = (row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"])
         return Pending(*known, text, tuple(ids), after, row["empty_replies"])
 
-    def take_back(self, responses: Sequence[int]) -> list[Pending]:
+    def requeue(self, responses: Sequence[int]) -> list[Pending]:
         """Let responses wait again whose engine has died, and return them with their stored tokens."""
         marks = ", ".join("?" * len(responses))
         with self.fenced() as connection:

@@ -125,7 +125,7 @@ def test_a_runner_that_dies_again_and_again_is_started_ever_later(served: Path) 
     for _ in range(FREE_DEATHS):
         kill(served)
     os.kill(status(served).pid or 0, signal.SIGKILL)
-    until(lambda: "the 6th time in a row without having got anywhere" in notices(served)[-1][0])
+    until(lambda: "6 deaths in a row without progress" in notices(served)[-1][0])
     assert "lrm-tui runner stop" in notices(served)[-1][1]
     ensure_runner(served)
     os.kill(status(served).pid or 0, signal.SIGKILL)
