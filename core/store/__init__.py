@@ -1,5 +1,6 @@
-"""runs.db: the one wire between screens, commands and the runner.
+"""runs.db: the only link between screens, commands and the runner.
 
-`connection` opens the file, `migrations` shapes it, `snapshot` reads what screens show, `writes` holds what the runner
-writes. What users write (add, cancel, reorder) stands in `core.jobs.queue`; scores are queries in `core.results`.
+`connection` opens the file and `schema` migrates it. Readers: `snapshot` and `watch` (queue and streams), `browse`, `filters`
+and `search` (finished responses). Writers: `runner_store` for the runner, made of `fence`, `queue_writes` and
+`response_writes`; `reviews` for verdicts by hand; `core.jobs.queue` for what users ask of the queue.
 """

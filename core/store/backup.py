@@ -1,4 +1,4 @@
-"""A copy of a live store: one moment of it, whole and checked, or nothing at all."""
+"""Backup: a consistent, checked copy of a store in use, or no copy at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from core.errors import StoreDamaged, UsageError
-from core.store.connection import connect, translated
+from core.store.connection import opened, translated
 from core.store.integrity import quick_check
 
 PAGES = 2000
@@ -42,8 +42,8 @@ def backup(store: Path, destination: Path, progress: Progress = lambda done, tot
 
 
 def _copy(store: Path, half: Path, progress: Progress) -> None:
-    """Within one transaction of the reader, so that what is written meanwhile does not make the copy begin again."""
-    with closing(connect(store, "reader")) as source, translated(half):
+    """Copy within one read transaction, so that writes meanwhile do not restart the copy."""
+    with opened(store, "reader") as source, translated(half):
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         with closing(sqlite3.connect(half, isolation_level=None)) as target:
@@ -53,12 +53,12 @@ def _copy(store: Path, half: Path, progress: Progress) -> None:
 
 
 def _check(store: Path, half: Path) -> None:
-    if said := quick_check(half, whole=True):
-        raise StoreDamaged(f"{store} is not sound ({said}), so that no copy was kept.", "Run `lrm-tui doctor`.")
+    if problem := quick_check(half, whole=True):
+        raise StoreDamaged(f"{store} is not sound ({problem}), so that no copy was kept.", "Run `lrm-tui doctor`.")
 
 
 def _publish(half: Path, destination: Path) -> None:
-    """Give the finished copy its name, never in place of another file, and see that a power cut cannot take it back."""
+    """Give the finished copy its name, never replacing a file, and sync it to disk."""
     descriptor = os.open(half, os.O_RDONLY)
     try:
         os.fsync(descriptor)

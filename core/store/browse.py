@@ -29,7 +29,7 @@ _VERDICTS: dict[Verdict, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a response stands in either order."""
+    """Keyset cursor: the position of a response in either order."""
 
     id: int
     words: int
@@ -44,17 +44,17 @@ class Page:
     more_after: bool
 
 
-def place(row: sqlite3.Row) -> Cursor:
-    """The place of a row of a page."""
+def cursor(row: sqlite3.Row) -> Cursor:
+    """The cursor of a row of a page."""
     return Cursor(row["id"], row["words"])
 
 
 def page(
     connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Cursor | None = None, backwards: bool = False
 ) -> Page:
-    """The page after a place, or before it; without a place the first, or the last. Raises UsageError for a hollow search."""
-    found = _ids(connection, wanted, size + 1, beyond, backwards)
-    more, ids = len(found) > size, found[:size]
+    """The page after a cursor, or before it; without a cursor the first, or the last. Raises UsageError for an empty search."""
+    numbers = _ids(connection, wanted, size + 1, beyond, backwards)
+    more, ids = len(numbers) > size, numbers[:size]
     if backwards:
         return Page(rows(connection, ids[::-1]), more, beyond is not None)
     return Page(rows(connection, ids), beyond is not None, more)
@@ -73,9 +73,9 @@ def count(connection: sqlite3.Connection, wanted: Wanted) -> int:
 
 
 def _ids(connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Cursor | None, backwards: bool) -> list[int]:
-    """Numbers in the order that is walked. Of several runs each gives its own, since an index has a run's in order.
+    """Ids of responses in order. Query run by run, since the index is ordered within a run.
 
-    Later ones are only asked for what lies before the `edge` of the page so far.
+    `edge` skips rows that cannot be on this page any more.
     """
     source, where, values = _query(wanted)
     jobs = _jobs(connection, wanted)
@@ -87,7 +87,7 @@ def _ids(connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Curs
         after = f"r.id {sign} :at"
         where += f" AND {WORDS} {sign}= :at_words AND ({WORDS} {sign} :at_words OR {after})" if by_words else f" AND {after}"
     keys = f"{WORDS} {direction}, r.id {direction}" if by_words else f"r.id {direction}"
-    found: list[tuple[int, int]] = []
+    page: list[tuple[int, int]] = []
     each = jobs is not None and not wanted.search
     if each and not by_words:
         where += f" AND r.id {'>' if falling else '<'} :edge"
@@ -96,16 +96,16 @@ def _ids(connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Curs
     values |= {"jobs": json.dumps(jobs), "edge": -1 if falling else 1 << 62}
     sql = f"SELECT r.id, {WORDS} AS words FROM {source} WHERE {where} ORDER BY {keys} LIMIT {int(size)}"
     for job in sorted(jobs or (), reverse=falling) if each else [None]:
-        found += [(row[0], row[1]) for row in connection.execute(sql, values | {"job": job})]
-        found.sort(key=lambda row: (row[1] if by_words else 0, row[0]), reverse=falling)
-        del found[size:]
-        if len(found) == size:
-            values["edge"] = found[-1][0]
-    return [number for number, _ in found]
+        page += [(row[0], row[1]) for row in connection.execute(sql, values | {"job": job})]
+        page.sort(key=lambda row: (row[1] if by_words else 0, row[0]), reverse=falling)
+        del page[size:]
+        if len(page) == size:
+            values["edge"] = page[-1][0]
+    return [number for number, _ in page]
 
 
 def _query(wanted: Wanted) -> tuple[str, str, dict[str, Any]]:
-    """FROM, WHERE and values, but for the choice of runs."""
+    """FROM, WHERE and parameters of a query, without the choice of runs."""
     source, wheres, values = "responses r", [_VERDICTS[wanted.verdict]], dict[str, Any]()
     if wanted.search:
         source = "search s CROSS JOIN responses r ON r.id = s.rowid"
@@ -121,7 +121,7 @@ def _query(wanted: Wanted) -> tuple[str, str, dict[str, Any]]:
 
 
 def _jobs(connection: sqlite3.Connection, wanted: Wanted) -> list[int] | None:
-    """The runs that are meant; None where every one is."""
+    """The runs that the filter selects; None for all of them."""
     if wanted.job is None and not wanted.variant and not wanted.benchmark:
         return None
     rows = connection.execute(
@@ -135,8 +135,8 @@ def _jobs(connection: sqlite3.Connection, wanted: Wanted) -> list[int] | None:
 
 def rows(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[sqlite3.Row, ...]:
     """What a list shows of these responses, in this order."""
-    found = connection.execute(f"{_LIST} WHERE r.id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)).fetchall()
-    by_id = {row["id"]: row for row in found}
+    unordered = connection.execute(f"{_LIST} WHERE r.id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
+    by_id = {row["id"]: row for row in unordered}
     return tuple(by_id[number] for number in ids)
 
 
@@ -158,7 +158,7 @@ CROSS JOIN variants v ON v.id = j.variant_id CROSS JOIN models m ON m.id = v.mod
 
 
 def excerpt(connection: sqlite3.Connection, wanted: Wanted, response: int, words: int = 24) -> str:
-    """A piece of a response around what is searched for, marked by « and »."""
+    """A piece of a response around the matches of a search, marked by « and »."""
     row = connection.execute(
         "SELECT snippet(search, 0, '«', '»', '…', ?) FROM search WHERE search MATCH ? AND rowid = ?",
         (words, expression(wanted.search), response),
@@ -171,7 +171,7 @@ GLANCE = 400
 
 
 def glance(connection: sqlite3.Connection, wanted: Wanted, response: int) -> tuple[str, str]:
-    """The beginning of what was asked, and what was found by the search, or the end of the answer part."""
+    """The beginning of the question, and the match of the search or else the end of the answer part."""
     row = connection.execute(
         f"SELECT i.fields, substr(t.text, -{GLANCE}) AS ended, substr(t.text, r.answer_start + 1, {GLANCE}) AS answer, "
         "length(t.text) - r.answer_start AS long "
@@ -188,9 +188,9 @@ def glance(connection: sqlite3.Connection, wanted: Wanted, response: int) -> tup
 
 def answers(connection: sqlite3.Connection, runs: Sequence[int], keys: Sequence[str]) -> dict[tuple[int, str], sqlite3.Row]:
     """The first sample of each of these runs to each of these questions, by run and key of the question."""
-    found = connection.execute(
+    samples = connection.execute(
         f"{_LIST} WHERE r.state = 'done' AND r.job_id IN (SELECT value FROM json_each(?)) "
         "AND i.key IN (SELECT value FROM json_each(?)) ORDER BY r.sample DESC",
         (json.dumps(list(runs)), json.dumps(list(keys))),
     )
-    return {(row["job_id"], row["key"]): row for row in found}
+    return {(row["job_id"], row["key"]): row for row in samples}

@@ -1,15 +1,17 @@
 """Opening runs.db: who may write, who may checkpoint, and where it may lie.
 
 Invariants:
-1. Only the runner writes generated responses, and only the runner checkpoints (SQLite before 3.51.3 can damage a file
-   when several connections checkpoint): every other connection sets `wal_autocheckpoint = 0`. SQLite itself checkpoints
-   when the very last connection closes, which is safe because it then holds the file alone.
-2. Screens read through `query_only` connections; users' wishes are short writes through `core.jobs.queue`.
-3. WAL needs shared memory, so a store on a network file system is refused; a store of a newer version opens read-only.
-4. A file that is damaged, or another program's, is refused before anything is written to it.
-5. Reading needs no permission to write: where SQLite cannot make its files beside a store, a closed one is read as it lies.
+1. The runner alone writes responses while they are generated. Commands and screens write queue changes, reviews, new grades
+   and imported runs, each in one short transaction.
+2. The runner alone checkpoints, since SQLite before 3.51.3 can damage a file when several connections checkpoint: every
+   other connection sets `wal_autocheckpoint = 0`. SQLite itself checkpoints when the last connection closes, which is safe
+   because that connection then has the file to itself.
+3. Whatever only reads uses a `query_only` connection.
+4. WAL needs shared memory, so a store on a network file system is refused; a store of a newer version opens read-only.
+5. A damaged file, or another program's, is refused before anything is written to it.
+6. Reading needs no write permission: where SQLite cannot create its files beside a closed store, it is opened as immutable.
 
-This module uses the standard library alone until a schema step is missing, because screens open the store before
+This module imports the standard library alone until a schema step is missing, because screens open the store before
 their first paint.
 """
 
@@ -34,9 +36,9 @@ BUSY_TIMEOUT_S = 5.0
 Role = Literal["reader", "user", "runner"]
 
 
-def store_path(given: str | Path | None = None) -> Path:
-    """The store that is meant: `--db`, else LRM_DB, else runs.db in the current folder."""
-    return Path(given or os.environ.get("LRM_DB") or "runs.db").absolute()
+def store_path(named: str | Path | None = None) -> Path:
+    """The path of the store: the one that is named (`--db`), else LRM_DB, else runs.db in the current folder."""
+    return Path(named or os.environ.get("LRM_DB") or "runs.db").absolute()
 
 
 def work_folder(store: Path) -> Path:
@@ -50,7 +52,7 @@ def runner_lock(store: Path) -> Path:
 
 
 def writable(path: Path) -> bool:
-    """Whether the folder of a store lets SQLite write there; where it does not, a store is only read."""
+    """Whether SQLite may write in the folder of a store; where it may not, the store is opened for reading only."""
     return os.access(path.parent, os.W_OK)
 
 
@@ -147,9 +149,9 @@ def _read_only(path: Path) -> StoreReadOnly:
 
 
 def _uri(path: Path, role: Role) -> str:
-    """WAL needs files beside the store; without them and where none can be made, nobody writes, and it is read as it lies."""
-    lies_still = role == "reader" and not writable(path) and not Path(f"{path}-wal").exists()
-    return path.absolute().as_uri() + ("?immutable=1" if lies_still else "")
+    """Without a log and where none can be made, nobody can write: such a store is opened as immutable."""
+    immutable = role == "reader" and not writable(path) and not Path(f"{path}-wal").exists()
+    return path.absolute().as_uri() + ("?immutable=1" if immutable else "")
 
 
 def _bring_up_to_date(path: Path) -> None:
@@ -192,7 +194,7 @@ def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
 
 
 def _make_private(path: Path) -> None:
-    """Make a store for its owner alone; one that is there is not opened, for closing it would drop SQLite's own locks on it."""
+    """Create a store readable by its owner only. An existing one is not opened: closing it would drop SQLite's locks on it."""
     if not path.parent.is_dir():
         raise StoreError(f"The folder {path.parent} does not exist.", "Make it, or name another store with --db.")
     if not writable(path):

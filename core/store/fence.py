@@ -32,9 +32,9 @@ class FencedStore:
 
     @contextmanager
     def fenced(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that renews the heartbeat and fails with LeaseLost if another runner took over.
+        """A transaction that renews the heartbeat; raises LeaseLost if another runner has taken over.
 
-        A store that was found damaged is not written to again: every later call fails with the same StoreDamaged.
+        A store that was found damaged is never written again: every later call raises the same StoreDamaged.
         """
         if self._damage is not None:
             raise self._damage
@@ -55,14 +55,14 @@ class FencedStore:
             raise
 
     def requests(self, job: int | None) -> tuple[bool, str | None]:
-        """Whether the runner should stop, and what users want of the job it is at."""
+        """Whether the runner should stop, and what users ask of a job: `cancel`, `pause` or nothing (None)."""
         with self._mutex:
             stop = self.stop_asked or self.connection.execute("SELECT wanted FROM runner").fetchone()[0] == "stop"
             row = self.connection.execute("SELECT wanted FROM jobs WHERE id = ?", (job,)).fetchone() if job else None
         return stop, row["wanted"] if row else None
 
     def heartbeat(self) -> None:
-        """Show that the runner lives."""
+        """Renew the heartbeat."""
         with self.fenced():
             pass
 
@@ -76,11 +76,11 @@ class FencedStore:
 
 
 def _file(path: Path) -> tuple[int, int] | None:
-    """Which file lies at a path now; (0, 0) where none does, None where the system does not say."""
+    """Device and inode of the file at a path; (0, 0) where there is none, None where the system does not tell."""
     try:
-        found = path.stat()
+        status = path.stat()
     except FileNotFoundError:
         return (0, 0)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

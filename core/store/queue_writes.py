@@ -15,7 +15,7 @@ from core.store.joins import JOBS
 
 
 class QueueWrites(FencedStore):
-    """Jobs in the hands of the runner."""
+    """Writes about jobs."""
 
     def startable(self) -> list[PrepareJob | RunJob]:
         """The jobs in the queue that can start, in their order; runs whose variant could not be made fail instead."""
@@ -73,15 +73,15 @@ class QueueWrites(FencedStore):
             connection.execute("UPDATE responses SET state = 'pending' WHERE state = 'active' AND job_id = ?", (job,))
 
     def set_message(self, job: int, message: str) -> None:
-        """What a job waits for, written where it is something else."""
+        """Write what a job waits for, unless the same is stored already."""
         with self._mutex:
-            said = self.connection.execute("SELECT message FROM jobs WHERE id = ?", (job,)).fetchone()
-            if said is not None and said[0] != message:
+            stored = self.connection.execute("SELECT message FROM jobs WHERE id = ?", (job,)).fetchone()
+            if stored is not None and stored[0] != message:
                 with self.fenced() as connection:
                     connection.execute("UPDATE jobs SET message = ? WHERE id = ?", (message, job))
 
     def progress(self, job: int, done: int, total: int | None, message: str) -> None:
-        """Where a preparation stands."""
+        """Write the progress of a preparation."""
         with self.fenced() as connection:
             connection.execute(
                 "UPDATE jobs SET progress_done = ?, progress_total = ?, message = ? WHERE id = ?",
@@ -89,7 +89,7 @@ class QueueWrites(FencedStore):
             )
 
     def variant_ready(self, job: int, variant: int, facts: VariantFacts) -> None:
-        """Store what a preparation made, and close its job."""
+        """Store the facts of a variant that was prepared, and close the job."""
         with self.fenced() as connection:
             connection.execute(
                 "UPDATE variants SET path = :path, sha256 = :sha256, bytes = :bytes, parameters = :parameters, "
@@ -103,12 +103,12 @@ class QueueWrites(FencedStore):
             )
 
     def host_started(self, pid: int, started: float, job: int) -> None:
-        """Remember an engine, so that it can be ended should this runner be killed."""
+        """Record an engine's process, so that the next runner can end it if this one is killed."""
         with self.fenced() as connection:
             connection.execute("INSERT OR REPLACE INTO hosts VALUES (?, ?, ?, ?)", (pid, started, self.token, job))
 
     def host_ended(self, pid: int) -> None:
-        """Forget an engine that has ended."""
+        """Remove the record of a process that has ended."""
         with self.fenced() as connection:
             connection.execute("DELETE FROM hosts WHERE pid = ?", (pid,))
 

@@ -17,7 +17,7 @@ from core.store.fence import FencedStore
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A response still to be had, with what an earlier attempt has stored."""
+    """A response still to be generated, with the tokens that an earlier attempt stored."""
 
     id: int
     position: int
@@ -34,7 +34,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A response that has entered the batch at a time (seconds since the epoch), with what the engine says of it."""
+    """A response that has entered the batch at a time (seconds since the epoch), with the engine's facts about it."""
 
     response: Pending
     at: float
@@ -65,10 +65,10 @@ class Outcome:
 
 
 class ResponseWrites(FencedStore):
-    """Responses in the hands of the runner."""
+    """Writes about responses."""
 
     def plan(self, job: int, benchmark: str, items: Sequence[Item], seeds: Sequence[int], versions: Mapping[str, str]) -> None:
-        """Make a pending response for every item that has none yet; those under way with an engine that died wait again."""
+        """Create a pending response for every item that has none; responses of an engine that died become pending again."""
         with self.fenced() as connection:
             connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
             connection.execute(
@@ -82,7 +82,7 @@ class ResponseWrites(FencedStore):
                 )
 
     def pending(self, job: int) -> list[Pending]:
-        """The responses that are still to be had, those begun before first, with their stored tokens."""
+        """The responses still to be generated, those with stored tokens first."""
         with self._mutex:
             rows = self.connection.execute(_PENDING.format("r.job_id = ?"), (job,)).fetchall()
             return [self._with_tokens(row) for row in rows]
@@ -97,11 +97,11 @@ class ResponseWrites(FencedStore):
         text = "".join(chunk["text"] for chunk in chunks)
         fields, gold = json.loads(row["fields"]), json.loads(row["gold"])
         after = chunks[-1]["seq"] + 1 if chunks else 0
-        known = (row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"])
-        return Pending(*known, text, tuple(ids), after, row["empty_replies"])
+        identity = (row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"])
+        return Pending(*identity, text, tuple(ids), after, row["empty_replies"])
 
     def requeue(self, responses: Sequence[int]) -> list[Pending]:
-        """Let responses wait again whose engine has died, and return them with their stored tokens."""
+        """Make responses pending again whose engine has died, and return them with their stored tokens."""
         marks = ", ".join("?" * len(responses))
         with self.fenced() as connection:
             connection.execute(f"UPDATE responses SET state = 'pending' WHERE state = 'active' AND id IN ({marks})", responses)
@@ -110,7 +110,7 @@ class ResponseWrites(FencedStore):
             return [self._with_tokens(row) for row in rows]
 
     def discard(self, response: int) -> None:
-        """Forget the stored tokens of an active response that begins anew."""
+        """Delete the stored tokens of an active response that starts again."""
         with self.fenced() as connection:
             connection.execute("DELETE FROM chunks WHERE response_id = ?", (response,))
             connection.execute("UPDATE responses SET resumed_at = NULL, collapsed = NULL WHERE id = ?", (response,))

@@ -70,7 +70,7 @@ class RunnerStore(QueueWrites, ResponseWrites):
         self._tell_of_long_log()
 
     def _tell_of_long_log(self) -> None:
-        """Say once in a while which process may keep the log of the store from being taken in."""
+        """Notify users, at most once an hour, which process may block checkpoints."""
         if (grown := self._checkpoints.long) and time.monotonic() - self._told_of_log > TELL_EVERY_S:
             self._told_of_log = time.monotonic()
             names = ", ".join(f"{name} {pid}" for pid, name in users(self.path)) or "no process of this user"

@@ -1,8 +1,8 @@
-"""Full-text search over the texts of responses: what a user typed as an expression of FTS5, and indexing older texts.
+"""Full-text search over the texts of responses: a user's query as an FTS5 expression, and indexing of older texts.
 
 New texts are indexed by triggers in the transaction that stores them (`core.store.schema`). Texts from before the index
-are taken up here, newest first, in steps short enough that no other writer waits; each step is a transaction with its record,
-so that it may be stopped and taken up by anyone.
+existed are indexed here, newest first, in transactions short enough that no other writer waits; progress is stored with each,
+so any process can continue.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _TERM = re.compile(r'"([^"]*)"?|(\S+)')
 
 
 def expression(typed: str) -> str:
-    """Words that must all occur; "several in quotes" in that order, and `begin*` for whatever begins so.
+    """An FTS5 expression: all words must occur; "words in quotes" in that order; `begin*` matches prefixes.
 
-    Raises UsageError where there is no letter and no digit to look for.
+    Raises UsageError where there is no letter and no digit to search for.
     """
     terms = _terms(typed)
     if not terms:
@@ -31,41 +31,41 @@ def expression(typed: str) -> str:
 
 
 def pattern(typed: str) -> re.Pattern[str]:
-    """What `expression` finds, to mark it in a text (accents count here)."""
-    found = []
+    """A pattern that matches what `expression` finds, to highlight it in a text (accents count here)."""
+    patterns = []
     for term, open_ended in _terms(typed):
         words = r"[\W_]+".join(re.escape(word) for word in re.findall(r"[^\W_]+", term))
-        found.append(rf"\b{words}{'' if open_ended else chr(92) + 'b'}")
-    return re.compile("|".join(found) or r"(?!)", re.IGNORECASE)
+        patterns.append(rf"\b{words}{'' if open_ended else chr(92) + 'b'}")
+    return re.compile("|".join(patterns) or r"(?!)", re.IGNORECASE)
 
 
 def _terms(typed: str) -> list[tuple[str, bool]]:
-    """Words and phrases, and whether more may follow a word."""
-    found = [((phrase or word).replace('"', " "), word.endswith("*")) for phrase, word in _TERM.findall(typed)]
-    return [(term, open_ended) for term, open_ended in found if any(character.isalnum() for character in term)]
+    """Words and phrases, and whether each is a prefix."""
+    terms = [((phrase or word).replace('"', " "), word.endswith("*")) for phrase, word in _TERM.findall(typed)]
+    return [(term, open_ended) for term, open_ended in terms if any(character.isalnum() for character in term)]
 
 
 def left(connection: sqlite3.Connection) -> int:
-    """How many response numbers are still to be looked at by `step`; 0 when all older texts are indexed."""
+    """How many responses `step` has still to visit; 0 when all older texts are indexed."""
     return int(connection.execute("SELECT since - 1 FROM search_progress").fetchone()[0])
 
 
 def step(connection: sqlite3.Connection) -> int:
-    """Index some older texts in one short transaction. Returns what `left` says afterwards."""
+    """Index some older texts in one short transaction. Returns the new value of `left`."""
     with transaction(connection):
-        taken, characters = [], 0
+        batch, characters = [], 0
         older = connection.execute(_OLDER, (STEP_RESPONSES,))
         for row in older:
-            taken.append(row)
+            batch.append(row)
             characters += len(row["text"] or "")
             if characters >= STEP_CHARACTERS:
                 break
         older.close()
         connection.executemany(
             "INSERT INTO search (rowid, text) VALUES (?, ?)",
-            [(row["response_id"], row["text"]) for row in taken if row["text"]],
+            [(row["response_id"], row["text"]) for row in batch if row["text"]],
         )
-        since = int(taken[-1]["response_id"]) if taken else 1
+        since = int(batch[-1]["response_id"]) if batch else 1
         connection.execute("UPDATE search_progress SET since = ?", (since,))
     return since - 1
 

@@ -1,4 +1,4 @@
-"""What the columns of a response say, in words that screens and commands share."""
+"""The words in which screens and commands show the columns of a response."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def gold(stored: str) -> str:
 def verdict(row: Row) -> str:
     """Such as `correct`, `wrong`, `F1 40 %`, `unparsed`; by hand where it was judged so, and flagged where it is."""
     by_hand = "correct by hand" if row["hand"] else "wrong by hand"
-    said = by_hand if row["hand"] is not None else graded(row)
-    return f"{said}, flagged" if row["flagged"] else said
+    text = by_hand if row["hand"] is not None else graded(row)
+    return f"{text}, flagged" if row["flagged"] else text
 
 
 def graded(row: Row) -> str:

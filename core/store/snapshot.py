@@ -82,7 +82,7 @@ class StreamRow:
 
 @dataclass(frozen=True, slots=True)
 class RunnerRow:
-    """Whether a runner serves the store: its heartbeat is younger than a few seconds. `lost`: it ended without a word."""
+    """Whether a runner serves the store: its heartbeat is at most a few seconds old. `lost`: it ended without saying so."""
 
     alive: bool
     pid: int | None
@@ -104,7 +104,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One picture of the store."""
+    """The state of the store at one moment."""
 
     jobs: tuple[JobRow, ...]
     streams: tuple[StreamRow, ...]

@@ -1,8 +1,8 @@
-"""The write-ahead log is kept short: by the runner alone, and against readers that never pause all at once.
+"""Checkpoints: the runner, and only the runner, keeps the write-ahead log short.
 
-SQLite's own checkpoint after a commit gives way to readers, so that the log grows for as long as some reader is always at work.
-The runner therefore waits for them now and then, for an instant. Only a reader that stays in one transaction can keep the log
-growing, and users are told which process that is.
+SQLite's automatic checkpoint after a commit yields to readers, so the log grows while there is always some reader active. The
+runner therefore checkpoints every few seconds and waits a moment for readers. Only a reader that stays in one transaction can
+then keep the log growing, and users are told which process that is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PROC = Path("/proc")
 
 
 class Checkpoints:
-    """Moves the log of a store into it whenever it has grown; for the one connection that may."""
+    """Checkpoints a store when its log has grown, through the one connection that may."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._log = log_of(path)
@@ -33,7 +33,7 @@ class Checkpoints:
         connection.execute(f"PRAGMA journal_size_limit = {SHORT_BYTES}")
 
     def after_commit(self) -> None:
-        """Checkpoint if it is time, waiting for readers no longer than `PATIENCE_S`."""
+        """Checkpoint if one is due, waiting at most `PATIENCE_S` for readers."""
         now = time.monotonic()
         if now < self._next or size(self._log) < SHORT_BYTES:
             return
@@ -46,16 +46,15 @@ class Checkpoints:
 
     @property
     def held(self) -> float:
-        """How far a reader keeps the log from being taken in, so that whatever is written stays in it: its length in units of
-        HELD_BYTES, 0 below one."""
+        """How long the log is while a reader blocks checkpoints: in units of HELD_BYTES, 0 below one."""
         held = size(self._log) / HELD_BYTES
         return held if held >= 1 else 0.0
 
     @property
     def long(self) -> int:
-        """The bytes of the log where it has grown far beyond what checkpoints leave, else 0."""
-        found = size(self._log)
-        return found if found >= LONG_BYTES else 0
+        """Bytes of the log where it is far longer than checkpoints leave it, else 0."""
+        length = size(self._log)
+        return length if length >= LONG_BYTES else 0
 
 
 def log_of(path: Path) -> Path:
@@ -74,14 +73,14 @@ def size(file: Path) -> int:
 def users(path: Path) -> list[tuple[int, str]]:
     """Other processes of this user that have the store open: number and name."""
     shared = f"{path}-shm"
-    found = []
+    processes = []
     for entry in os.listdir(PROC) if PROC.is_dir() else []:
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
         with suppress(OSError):
             if any(_target(link) == shared for link in os.scandir(PROC / entry / "fd")):
-                found.append((int(entry), (PROC / entry / "comm").read_text(errors="replace").strip()))
-    return found
+                processes.append((int(entry), (PROC / entry / "comm").read_text(errors="replace").strip()))
+    return processes
 
 
 def _target(link: os.DirEntry[str]) -> str:

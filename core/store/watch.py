@@ -1,7 +1,7 @@
-"""Pictures of the store, one after the other: each costs what has changed since the last one, not what the store holds.
+"""Snapshots of the store, read incrementally: each costs what has changed since the last, not what the store holds.
 
-Finished jobs are counted once, and of the streams under way only new chunks are read, so that hundreds of them, and a
-million responses, can be watched several times a second.
+Finished jobs are counted once, and of active responses only new chunks are read, so that hundreds of streams, and a million
+stored responses, can be watched several times a second.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from core.store.joins import JOBS
 from core.store.snapshot import JobRow, Loop, Notice, Snapshot, StreamRow, runner
 
 SPEED_S = 4.0
-"""Over how many seconds a stream's speed is taken."""
+"""Seconds over which a stream's speed is averaged."""
 _THINK_END = "</think>"
 
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """Of the responses of one job."""
+    """Counts of the responses of one job."""
 
     responses: int = 0
     done: int = 0
@@ -65,13 +65,13 @@ class _Stream:
 
     @property
     def speed(self) -> float | None:
-        """Tokens a second of late; None before there are two looks at it."""
+        """Recent tokens per second; None until it was read twice."""
         (began, before), (now, tokens) = self.marks[0], self.marks[-1]
         return (tokens - before) / (now - began) if now > began else None
 
 
 class Watch:
-    """Reads `Snapshot`s over one connection, which is its own while it reads."""
+    """Reads `Snapshot`s over one connection, which nothing else uses while it reads."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection, self._clock = connection, clock
@@ -107,13 +107,13 @@ class Watch:
 
     def _count(self, jobs: list[int], everything: bool) -> dict[int, _Counts]:
         """Counts of these jobs; without responses all are zero."""
-        found = dict.fromkeys(jobs, _Counts())
+        counts = dict.fromkeys(jobs, _Counts())
         if everything:
             rows = self._connection.execute(_COUNTS.format("")).fetchall()
         else:
             rows = [r for job in jobs for r in self._connection.execute(_COUNTS.format("WHERE job_id = ?"), (job,))]
-        found |= {row["job_id"]: _Counts(*row[1:]) for row in rows}
-        return found
+        counts |= {row["job_id"]: _Counts(*row[1:]) for row in rows}
+        return counts
 
     def _active(self) -> tuple[StreamRow, ...]:
         rows = self._connection.execute(_STREAMS).fetchall()
@@ -129,7 +129,7 @@ class Watch:
 
 
 def read(connection: sqlite3.Connection) -> Snapshot:
-    """The present state of the store, looked at once: speeds of streams are unknown."""
+    """The present state of the store, read once: speeds of streams are unknown."""
     return Watch(connection).read()
 
 

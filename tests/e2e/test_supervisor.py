@@ -129,7 +129,7 @@ def test_a_runner_that_dies_again_and_again_is_started_ever_later(served: Path) 
     assert "lrm-tui runner stop" in notices(served)[-1][1]
     ensure_runner(served)
     os.kill(status(served).pid or 0, signal.SIGKILL)
-    until(lambda: "the 7th time" in notices(served)[-1][0])
+    until(lambda: "7 deaths in a row" in notices(served)[-1][0])
     assert not status(served).alive and is_supervised(served)
     assert stop_runner(served)
     assert not is_supervised(served)

@@ -77,7 +77,7 @@ class ResponseScreen(ModalScreen[int], ResponseActions):
                     if not found:
                         hand_back(self, self._end, step)
                         return
-                    at = browse.place(found[0])
+                    at = browse.cursor(found[0])
                 row, judged = views.response(connection, at.id), reviews(connection, at.id)
         except (LrmError, FileNotFoundError) as error:
             hand_back(self, self._title, str(error))

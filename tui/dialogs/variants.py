@@ -154,7 +154,7 @@ class VariantsScreen(ModalScreen[None], ResponseActions):
         row = next((row for row in self._rows if row["id"] == self._right), None)
         if row is not None:
             wanted = Wanted(benchmark=row["benchmark"], item=row["key"])
-            self.app.push_screen(ResponseScreen(self._store, wanted, browse.place(row)))
+            self.app.push_screen(ResponseScreen(self._store, wanted, browse.cursor(row)))
 
     def action_left(self) -> None:
         """The response under the cursor goes to the left."""

@@ -236,7 +236,7 @@ class ResponsesPane(Pane, ResponseActions):
             where = "top" if backwards else "bottom"
             self._read(lambda connection: (browse.page(connection, wanted, PAGE, None, not backwards), where))
             return
-        edge = browse.place(self._rows[0 if backwards else -1])
+        edge = browse.cursor(self._rows[0 if backwards else -1])
         where = "back" if backwards else "next"
         self._read(lambda connection: (browse.page(connection, wanted, PAGE, edge, backwards), where))
 
@@ -333,7 +333,7 @@ class ResponsesPane(Pane, ResponseActions):
         """Read the response under the cursor; next and previous go along the list as it is filtered."""
         at = next((row for row in self._rows if str(row["id"]) == self.table.selected), None)
         if at is not None:
-            self.app.push_screen(ResponseScreen(self.owner.store, self.wanted, browse.place(at)), self._came_back)
+            self.app.push_screen(ResponseScreen(self.owner.store, self.wanted, browse.cursor(at)), self._came_back)
 
     def _came_back(self, at: int | None) -> None:
         if at is not None and any(row["id"] == at for row in self._rows):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UsageError
-from core.store.browse import Page, count, excerpt, page, place, siblings
+from core.store.browse import Page, count, cursor, excerpt, page, siblings
 from core.store.filters import ORDERS, VERDICTS, Wanted, parse, written
 from core.store.reviews import review
 from tests.helpers.book import Book
@@ -67,7 +67,7 @@ def walk(book: Book, wanted: Wanted, size: int, backwards: bool = False) -> list
         found = ids + found if backwards else found + ids
         if not (one.more_before if backwards else one.more_after):
             return found
-        beyond = place(one.rows[0 if backwards else -1])
+        beyond = cursor(one.rows[0 if backwards else -1])
 
 
 @pytest.mark.parametrize("wanted", [Wanted(), Wanted("wrong"), Wanted("unparsed"), Wanted(variant="Q8"), Wanted(job=2)])
