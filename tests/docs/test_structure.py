@@ -12,6 +12,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 PATH = re.compile(r"`((?:core|tui|benchmarks|training|tests|docs|native)/[\w./-]*)")
+NAME = re.compile(r"`([\w.]+)` in `([\w/]+\.py)`")
 SCRIPT = REPOSITORY / "docs" / "structure.py"
 
 
@@ -25,6 +26,18 @@ def measured(*arguments: str) -> dict[str, str]:
 def test_paths_exist(page: Path) -> None:
     paths = set(PATH.findall(page.read_text(encoding="utf-8")))
     assert [path for path in sorted(paths) if not (REPOSITORY / path).exists()] == []
+
+
+def test_names_stand_in_their_files() -> None:
+    names = NAME.findall((REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    lost = [
+        (name, path)
+        for name, path in names
+        if not all(
+            re.search(rf"(def|class) {part}\b", (REPOSITORY / path).read_text(encoding="utf-8")) for part in name.split(".")
+        )
+    ]
+    assert len(names) >= 7 and lost == []
 
 
 def test_the_structure_is_measured() -> None:
