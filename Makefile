@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 VLLM := .venv-vllm
+# Of the tests: more than there are cores, since many wait for other processes.
+WORKERS ?= 4
 
-.PHONY: setup help demo study test lint docs dist check-dist speed pocket smollm2 peers vllm llmcompressor kill torture clean
+.PHONY: setup help demo study test quick lint docs dist check-dist speed pocket smollm2 peers vllm llmcompressor kill torture clean
 
 setup:  ## the environment, where it is not there yet; CMAKE_ARGS="-DGGML_CUDA=on" for an NVIDIA GPU
 	@$(PYTHON) bootstrap.py $(VENV)
@@ -20,7 +22,10 @@ study: setup  ## the demo in full, 200 questions a benchmark and three seeds; ma
 	$(BIN)/lrm-tui scores
 
 test: setup  ## all tests but the speed measurements
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+quick: setup  ## the unit tests, for every save
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 
 lint: setup  ## style, types, import contracts
 	$(BIN)/ruff check .

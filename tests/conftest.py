@@ -17,6 +17,30 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_DATA = REPOSITORY.parent / "shared" / "data"
 
 
+SLOW = (
+    "tests/e2e", "tests/training", "tests/test_bootstrap.py",
+    "tests/core/compress/test_worker.py", "tests/core/compress/test_make.py", "tests/core/compress/gguf/test_export.py",
+    "tests/core/compress/distill", "tests/core/compress/prune/test_prune.py", "tests/core/compress/test_calibration.py",
+    "tests/core/engines/test_engines.py", "tests/core/engines/test_llamacpp.py", "tests/core/engines/test_transformers.py",
+    "tests/core/engines/test_openai.py", "tests/core/engines/test_memory.py", "tests/core/engines/test_hostile_models.py",
+    "tests/core/engines/test_prompt.py", "tests/core/engines/test_chat.py", "tests/core/engines/test_vllm.py",
+    "tests/core/runner/test_prepare.py", "tests/core/cli/doctor", "tests/core/store/test_wal.py",
+    "tests/benchmarks/pocket", "tests/docs/test_example_engine.py",
+    "tests/tui/test_app.py", "tests/tui/test_keys.py", "tests/tui/test_reading.py", "tests/tui/test_reading_screens.py",
+    "tests/tui/test_pictures.py",
+)  # fmt: skip
+"""Folders and files that load models, start processes or drive whole screens. `make quick` leaves them out, as it leaves out
+single tests with the mark `slow`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, and run it first, so that no worker ends with the longest file."""
+    for item in items:
+        if item.path.relative_to(REPOSITORY).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of original benchmark files, which stay outside the repository."""

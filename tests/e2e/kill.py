@@ -16,7 +16,6 @@ import signal
 import sqlite3
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -33,8 +32,8 @@ from core.jobs.study import queue_demo
 from core.runner.client import ensure_runner, status, stop_runner
 from core.runner.supervisor import is_supervised
 from core.store.connection import connect
+from tests.helpers.runs import LRM
 
-LRM = [sys.executable, "-m", "tui.entry"]
 VARIANTS = {"pocket": ("none", "q8_0", "q4_0", "magnitude-50")}  # quick to make
 TARGETS = ("runner", "supervisor", "host", "screen")
 RECOVERY_S = 180.0

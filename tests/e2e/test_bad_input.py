@@ -18,7 +18,7 @@ from core.jobs import queue
 from core.runner.client import ensure_runner, stop_runner
 from core.spec import RunSpec
 from core.store.connection import connect
-from tests.e2e.test_engine_faults import ended, queued, spec
+from tests.helpers.runs import ended, queued, spec
 
 CODE = """
 import pathlib

@@ -24,7 +24,8 @@ from core.runner.processes import marked, owner
 from core.spec import RunSpec
 from core.store.connection import connect, runner_lock
 from tests.e2e.kill import check, finished, stored
-from tests.e2e.test_engine_faults import ended, notices, queued, spec, until
+from tests.helpers.runs import ended, notices, queued, spec
+from tests.helpers.waiting import until
 from tests.speed.load import record
 
 pytest.importorskip("ray", reason="Ray is an optional extra: pip install 'lrm-tui[ray]'")

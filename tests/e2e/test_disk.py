@@ -23,7 +23,8 @@ import pytest
 from core.runner.client import ensure_runner, status
 from core.store.connection import connect, work_folder
 from tests.e2e.kill import LRM, check, finished, left_behind, stored
-from tests.e2e.test_runs import REPOSITORY, _wait_for, lrm, until
+from tests.helpers.runs import REPOSITORY, lrm, wait_for_text
+from tests.helpers.waiting import until
 
 ROOM = "16m"  # the pocket model in two formats takes 4 MB, the store less
 QUESTIONS = 40
@@ -184,7 +185,7 @@ def test_the_app_opens_on_a_read_only_disk(locked: Path, name: str, shown: str) 
     os.close(theirs)
     screen = pyte.Screen(80, 24)
     try:
-        _wait_for(ours, pyte.ByteStream(screen), screen, shown)
+        wait_for_text(ours, pyte.ByteStream(screen), screen, shown)
         os.write(ours, QUIT)
         assert process.wait(30) == 0
     finally:

@@ -6,69 +6,22 @@ import json
 import os
 import signal
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from core.jobs import queue
-from core.runner.client import ensure_runner, stop_runner
-from core.spec import RunSpec, Sampling
 from core.store.connection import connect
 from tests.e2e.kill import check, finished, stored
+from tests.helpers.runs import ended, host, notices, queued, spec
+from tests.helpers.waiting import until
 
 KEY = "sk-secret-0123456789"
 
 AT_WORK = "SELECT pid FROM hosts WHERE EXISTS (SELECT 1 FROM responses WHERE state = 'active')"
 OVER = "SELECT -1 FROM jobs WHERE id = ? AND state IN ('done', 'failed')"
-
-
-def spec(model: str = "pocket", benchmark: str = "pocket-temporal", limit: int = 8, **sampling: Any) -> RunSpec:
-    settings = {"max_tokens": 512, **sampling}
-    return RunSpec(model, "none", benchmark, "llama.cpp", Sampling(**settings), limit=limit, policy="observe")
-
-
-@contextmanager
-def queued(folder: Path, *specs: RunSpec) -> Iterator[tuple[sqlite3.Connection, list[int]]]:
-    """A store with these runs and a runner at work on them, which has ended afterwards."""
-    path = folder / "runs.db"
-    writer = connect(path, "user")
-    ids = queue.add(writer, specs)
-    writer.close()
-    ensure_runner(path)
-    reader = connect(path, "reader")
-    try:
-        yield reader, ids
-    finally:
-        reader.close()
-        stop_runner(path)
-
-
-def until(condition: Callable[[], Any], seconds: float = 300) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.005)
-    return found
-
-
-def ended(store: sqlite3.Connection, job: int) -> sqlite3.Row:
-    sql = "SELECT * FROM jobs WHERE id = ? AND state IN ('done', 'failed')"
-    row: sqlite3.Row = until(lambda: store.execute(sql, (job,)).fetchone())
-    return row
-
-
-def host(store: sqlite3.Connection) -> int:
-    return int(until(lambda: store.execute("SELECT pid FROM hosts").fetchone())[0])
-
-
-def notices(store: sqlite3.Connection) -> str:
-    return " ".join(row[0] for row in store.execute("SELECT message FROM notices"))
 
 
 def texts(store: sqlite3.Connection, job: int) -> dict[str, tuple[str, bytes]]:

@@ -18,7 +18,8 @@ from core.runner.client import ensure_runner, stop_runner
 from core.settings import load
 from core.spec import RunSpec
 from core.store.connection import connect
-from tests.e2e.test_engine_faults import ended, queued, spec, until
+from tests.helpers.runs import ended, queued, spec
+from tests.helpers.waiting import until
 
 COMPRESSION = "magnitude-70"
 HOSTS = "SELECT h.pid, h.job_id FROM hosts h JOIN jobs j ON j.id = h.job_id WHERE j.kind = 'run' AND j.state = 'running'"

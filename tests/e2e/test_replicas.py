@@ -13,7 +13,8 @@ import pytest
 from core.spec import RunSpec
 from core.store.connection import connect
 from tests.e2e.kill import check, finished, stored
-from tests.e2e.test_engine_faults import ended, notices, queued, spec, until
+from tests.helpers.runs import ended, notices, queued, spec
+from tests.helpers.waiting import until
 from tests.speed.load import record
 
 QUESTIONS = 24

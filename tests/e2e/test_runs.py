@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import random
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pyte
 import pytest
@@ -24,29 +20,9 @@ from core.jobs.models import resolve
 from core.runner.client import ensure_runner, status, stop_runner
 from core.runner.runner import Runner
 from core.store.connection import connect
-from tests.e2e.kill import LRM, TARGETS, check, finished, kill, stored, torture
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def lrm(folder: Path, *arguments: str, code: int = 0) -> str:
-    """Run the command in a folder; its stdout."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("LRM_")} | {"PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run([*LRM, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=500)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + (done.stderr if code else "")
-
-
-def until(condition: Callable[[], object], seconds: float = 120) -> None:
-    """Wait for something that another process does."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
-
-
-def lrm_json(folder: Path, *arguments: str) -> Any:
-    return json.loads(lrm(folder, *arguments, "--json"))
+from tests.e2e.kill import TARGETS, check, finished, kill, stored, torture
+from tests.helpers.runs import LRM, REPOSITORY, lrm, lrm_json, wait_for_text
+from tests.helpers.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -199,28 +175,15 @@ def test_the_app_in_a_real_terminal(ran: Path) -> None:
     screen = pyte.Screen(80, 24)
     stream = pyte.ByteStream(screen)
     try:
-        _wait_for(ours, stream, screen, "pocket")
+        wait_for_text(ours, stream, screen, "pocket")
         for key in b"2", b"3", b"4", b"5", b"1":
             os.write(ours, key)
-            _wait_for(ours, stream, screen, "")
+            wait_for_text(ours, stream, screen, "")
         os.write(ours, b"\x11")
         assert process.wait(30) == 0
     finally:
         process.send_signal(signal.SIGKILL) if process.poll() is None else None
         os.close(ours)
-
-
-def _wait_for(descriptor: int, stream: pyte.ByteStream, screen: pyte.Screen, text: str, seconds: float = 40) -> None:
-    import select
-
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        ready, _, _ = select.select([descriptor], [], [], 0.5)
-        if ready:
-            stream.feed(os.read(descriptor, 65536))
-        elif text in "\n".join(screen.display):
-            return
-    raise AssertionError(f"{text!r} never came:\n" + "\n".join(screen.display))
 
 
 def test_the_screen_imports_nothing_heavy() -> None:

@@ -17,7 +17,8 @@ from core.runner.processes import marked, owner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect, runner_lock
 from tests.e2e.kill import left_behind
-from tests.e2e.test_runs import lrm, until
+from tests.helpers.runs import lrm
+from tests.helpers.waiting import until
 from tui.app import LrmApp
 
 CANARY = "sk-canary-31337-do-not-keep"

@@ -22,7 +22,7 @@ from core.runner.supervisor import FREE_DEATHS, Supervisor, is_supervised
 from core.store import connection as store
 from core.store.connection import connect, runner_lock
 from tests.e2e.kill import left_behind
-from tests.e2e.test_runs import until
+from tests.helpers.waiting import until
 
 
 @pytest.fixture

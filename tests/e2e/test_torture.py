@@ -16,7 +16,7 @@ from core.spec import RunSpec, Sampling
 from core.store.connection import connect
 from tests.e2e import claims, hangups, hostile_text, hung, soak
 from tests.e2e.kill import check, finished, stored
-from tests.e2e.test_runs import until
+from tests.helpers.waiting import until
 
 
 def test_hostile_text_acts_on_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from tests.e2e.kill import check, finished, stored
-from tests.e2e.test_engine_faults import ended, host, queued, spec, until
+from tests.helpers.runs import ended, host, queued, spec
+from tests.helpers.waiting import until
 
 BUILT = Path(__file__).resolve().parents[2] / ".venv-vllm" / "bin" / "python"
 PATIENCE_S = 500.0  # it starts twice

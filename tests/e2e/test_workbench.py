@@ -12,7 +12,7 @@ import pyte
 import pytest
 
 from core.runner.client import status, stop_runner
-from tests.e2e.test_runs import until
+from tests.helpers.waiting import until
 from tests.speed.terminal import Terminal
 
 SIZE = (100, 30)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from array import array
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -96,11 +94,3 @@ def sql(path: Path, statement: str, *values: object) -> list[tuple[object, ...]]
 def alive(path: Path) -> None:
     """Make the store look served."""
     sql(path, "UPDATE runner SET pid = 42, beat = ?, state = 'serving'", time.time() + 3600)
-
-
-async def until(true: Callable[[], object], seconds: float = 30) -> None:
-    """Wait for something to come true."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        await asyncio.sleep(0.05)

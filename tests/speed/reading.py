@@ -14,12 +14,14 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from core.results.show.word_diff import word_diff
 from core.store.browse import Cursor, count, page
 from core.store.connection import connect
 from core.store.filters import Wanted, parse
+from tests.helpers.waiting import eventually
 from tui.app import LrmApp
 from tui.panes.responses import ResponsesPane
 
@@ -74,10 +76,7 @@ async def keys(path: Path) -> None:
         await pilot.press("5")
         pane = app.query_one(ResponsesPane)
 
-        async def until(true: Callable[[], object]) -> None:
-            while not true():
-                await asyncio.sleep(0.001)
-
+        until = partial(eventually, pause=0.001)
         await until(lambda: pane._rows)
         pulse = asyncio.create_task(beat())
         moves: list[tuple[str, int, Callable[[str | None], Callable[[], object]]]] = [

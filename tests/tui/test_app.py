@@ -15,7 +15,8 @@ from textual.widgets import Input, Select, SelectionList, Static
 from core.engines.host.wire import Sampling
 from core.spec import RunSpec
 from core.store.connection import connect
-from tests.helpers.tui_rows import add_chunk, alive, sql, until
+from tests.helpers.tui_rows import add_chunk, alive, sql
+from tests.helpers.waiting import eventually
 from tui import keys
 from tui.app import LrmApp
 from tui.commands import Palette
@@ -42,7 +43,7 @@ def table(app: LrmApp) -> Any:
 async def test_queue_shows_jobs_and_hostile_text_is_harmless(store: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: table(app).row_count == 5 and table(app).has_focus)
+        await eventually(lambda: table(app).row_count == 5 and table(app).has_focus)
         await pilot.press("down", "down", "down")
         await pilot.pause()
         shown = text_of(app)
@@ -50,34 +51,34 @@ async def test_queue_shows_jobs_and_hostile_text_is_harmless(store: Path) -> Non
         assert "[/foo]" in shown and "runner: stopped" in shown
         await pilot.press("e")
         assert isinstance(app.screen, Note)
-        await until(lambda: "Take a smaller model" in text_of(app) and "[/x]." in text_of(app))
+        await eventually(lambda: "Take a smaller model" in text_of(app) and "[/x]." in text_of(app))
         await pilot.press("escape")
         sql(store, "INSERT INTO notices (at, level, message) VALUES (1, 'error', 'KeyError: [/INST] \x1b[2J')")
-        await until(lambda: "[/INST]" in text_of(app))
+        await eventually(lambda: "[/INST]" in text_of(app))
         assert "\x1b" not in text_of(app)
 
 
 async def test_messages_are_harmless_whoever_gives_them(store: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
-        await until(lambda: app.snapshot)
+        await eventually(lambda: app.snapshot)
         app.screen.notify("A is \x1b(0[/foo]\x8d.")
         await pilot.pause()
-        await until(lambda: "A is ␛(0[/foo]�." in text_of(app))
+        await eventually(lambda: "A is ␛(0[/foo]�." in text_of(app))
         assert "\x1b" not in text_of(app)
 
 
 async def test_queue_keys_write_wishes_and_keep_the_cursor(store: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: table(app).row_count == 5 and table(app).has_focus)
+        await eventually(lambda: table(app).row_count == 5 and table(app).has_focus)
         await pilot.press("p")
-        await until(lambda: sql(store, "SELECT wanted FROM jobs WHERE id = 1") == [("pause",)])
+        await eventually(lambda: sql(store, "SELECT wanted FROM jobs WHERE id = 1") == [("pause",)])
         await pilot.press("down", "down", "K")
-        await until(lambda: app.snapshot and [j.id for j in app.snapshot.jobs][:3] == [1, 3, 2])
-        await until(lambda: table(app).selected == "3" and table(app).cursor_row == 1)
+        await eventually(lambda: app.snapshot and [j.id for j in app.snapshot.jobs][:3] == [1, 3, 2])
+        await eventually(lambda: table(app).selected == "3" and table(app).cursor_row == 1)
         await pilot.press("J")
-        await until(lambda: app.snapshot and [j.id for j in app.snapshot.jobs][:3] == [1, 2, 3])
+        await eventually(lambda: app.snapshot and [j.id for j in app.snapshot.jobs][:3] == [1, 2, 3])
         await pilot.press("c")
         assert isinstance(app.screen, Confirm)
         await pilot.pause()
@@ -85,9 +86,9 @@ async def test_queue_keys_write_wishes_and_keep_the_cursor(store: Path) -> None:
         await pilot.press("n")
         assert sql(store, "SELECT state FROM jobs WHERE id = 3") == [("queued",)]
         await pilot.press("c", "y")
-        await until(lambda: sql(store, "SELECT state FROM jobs WHERE id = 3") == [("cancelled",)])
+        await eventually(lambda: sql(store, "SELECT state FROM jobs WHERE id = 3") == [("cancelled",)])
         await pilot.press("r")
-        await until(lambda: sql(store, "SELECT state FROM jobs WHERE id = 3") == [("queued",)])
+        await eventually(lambda: sql(store, "SELECT state FROM jobs WHERE id = 3") == [("queued",)])
 
 
 @pytest.mark.parametrize("state", ["running", "queued"])  # a short job may never be seen running
@@ -95,27 +96,27 @@ async def test_the_cursor_goes_on_when_the_first_job_is_done(store: Path, state:
     sql(store, f"UPDATE jobs SET state = '{state}' WHERE id = 1")
     app = LrmApp(store)
     async with app.run_test(size=SIZE):
-        await until(lambda: table(app).row_count == 5 and table(app).has_focus and table(app).selected == "1")
+        await eventually(lambda: table(app).row_count == 5 and table(app).has_focus and table(app).selected == "1")
         sql(store, "UPDATE jobs SET state = 'done', finished = 9 WHERE id = 1")
-        await until(lambda: app.snapshot and app.snapshot.jobs[0].id != 1)
+        await eventually(lambda: app.snapshot and app.snapshot.jobs[0].id != 1)
 
-        await until(lambda: table(app).selected == "2" and table(app).cursor_row == 0)
+        await eventually(lambda: table(app).selected == "2" and table(app).cursor_row == 0)
 
 
 async def test_live_follows_the_chosen_stream(store: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: table(app).row_count == 5 and table(app).has_focus)
+        await eventually(lambda: table(app).row_count == 5 and table(app).has_focus)
         await pilot.press("enter")
         assert app.shown == "live"
         stream = app.query_one("#live").query_one(StreamView)
-        await until(lambda: "stream 11" in " ".join(stream.rows))
+        await eventually(lambda: "stream 11" in " ".join(stream.rows))
         await pilot.press("down")
-        await until(lambda: "stream 12" in " ".join(stream.rows) and "LOOP" in " ".join(stream.rows))
+        await eventually(lambda: "stream 12" in " ".join(stream.rows) and "LOOP" in " ".join(stream.rows))
         connection = connect(store, "user")
         add_chunk(connection, 12, 1, "[/foo][/INST]no loop any more, but the end of thinking </think>done")
         connection.close()
-        await until(lambda: any(row.endswith("done") for row in stream.rows))
+        await eventually(lambda: any(row.endswith("done") for row in stream.rows))
         await pilot.press("f")
         assert not stream.follow
         await pilot.press("]", "[", "f")
@@ -125,32 +126,32 @@ async def test_live_follows_the_chosen_stream(store: Path) -> None:
 async def test_scores_and_lengths_come_from_the_analysis(store: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: app.snapshot)
+        await eventually(lambda: app.snapshot)
         await pilot.press("3")
-        await until(lambda: table(app).row_count >= 1)
-        await until(lambda: "25.0" in text_of(app))
+        await eventually(lambda: table(app).row_count >= 1)
+        await eventually(lambda: "25.0" in text_of(app))
         await pilot.press("4")
-        await until(lambda: table(app).row_count >= 1)
+        await eventually(lambda: table(app).row_count >= 1)
         assert "30 %" in text_of(app)
         await pilot.press("t")
-        await until(lambda: "20 %" in text_of(app))
+        await eventually(lambda: "20 %" in text_of(app))
 
 
 async def form_of(app: LrmApp, pilot: Any) -> NewRun:
     """The open form, once it knows what there is to choose."""
-    await until(lambda: isinstance(app.screen, NewRun))
+    await eventually(lambda: isinstance(app.screen, NewRun))
     form = app.screen
     assert isinstance(form, NewRun)
-    await until(lambda: form.query_one("#benchmarks", SelectionList).option_count >= 8)
+    await eventually(lambda: form.query_one("#benchmarks", SelectionList).option_count >= 8)
     return form
 
 
 async def test_a_palette_that_fills_while_it_is_taken_away_brings_nobody_down(store: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: app.snapshot)
+        await eventually(lambda: app.snapshot)
         await pilot.press("ctrl+p")
-        await until(lambda: isinstance(app.screen, Palette))
+        await eventually(lambda: isinstance(app.screen, Palette))
         palette = app.screen
         assert isinstance(palette, Palette)
         palette.dismiss(None)
@@ -164,17 +165,17 @@ async def test_a_palette_that_fills_while_it_is_taken_away_brings_nobody_down(st
 async def test_form_says_what_runs_take_and_keeps_what_was_typed_on_an_error(store: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: app.snapshot)
+        await eventually(lambda: app.snapshot)
         await pilot.press("n")
         form = await form_of(app, pilot)
-        await until(lambda: "1 run of 1 variant, 1,000 questions" in text_of(app) and "fits, " in text_of(app))
+        await eventually(lambda: "1 run of 1 variant, 1,000 questions" in text_of(app) and "fits, " in text_of(app))
         form.query_one("#limit", Input).value = "20"
         form.query_one("#compressions", SelectionList).select("q4_0")
-        await until(lambda: "2 runs of 2 variants, 40 questions" in text_of(app))
+        await eventually(lambda: "2 runs of 2 variants, 40 questions" in text_of(app))
         form.query_one("#more-models", Input).value = "no-such [/model]"
         form.query_one("#temperature", Input).value = "warm"
-        await until(lambda: "no-such [/model]" in str(form.query_one("#wrong-models", Static).render()))
-        await until(lambda: "'warm' is no number" in text_of(app))
+        await eventually(lambda: "no-such [/model]" in str(form.query_one("#wrong-models", Static).render()))
+        await eventually(lambda: "'warm' is no number" in text_of(app))
         await pilot.press("ctrl+s")
         await pilot.pause(0.5)
         assert form.query_one("#more-models", Input).value == "no-such [/model]" and app.screen is form
@@ -187,17 +188,17 @@ async def test_form_says_what_runs_take_and_keeps_what_was_typed_on_an_error(sto
 async def test_form_joins_steps_and_fills_in_presets(store: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: app.snapshot)
+        await eventually(lambda: app.snapshot)
         await pilot.press("n")
         form = await form_of(app, pilot)
         form.query_one("#preset", Select).value = "pocket"
-        await until(lambda: "60 runs of 15 variants, 2,400 questions" in text_of(app))
+        await eventually(lambda: "60 runs of 15 variants, 2,400 questions" in text_of(app))
         form.query_one("#chain", Select).value = "yes"
-        await until(lambda: "196 runs of 49 variants" in text_of(app))
+        await eventually(lambda: "196 runs of 49 variants" in text_of(app))
         joined = set(form.draft().variants)
         assert {"none", "sparsegpt-10+q8_0", "sparsegpt-80+dynamic-1.58"} < joined and not {"q8_0", "sparsegpt-10"} & joined
         form.query_one("#preset", Select).value = "table-3"
-        await until(lambda: len(form.draft().compressions) == 8)
+        await eventually(lambda: len(form.draft().compressions) == 8)
         assert form.draft().policy == "observe" and form.draft().benchmarks == ("aime", "folio", "temporal", "musique")
 
 
@@ -205,14 +206,14 @@ async def test_a_clone_asks_for_the_same_run(store: Path, started: list[Path]) -
     sql(store, """UPDATE jobs SET sampling = '{"temperature": 0.25, "max_tokens": 99}', seed = 7 WHERE id = 2""")
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: table(app).row_count == 5 and table(app).has_focus)
+        await eventually(lambda: table(app).row_count == 5 and table(app).has_focus)
         await pilot.press("down", "d")
         form = await form_of(app, pilot)
         form.query_one("#models", SelectionList).deselect_all()
         form.query_one("#models", SelectionList).select("pocket")
-        await until(lambda: form.draft().models == ("pocket",))
+        await eventually(lambda: form.draft().models == ("pocket",))
         await pilot.press("ctrl+s")
-        await until(lambda: app.screen is not form)
+        await eventually(lambda: app.screen is not form)
         columns = "benchmark, engine, seed, item_limit, policy"
         copies = sql(store, f"SELECT {columns} FROM jobs WHERE kind = 'run' AND id > 5")
         assert copies == sql(store, f"SELECT {columns} FROM jobs WHERE id = 2")
@@ -225,7 +226,7 @@ async def test_form_asks_for_gpus_where_there_are_any(
 ) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: app.snapshot)
+        await eventually(lambda: app.snapshot)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
         await pilot.press("n")
         form = await form_of(app, pilot)
@@ -234,16 +235,16 @@ async def test_form_asks_for_gpus_where_there_are_any(
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
         await pilot.press("n")
         form = await form_of(app, pilot)
-        await until(lambda: "GPUs" in text_of(app) and "Replicas" in text_of(app))
+        await eventually(lambda: "GPUs" in text_of(app) and "Replicas" in text_of(app))
         form.query_one("#gpus", Input).value = "two"
-        await until(lambda: "'two' is no number" in text_of(app))
+        await eventually(lambda: "'two' is no number" in text_of(app))
         form.query_one("#gpus", Input).value = "2"
         form.query_one("#replicas", Input).value = "0"
-        await until(lambda: "0 replicas make no run" in text_of(app))
+        await eventually(lambda: "0 replicas make no run" in text_of(app))
         form.query_one("#replicas", Input).value = "3"
-        await until(lambda: "1 run of 1 variant" in text_of(app))
+        await eventually(lambda: "1 run of 1 variant" in text_of(app))
         await pilot.press("ctrl+s")
-        await until(lambda: app.screen is not form)
+        await eventually(lambda: app.screen is not form)
         assert sql(store, "SELECT gpus, replicas FROM jobs WHERE kind = 'run' AND id > 5") == [(2, 3)]
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
         spec = RunSpec("pocket", "none", "pocket-temporal", "llama.cpp", Sampling(), gpus=2, replicas=3)
@@ -256,30 +257,30 @@ async def test_no_store_then_one_appears(tmp_path: Path, store: Path) -> None:
     later = tmp_path / "later.db"
     app = LrmApp(later)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: "no store yet" in text_of(app))
+        await eventually(lambda: "no store yet" in text_of(app))
         connect(later, "user").close()
-        await until(lambda: app.snapshot is not None)
+        await eventually(lambda: app.snapshot is not None)
         await pilot.press("2", "3", "4", "5", "1")
-        await until(lambda: "The queue is empty" in text_of(app))
+        await eventually(lambda: "The queue is empty" in text_of(app))
 
 
 async def test_a_damaged_store_is_told_and_a_newer_one_is_read(store: Path, tmp_path: Path) -> None:
     sql(store, "PRAGMA user_version = 99")
     app = LrmApp(store)
     async with app.run_test(size=SIZE):
-        await until(lambda: table(app).row_count == 5 and table(app).has_focus)
+        await eventually(lambda: table(app).row_count == 5 and table(app).has_focus)
     bad = tmp_path / "bad.db"
     bad.write_bytes(b"no database at all" * 400)
     app = LrmApp(bad)
     async with app.run_test(size=SIZE):
-        await until(lambda: "is damaged" in app._trouble and "bad.db" in text_of(app))
+        await eventually(lambda: "is damaged" in app._trouble and "bad.db" in text_of(app))
 
 
 async def test_the_header_knows_the_runner(store: Path) -> None:
     alive(store)
     app = LrmApp(store)
     async with app.run_test(size=(120, 40)):
-        await until(lambda: "runner: serving (42)" in text_of(app))
+        await eventually(lambda: "runner: serving (42)" in text_of(app))
         assert app.check_action("start_runner", ()) is False
 
 
@@ -288,7 +289,7 @@ async def test_the_header_never_pushes_the_panes_away(store: Path, width: int, s
     alive(store)
     app = LrmApp(store)
     async with app.run_test(size=(width, 24)):
-        await until(lambda: shown in text_of(app).splitlines()[0])
+        await eventually(lambda: shown in text_of(app).splitlines()[0])
         assert text_of(app).splitlines()[1].startswith(" 1 Queue   2 Live")
 
 
@@ -305,9 +306,9 @@ async def test_panes_that_come_back_stand_as_they_were_left(store: Path, monkeyp
         )
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: table(app).row_count == 5)
+        await eventually(lambda: table(app).row_count == 5)
         await pilot.press("2", *["down"] * 3)
-        await until(lambda: table(app).row_count == 32)
+        await eventually(lambda: table(app).row_count == 32)
         await pilot.press("1")
         await pilot.pause()
         assert "jobs" in built
@@ -327,7 +328,7 @@ async def test_full_collections_of_garbage_have_a_time_of_their_own(store: Path,
     gc.disable()
     try:
         async with LrmApp(store).run_test(size=SIZE):
-            await until(lambda: gc.isenabled() and len(full) >= 4)
+            await eventually(lambda: gc.isenabled() and len(full) >= 4)
             assert gc.get_freeze_count() and gc.get_threshold()[:2] == before[:2]
     finally:
         gc.callbacks.remove(seen)
@@ -339,7 +340,7 @@ async def test_full_collections_of_garbage_have_a_time_of_their_own(store: Path,
 async def test_help_names_every_key_and_read_only_offers_no_wishes(store: Path) -> None:
     app = LrmApp(store, readonly=True)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: table(app).row_count == 5 and table(app).has_focus)
+        await eventually(lambda: table(app).row_count == 5 and table(app).has_focus)
         await pilot.press("n", "p")
         assert not isinstance(app.screen, NewRun)
         await pilot.press("question_mark")
@@ -353,9 +354,9 @@ async def test_help_names_every_key_and_read_only_offers_no_wishes(store: Path) 
 async def test_nothing_is_wider_than_the_screen(store: Path, pane: str) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
-        await until(lambda: app.snapshot)
+        await eventually(lambda: app.snapshot)
         await pilot.press(str(keys.PANES.index(pane) + 1))
-        await until(lambda: table(app).row_count)
+        await eventually(lambda: table(app).row_count)
         assert table(app).virtual_size.width <= 80
 
 
@@ -380,12 +381,12 @@ async def test_the_footer_follows_the_focus_and_its_keys_can_be_clicked(store: P
 
     app = LrmApp(store)
     async with app.run_test(size=(120, 24)) as pilot:
-        await until(lambda: "Clone" in footer() and "Start" in footer())
+        await eventually(lambda: "Clone" in footer() and "Start" in footer())
         await pilot.click(Footer, offset=(footer().index("Help"), 0))
-        await until(lambda: isinstance(app.screen, Note))
+        await eventually(lambda: isinstance(app.screen, Note))
         await pilot.press("escape", "3")
-        await until(lambda: "Clone" not in footer())
+        await eventually(lambda: "Clone" not in footer())
         await pilot.click(Footer, offset=(118, 0))
         assert app.shown == "scores" and len(app.screen_stack) == 1
         await pilot.press("1")
-        await until(lambda: "Clone" in footer())
+        await eventually(lambda: "Clone" in footer())

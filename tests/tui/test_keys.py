@@ -12,7 +12,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from core.store.connection import connect
-from tests.helpers.tui_rows import add_chunk, sql, until
+from tests.helpers.tui_rows import add_chunk, sql
+from tests.helpers.waiting import eventually
 from tui import keys
 from tui.app import LrmApp
 from tui.dialogs.basic import Confirm, Note
@@ -50,7 +51,7 @@ def press(name: str) -> str:
 async def test_key(store: Path, key: keys.Key) -> None:
     app = LrmApp(store)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: pane(app).table.row_count == 5 and pane(app).table.has_focus)
+        await eventually(lambda: pane(app).table.row_count == 5 and pane(app).table.has_focus)
         await CHECKS[key.id](app, pilot, store)
 
 
@@ -70,7 +71,7 @@ def row(app: LrmApp) -> str | None:
 
 
 async def states(store: Path, job: int, state: str, wanted: str | None = None) -> None:
-    await until(lambda: sql(store, "SELECT state, wanted FROM jobs WHERE id = ?", job) == [(state, wanted)])
+    await eventually(lambda: sql(store, "SELECT state, wanted FROM jobs WHERE id = ?", job) == [(state, wanted)])
 
 
 @check("queue.new")
@@ -82,7 +83,7 @@ async def new(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
 @check("queue.clone")
 async def clone(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     await pilot.press("down", press("queue.clone"))
-    await until(lambda: isinstance(app.screen, NewRun))
+    await eventually(lambda: isinstance(app.screen, NewRun))
 
 
 @check("queue.cancel")
@@ -95,7 +96,7 @@ async def cancel(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
 async def pause(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     await pilot.press("down", press("queue.pause"))
     await states(store, 2, "paused")
-    await until(lambda: app.snapshot and app.snapshot.jobs[1].state == "paused")
+    await eventually(lambda: app.snapshot and app.snapshot.jobs[1].state == "paused")
     await pilot.press(press("queue.pause"))
     await states(store, 2, "queued")
 
@@ -109,13 +110,13 @@ async def requeue(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
 @check("queue.up")
 async def up(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     await pilot.press("down", "down", press("queue.up"))
-    await until(lambda: sql(store, "SELECT position FROM jobs WHERE id = 3") == [(2.0,)])
+    await eventually(lambda: sql(store, "SELECT position FROM jobs WHERE id = 3") == [(2.0,)])
 
 
 @check("queue.down")
 async def down(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     await pilot.press("down", press("queue.down"))
-    await until(lambda: sql(store, "SELECT position FROM jobs WHERE id = 2") == [(3.0,)])
+    await eventually(lambda: sql(store, "SELECT position FROM jobs WHERE id = 2") == [(3.0,)])
 
 
 @check("queue.open")
@@ -149,8 +150,8 @@ async def streaming(app: LrmApp, pilot: Pilot[None], store: Path) -> LivePane:
     connection.close()
     await pilot.press("2")
     live = app.query_one(LivePane)
-    await until(lambda: "× 40 rounds" in live.stream.rows and "line 79 hay" in live.stream.rows)
-    await until(lambda: live.stream.scroll_offset.y > 0)
+    await eventually(lambda: "× 40 rounds" in live.stream.rows and "line 79 hay" in live.stream.rows)
+    await eventually(lambda: live.stream.scroll_offset.y > 0)
     return live
 
 
@@ -168,7 +169,7 @@ async def follow(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
 async def hold(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     live = await streaming(app, pilot, store)
     await pilot.press("down")
-    await until(lambda: live.chosen == 12 and any("stream 12" in row for row in live.stream.rows))
+    await eventually(lambda: live.chosen == 12 and any("stream 12" in row for row in live.stream.rows))
     await pilot.press(press("live.pause"))
     connection = connect(store, "user")
     add_chunk(connection, 12, 1, "\nwhat came meanwhile")
@@ -176,7 +177,7 @@ async def hold(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     await pilot.pause(1.5)
     assert live.paused and not any("meanwhile" in row for row in live.stream.rows)
     await pilot.press(press("live.pause"))
-    await until(lambda: any("meanwhile" in row for row in live.stream.rows))
+    await eventually(lambda: any("meanwhile" in row for row in live.stream.rows))
 
 
 @check("live.search")
@@ -225,7 +226,7 @@ async def back(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     live = await streaming(app, pilot, store)
     end = live.stream.scroll_offset.y
     await pilot.press(press("live.back"))
-    await until(lambda: live.stream.scroll_offset.y < end)
+    await eventually(lambda: live.stream.scroll_offset.y < end)
 
 
 @check("live.on")
@@ -235,7 +236,7 @@ async def on(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     await pilot.pause()
     at = live.stream.scroll_offset.y
     await pilot.press(press("live.on"))
-    await until(lambda: live.stream.scroll_offset.y > at)
+    await eventually(lambda: live.stream.scroll_offset.y > at)
 
 
 def moves(name: str, before: list[str], expected: str) -> None:
@@ -248,7 +249,7 @@ def moves(name: str, before: list[str], expected: str) -> None:
         assert row(app) == expected
         await pilot.press("2")
         live = app.query_one(LivePane)
-        await until(lambda: live.table.row_count == 2)
+        await eventually(lambda: live.table.row_count == 2)
         await pilot.press(press(name))
         assert live.table.selected == ("11" if name in ("table.up", "table.page_up", "table.top") else "12")
 
@@ -279,8 +280,8 @@ async def forget(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
 async def form(app: LrmApp, pilot: Pilot[None]) -> None:
     """The form, once it knows what there is to choose."""
     await pilot.press("n")
-    await until(lambda: isinstance(app.screen, NewRun) and app.screen.query_one(Choices).has_focus)
-    await until(lambda: app.screen.query_one("#benchmarks", Choices).option_count >= 8)
+    await eventually(lambda: isinstance(app.screen, NewRun) and app.screen.query_one(Choices).has_focus)
+    await eventually(lambda: app.screen.query_one("#benchmarks", Choices).option_count >= 8)
 
 
 @check("form.submit")
@@ -288,14 +289,14 @@ async def submit(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     await form(app, pilot)
     app.screen.query_one("#limit", Input).value = "3"
     await pilot.press(press("form.submit"))
-    await until(lambda: sql(store, "SELECT item_limit FROM jobs WHERE id > 5 AND kind = 'run'") == [(3,)])
+    await eventually(lambda: sql(store, "SELECT item_limit FROM jobs WHERE id > 5 AND kind = 'run'") == [(3,)])
 
 
 @check("form.help")
 async def form_help(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     await form(app, pilot)
     await pilot.press(press("form.help"))
-    await until(lambda: isinstance(app.screen, Note))
+    await eventually(lambda: isinstance(app.screen, Note))
 
 
 @check("form.close")
@@ -345,7 +346,7 @@ async def start(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
 
     asked: Any = client.ensure_runner.__self__  # type: ignore[attr-defined]  # see conftest: what it was asked for
     await pilot.press(press("app.start"))
-    await until(lambda: asked == [store])
+    await eventually(lambda: asked == [store])
 
 
 @check("app.palette")
@@ -355,7 +356,7 @@ async def palette(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     await pilot.press(*"message")
     await pilot.pause(1)
     await pilot.press("enter")
-    await until(lambda: isinstance(app.screen, Note))
+    await eventually(lambda: isinstance(app.screen, Note))
 
 
 @check("app.theme")
@@ -365,13 +366,13 @@ async def theme(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     await pilot.press(*"nord")
     await pilot.pause(1)
     await pilot.press("enter")
-    await until(lambda: app.theme == "nord")
+    await eventually(lambda: app.theme == "nord")
 
 
 @check("app.notices")
 async def notices(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     sql(store, "INSERT INTO notices (at, level, message, remedy) VALUES (1, 'error', 'It broke [/x].', 'Mend it.')")
-    await until(lambda: app.snapshot and app.snapshot.notices)
+    await eventually(lambda: app.snapshot and app.snapshot.notices)
     await pilot.press(press("app.notices"))
     assert isinstance(app.screen, Note) and "It broke [/x]. Mend it." in str(app.screen._body)
 

@@ -11,7 +11,7 @@ from textual.widgets import Input, SelectionList
 
 from core.engines import memory
 from core.jobs import models
-from tests.helpers.tui_rows import until
+from tests.helpers.waiting import eventually
 from tui import keys, poller
 from tui.app import LrmApp
 from tui.look import Look
@@ -39,19 +39,19 @@ def reach(steps: list[str]) -> Callable[[Pilot[None]], Awaitable[None]]:
     async def run(pilot: Pilot[None]) -> None:
         app = pilot.app
         assert isinstance(app, LrmApp)
-        await until(lambda: app.query_one("#queue", Pane).table.row_count == 5)
-        await until(lambda: app.query_one("#queue", Pane).table.has_focus)
+        await eventually(lambda: app.query_one("#queue", Pane).table.row_count == 5)
+        await eventually(lambda: app.query_one("#queue", Pane).table.has_focus)
         await settled(pilot)
         for key in steps:
             await pilot.press(key)
-            await until(lambda: app.query_one(f"#{app.shown}", Pane).table.row_count)
+            await eventually(lambda: app.query_one(f"#{app.shown}", Pane).table.row_count)
             await pilot.pause()
         for field in app.screen.query(Input):
             field.cursor_blink = False
         for choices in app.screen.query("#benchmarks").results(SelectionList):
-            await until(lambda found=choices: found.option_count)
+            await eventually(lambda found=choices: found.option_count)
         for view in app.screen.query(StreamView):
-            await until(lambda found=view: found.rows or not found.display or not found.is_on_screen)
+            await eventually(lambda found=view: found.rows or not found.display or not found.is_on_screen)
         await settled(pilot)
 
     return run
@@ -116,7 +116,7 @@ async def test_no_color_means_none_and_ascii_means_ascii(store: Path, monkeypatc
     monkeypatch.setenv("NO_COLOR", "1")
     app = LrmApp(store, look=Look(ascii=True))
     async with app.run_test(size=SIZES[size]) as pilot:
-        await until(lambda: app.query_one("#queue", Pane).table.row_count == 5)
+        await eventually(lambda: app.query_one("#queue", Pane).table.row_count == 5)
         for key in ("2", "3", "4", "5", "1", "n"):
             await pilot.press(key)
             await pilot.pause()

@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, RadioButton
 
 from core.store.filters import Wanted
-from tests.helpers.tui_rows import sql, until
+from tests.helpers.tui_rows import sql
+from tests.helpers.waiting import eventually
 from tui.app import LrmApp
 from tui.dialogs.basic import Ask, Note
 from tui.dialogs.flips import FlipsScreen
@@ -37,12 +38,12 @@ def text_of(app: LrmApp) -> str:
 
 async def see(app: LrmApp, *words: str) -> None:
     """Wait until all of this stands on the screen."""
-    await until(lambda: all(word in " ".join(text_of(app).split()) for word in words), 120)
+    await eventually(lambda: all(word in " ".join(text_of(app).split()) for word in words), 120)
 
 
 async def at_responses(app: LrmApp, pilot: Pilot[None]) -> ResponsesPane:
     """The pane, with its first window."""
-    await until(lambda: app.snapshot, 120)
+    await eventually(lambda: app.snapshot, 120)
     await pilot.press("5")
     await see(app, f"{EVERY} responses")
     return app.query_one(ResponsesPane)
@@ -50,12 +51,12 @@ async def at_responses(app: LrmApp, pilot: Pilot[None]) -> ResponsesPane:
 
 async def at_view(app: LrmApp, pilot: Pilot[None], pane: str, view: str) -> ReportPane:
     """A pane at a view that has been computed."""
-    await until(lambda: app.snapshot, 120)
+    await eventually(lambda: app.snapshot, 120)
     await pilot.press(pane)
     found = app.query_one(f"#{app.shown}", ReportPane)
     while found.view.name != view:
         await pilot.press("v")
-    await until(lambda: found.records, 120)
+    await eventually(lambda: found.records, 120)
     await pilot.pause()
     return found
 
@@ -82,14 +83,14 @@ async def test_the_list_filters_orders_and_searches(library: Path) -> None:
             assert pane.wanted.order == order
         await see(app, "newest first")
         await pilot.press("slash", *"zebras w", "backspace", *"words:>200")
-        await until(lambda: pane.wanted == Wanted(search="zebras", min_words=200), 120)
+        await eventually(lambda: pane.wanted == Wanted(search="zebras", min_words=200), 120)
         await see(app, "Found", "«zebras»")
         await pilot.press("enter")
         assert pane.table.has_focus
         await pilot.press("slash", *" job:x")
         await see(app, "no whole number")
         await pilot.press("escape")
-        await until(lambda: pane.wanted == Wanted(search="zebras", min_words=200), 120)
+        await eventually(lambda: pane.wanted == Wanted(search="zebras", min_words=200), 120)
         await pilot.press("slash", *" nowhere", "enter")
         await see(app, "No response passes this filter")
         await pilot.press("a")
@@ -105,7 +106,7 @@ async def test_a_question_whose_answer_has_just_come_is_not_broken_off(library: 
         closed.close()
         pane._reading = closed
         await pilot.press("o")
-        await until(lambda: not pane._loading)
+        await eventually(lambda: not pane._loading)
 
 
 async def test_the_list_has_no_end_but_its_own(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +118,7 @@ async def test_the_list_has_no_end_but_its_own(library: Path, monkeypatch: pytes
         seen = [pane.table.selected]
         while seen[-1] != "1":
             await pilot.press("down")
-            await until(lambda: pane.table.selected != seen[-1], 120)
+            await eventually(lambda: pane.table.selected != seen[-1], 120)
             seen.append(pane.table.selected)
             assert len(pane._rows) <= 30
         assert seen == [str(number) for number in range(EVERY, 0, -1)]
@@ -126,13 +127,13 @@ async def test_the_list_has_no_end_but_its_own(library: Path, monkeypatch: pytes
         for key, row in (("g", EVERY), ("G", 1), ("home", EVERY), ("end", 1), ("[", None), ("]", None), ("g", EVERY)):
             await pilot.press(key)
             if row is not None:
-                await until(lambda row=row: pane.table.selected == str(row), 120)
+                await eventually(lambda row=row: pane.table.selected == str(row), 120)
         for number in range(EVERY, EVERY - 25, -1):
-            await until(lambda number=number: pane.table.selected == str(number), 120)
+            await eventually(lambda number=number: pane.table.selected == str(number), 120)
             await pilot.press("j")
         for _ in range(25):
             await pilot.press("k")
-        await until(lambda: pane.table.selected == str(EVERY), 120)
+        await eventually(lambda: pane.table.selected == str(EVERY), 120)
 
 
 async def test_one_response_is_read_searched_and_left(library: Path) -> None:
@@ -140,7 +141,7 @@ async def test_one_response_is_read_searched_and_left(library: Path) -> None:
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         pane = await at_responses(app, pilot)
         await pilot.press("slash", *"looped", "enter")
-        await until(lambda: pane.wanted.verdict == "looped" and len(pane._rows) == 4, 120)
+        await eventually(lambda: pane.wanted.verdict == "looped" and len(pane._rows) == 4, 120)
         await pilot.press("enter")
         screen = app.screen
         assert isinstance(screen, ResponseScreen)
@@ -153,7 +154,7 @@ async def test_one_response_is_read_searched_and_left(library: Path) -> None:
             assert head in top
         folded = len(reader.rows)
         await pilot.press("z")
-        await until(lambda: len(reader.rows) > folded + 40, 120)
+        await eventually(lambda: len(reader.rows) > folded + 40, 120)
         await pilot.press("z", "slash", *"follows", "enter")
         await see(app, "match 1 of")
         await pilot.press("n")
@@ -162,9 +163,9 @@ async def test_one_response_is_read_searched_and_left(library: Path) -> None:
         await see(app, "match 1 of")
         first = screen.response
         await pilot.press("]")
-        await until(lambda: screen.response < first, 120)
+        await eventually(lambda: screen.response < first, 120)
         await pilot.press("[")
-        await until(lambda: screen.response == first, 120)
+        await eventually(lambda: screen.response == first, 120)
         await pilot.press("[")
         await see(app, "This is the first one.")
         await pilot.press("y")
@@ -196,14 +197,14 @@ async def test_a_response_is_judged_by_hand(library: Path) -> None:
         await pilot.press("m")
         screen = app.screen
         assert isinstance(screen, ReviewScreen)
-        await until(lambda: screen.query_one(Input).value == "guessed [/x]", 120)
+        await eventually(lambda: screen.query_one(Input).value == "guessed [/x]", 120)
         assert screen.query(RadioButton)[2].value and not screen.query_one(Checkbox).value
         await pilot.press("escape")
         assert sql(library, "SELECT count(*) FROM reviews") == [(2,)]
         await pilot.press("m")
-        await until(lambda: app.screen.query_one(Input).value == "guessed [/x]", 120)
+        await eventually(lambda: app.screen.query_one(Input).value == "guessed [/x]", 120)
         await pilot.press("up", "enter", "tab", "space", "tab", *" no", "ctrl+s")
-        await until(lambda: sql(library, "SELECT hand, flagged FROM responses WHERE id = 3") == [(1, 1)], 120)
+        await eventually(lambda: sql(library, "SELECT hand, flagged FROM responses WHERE id = 3") == [(1, 1)], 120)
         assert sql(library, "SELECT note FROM reviews ORDER BY id DESC LIMIT 1") == [("guessed [/x] no",)]
         await see(app, "✓h!")
 
@@ -228,14 +229,14 @@ async def test_variants_stand_side_by_side(library: Path) -> None:
         screen = app.screen
         assert isinstance(screen, VariantsScreen)
         diff = screen.query_one(SideBySide)
-        await until(lambda: diff.rows and len(screen._rows) == 3, 120)
+        await eventually(lambda: diff.rows and len(screen._rows) == 3, 120)
         assert screen.response != 1
         await pilot.press("c", "C", "]", "[", "y")
         await see(app, "characters copied")
         await pilot.press("down")
-        await until(lambda: screen.response == 49, 120)
+        await eventually(lambda: screen.response == 49, 120)
         await pilot.press("x")
-        await until(lambda: screen._left == 49, 120)
+        await eventually(lambda: screen._left == 49, 120)
         await pilot.press("m")
         assert isinstance(app.screen, ReviewScreen)
         await pilot.press("escape", "question_mark")
@@ -260,7 +261,7 @@ async def test_scores_are_sorted_filtered_and_followed(library: Path) -> None:
         labels = list(pane._shown)
         assert len(labels) == 4
         await pilot.press("slash", *"tiny", "enter")
-        await until(lambda: len(pane._shown) == 3, 120)
+        await eventually(lambda: len(pane._shown) == 3, 120)
         await pilot.press("right", "right")
         column = pane.table.selected_column
         assert column == "pocket-temporal"
@@ -270,7 +271,7 @@ async def test_scores_are_sorted_filtered_and_followed(library: Path) -> None:
         await pilot.press("y")
         await see(app, "characters copied")
         await pilot.press("escape")
-        await until(lambda: len(pane._shown) == 4, 120)
+        await eventually(lambda: len(pane._shown) == 4, 120)
         await pilot.press("down", "enter")
         assert app.shown == "responses"
         await see(app, f"{PER_RUN} responses", "job:")
@@ -279,7 +280,7 @@ async def test_scores_are_sorted_filtered_and_followed(library: Path) -> None:
         assert pane.view.name == "Curves"
         await see(app, "sparsity in percent")
         await pilot.press("enter")
-        await until(lambda: app.shown == "responses", 120)
+        await eventually(lambda: app.shown == "responses", 120)
 
 
 async def test_two_variants_are_compared_down_to_the_texts(library: Path) -> None:
@@ -292,20 +293,20 @@ async def test_two_variants_are_compared_down_to_the_texts(library: Path) -> Non
         assert pane.choices.one == "tiny none"
         await pilot.press(*["g"], *["down"] * labels.index("tiny magnitude-50"), "c")
         assert pane.choices.other == "tiny magnitude-50" and pane.view.name == "Compare"
-        await until(lambda: len(pane.records) == 4, 120)
+        await eventually(lambda: len(pane.records) == 4, 120)
         await pilot.press("x")
-        await until(lambda: pane.records and pane.records[0]["a"] == "tiny magnitude-50", 120)
+        await eventually(lambda: pane.records and pane.records[0]["a"] == "tiny magnitude-50", 120)
         await pilot.press("x", "]")
         assert pane.choices.other == "tiny q4_0"
         await pilot.press("[")
-        await until(lambda: pane.records and pane.records[0]["b"] == "tiny magnitude-50", 120)
+        await eventually(lambda: pane.records and pane.records[0]["b"] == "tiny magnitude-50", 120)
         await pilot.press("enter")
         screen = app.screen
         assert isinstance(screen, FlipsScreen)
-        await until(lambda: screen._pairs, 120)
+        await eventually(lambda: screen._pairs, 120)
         await pilot.press("question_mark", "escape", "enter")
         assert isinstance(app.screen, VariantsScreen)
-        await until(lambda: app.screen.query_one(SideBySide).rows, 120)
+        await eventually(lambda: app.screen.query_one(SideBySide).rows, 120)
         await pilot.press("escape", "escape")
         assert app.screen is app.screen_stack[0]
 
@@ -322,11 +323,11 @@ async def test_a_variant_is_recommended_for_a_budget(library: Path) -> None:
         await pilot.press("b")
         app.screen.query_one(Input).value = "1MB"
         await pilot.press("enter")
-        await until(lambda: pane.records and pane.records[0]["choice"] == "tiny q4_0", 120)
+        await eventually(lambda: pane.records and pane.records[0]["choice"] == "tiny q4_0", 120)
         await pilot.press("w")
         assert pane.choices.knowledge
         await pilot.press("b", "escape", "enter")
-        await until(lambda: app.shown == "responses", 120)
+        await eventually(lambda: app.shown == "responses", 120)
 
 
 async def test_published_numbers_stand_there(library: Path) -> None:
@@ -368,7 +369,7 @@ async def test_views_with_nothing_to_show_say_what_to_do_first(library: Path) ->
         await pilot.press("V", "V", "V", "a", "v", "v", "v")
         await see(app, "is A, and nothing is compared with it yet", "] takes the next variant")
         await pilot.press("right_square_bracket")
-        await until(lambda: pane.records, 120)
+        await eventually(lambda: pane.records, 120)
 
 
 async def test_lengths_views_and_keys(library: Path) -> None:
@@ -379,14 +380,14 @@ async def test_lengths_views_and_keys(library: Path) -> None:
         await pilot.press("t")
         await see(app, "longest 20 %")
         await pilot.press("slash", *"facts", "enter", "o", "o", "o")
-        await until(lambda: len(pane._shown) == 3, 120)
+        await eventually(lambda: len(pane._shown) == 3, 120)
         await pilot.press("escape", *["right"] * 4, "enter")
         await see(app, "longest first")
         await pilot.press("4", "c")
         assert pane.view.name == "Collapse"
-        await until(lambda: pane.records, 120)
+        await eventually(lambda: pane.records, 120)
         await pilot.press("y", "enter")
-        await until(lambda: app.query_one(ResponsesPane).wanted.verdict == "looped", 120)
+        await eventually(lambda: app.query_one(ResponsesPane).wanted.verdict == "looped", 120)
         await pilot.press("4", "V")
         assert pane.view.name == "Deciles"
         await see(app, "tenth of length")
@@ -403,8 +404,8 @@ async def test_what_was_chosen_is_there_on_return_and_on_reopening(library: Path
         assert row > 0
         responses = await at_responses(app, pilot)
         await pilot.press("slash", *"wrong words:>5 longest", "enter")
-        await until(lambda: responses.wanted.verdict == "wrong", 120)
-        await until(lambda: responses._rows, 120)
+        await eventually(lambda: responses.wanted.verdict == "wrong", 120)
+        await eventually(lambda: responses._rows, 120)
         await pilot.press("down")
         await pilot.press("4")
         assert pane.filter == "logic" and pane.table.cursor_row == row
@@ -418,7 +419,7 @@ async def test_what_was_chosen_is_there_on_return_and_on_reopening(library: Path
         await pilot.press("5")
         responses = app.query_one(ResponsesPane)
         assert responses.wanted == Wanted("wrong", min_words=5, order="longest")
-        await until(lambda: responses.table.selected == kept["responses"]["row"], 120)
+        await eventually(lambda: responses.table.selected == kept["responses"]["row"], 120)
 
 
 async def test_nothing_there_says_what_to_do(tmp_path: Path) -> None:

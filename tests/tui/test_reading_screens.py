@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input
 
-from tests.helpers.tui_rows import until
+from tests.helpers.waiting import eventually
 from tui.app import LrmApp
 from tui.dialogs.flips import FlipsScreen
 from tui.dialogs.response import ResponseScreen
@@ -56,7 +56,7 @@ def coloured(colour: Color | None) -> bool:
 
 async def wait(true: Callable[[], object]) -> None:
     """Wait patiently: the machine may be busy."""
-    await until(true, 300)
+    await eventually(true, 300)
 
 
 async def responses(app: LrmApp, pilot: Pilot[None], line: str, count: int) -> ResponsesPane:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tests.helpers.tui_rows import alive, sql, until
+from tests.helpers.tui_rows import alive, sql
+from tests.helpers.waiting import eventually
 from tui import keys
 from tui.app import LrmApp
 from tui.look import Look, as_ascii
@@ -50,7 +51,7 @@ async def test_the_screen_comes_back_as_it_was(store: Path, tmp_path: Path) -> N
     memory = Memory(tmp_path / "screen.json", store)
     app = LrmApp(store, memory=memory)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app.query_one("#queue", Pane).table.row_count == 5)
+        await eventually(lambda: app.query_one("#queue", Pane).table.row_count == 5)
         await pilot.press("down", "down", "3")
         app.theme = "nord"
         await pilot.press("q")
@@ -58,7 +59,7 @@ async def test_the_screen_comes_back_as_it_was(store: Path, tmp_path: Path) -> N
     async with again.run_test(size=(80, 24)) as pilot:
         assert again.shown == "scores" and again.theme == "nord"
         await pilot.press("1")
-        await until(lambda: again.query_one("#queue", Pane).table.selected == "3")
+        await eventually(lambda: again.query_one("#queue", Pane).table.selected == "3")
 
 
 @pytest.mark.parametrize("kept", [None, [], {"pane": 7, "theme": "none", "queue": {"row": 3}, "live": []}, {"queue": "x"}])
@@ -67,7 +68,7 @@ async def test_whatever_is_remembered_the_screen_opens(store: Path, tmp_path: Pa
     file.write_text(json.dumps({str(store): kept}))
     app = LrmApp(store, memory=Memory(file, store))
     async with app.run_test(size=(80, 24)):
-        await until(lambda: app.query_one("#queue", Pane).table.row_count == 5)
+        await eventually(lambda: app.query_one("#queue", Pane).table.row_count == 5)
         assert app.shown == "queue"
 
 
@@ -75,21 +76,21 @@ async def test_a_lost_runner_is_offered_a_restart_without_taking_the_focus(store
     alive(store)
     app = LrmApp(store)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app.query_one("#queue", Pane).table.has_focus and app.snapshot)
+        await eventually(lambda: app.query_one("#queue", Pane).table.has_focus and app.snapshot)
         assert not app.query_one("#offer").display
         sql(store, "UPDATE runner SET beat = 1")
-        await until(lambda: app.query_one("#offer").display)
+        await eventually(lambda: app.query_one("#offer").display)
         shown = str(app.query_one("#offer").render())
         assert "The runner was lost" in shown and "3 jobs wait" in shown and "Press s" in shown
         assert app.query_one("#queue", Pane).table.has_focus
         await pilot.press("s")
-        await until(lambda: started == [store])
+        await eventually(lambda: started == [store])
 
 
 async def test_a_read_only_screen_has_no_key_that_writes(store: Path) -> None:
     app = LrmApp(store, readonly=True, look=Look(slow=True))
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(lambda: app.query_one("#queue", Pane).table.row_count == 5)
+        await eventually(lambda: app.query_one("#queue", Pane).table.row_count == 5)
         before = sql(store, "SELECT id, state, wanted, position FROM jobs")
         for screen in keys.PANES:
             await pilot.press(str(keys.PANES.index(screen) + 1))

@@ -1,0 +1,28 @@
+"""What importing core brings along: never the screens, nor their library."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+import benchmarks, core
+failed = []
+for package in (core, benchmarks):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if module.name.endswith("__main__") or module.name.startswith(("core.engines.vllm.",)):
+            continue  # the one runs the runner, the others need an environment of their own
+        try:
+            importlib.import_module(module.name)
+        except ImportError as error:
+            failed.append(f"{module.name}: {error}")
+print(failed, sorted(name for name in sys.modules if name.partition(".")[0] in ("textual", "tui")))
+"""
+
+
+def test_core_imports_no_screen() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL], cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "[] []", done.stdout + done.stderr
