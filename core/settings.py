@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from core.engines.host.options import OPTIONS, BadOption, chosen
+from core.engines.host.options import ENGINES, BadOption, chosen
 from core.errors import LrmError, UsageError
 
 EXECUTORS = ("local", "ray")
@@ -85,7 +85,7 @@ class Settings:
     def __init__(self, table: Mapping[str, Any], environment: Mapping[str, str], file: Path) -> None:
         self._file, self._environment = file, environment
         self._sources: dict[str, str] = {}
-        known = {*get_type_hints(General), *OPTIONS, "python"}
+        known = {*get_type_hints(General), *ENGINES, "python"}
         if strange := sorted(set(table) - known):
             raise UsageError(f"{file} sets {', '.join(strange)}, which does not exist.", f"Known: {', '.join(sorted(known))}.")
         general = {name: value for name, value in table.items() if name in get_type_hints(General)}
@@ -93,7 +93,7 @@ class Settings:
         self.general: General = self._chosen(General, general, "")
         if self.general.executor not in EXECUTORS:
             raise UsageError(f"There is no executor {self.general.executor!r}.", f"Choose from {', '.join(EXECUTORS)}.")
-        self._engines = {engine: self._given(cls, table.get(engine, {}), engine) for engine, cls in OPTIONS.items()}
+        self._engines = {engine: self._given(entry.options, table.get(engine, {}), engine) for engine, entry in ENGINES.items()}
         self._python = self._interpreters(table.get("python", {}), file)
 
     def options(self, engine: str) -> dict[str, Any]:
@@ -107,11 +107,11 @@ class Settings:
     def listed(self) -> Iterator[Setting]:
         """Every setting, for users."""
         yield from self._group(General, self.general, "")
-        for engine in OPTIONS:
+        for engine in ENGINES:
             value, source = self._interpreter(engine)
             yield Setting(f"python.{engine}", value, source, f"Interpreter that runs {engine}.", f"LRM_PYTHON_{_upper(engine)}")
-        for engine, cls in OPTIONS.items():
-            yield from self._group(cls, cls(**self._engines[engine]), engine)
+        for engine, entry in ENGINES.items():
+            yield from self._group(entry.options, entry.options(**self._engines[engine]), engine)
 
     def _group(self, cls: type[Any], values: object, engine: str) -> Iterator[Setting]:
         types = get_type_hints(cls)
@@ -136,9 +136,9 @@ class Settings:
         """The file's [python], checked. Raises UsageError."""
         if not isinstance(given, dict) or not all(isinstance(path, str) for path in given.values()):
             raise UsageError(f"{file}: python is no table of paths.", 'Write [python] and below it "llama.cpp" = "/path".')
-        if strange := sorted(set(given) - set(OPTIONS)):
+        if strange := sorted(set(given) - set(ENGINES)):
             raise UsageError(
-                f"{file} names an interpreter for {', '.join(strange)}, which is no engine.", f"Known: {', '.join(OPTIONS)}."
+                f"{file} names an interpreter for {', '.join(strange)}, which is no engine.", f"Known: {', '.join(ENGINES)}."
             )
         return given
 

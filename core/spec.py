@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from core.engines.host.options import Format as Format
 from core.engines.host.wire import Sampling as Sampling
 
-Format = Literal["hf", "gguf", "server", "recording"]
 Policy = Literal["audit", "stop", "observe"]
 """What is done about a collapsed response: let a random share run on and stop the others, stop all, let all run on."""
 JobState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]

@@ -2,7 +2,7 @@
 
 It batches by itself, one row of logits a stream and step, so it starts from `Batching`: requests that wait, join and are
 cancelled, chat templates, the seed, stop strings, limits and resuming come with it. In `core/engines/` it would be one module,
-listed in `serve.ENGINES` and `catalog.FORMATS`, with its options in `options.py`.
+and its options and its entry would stand in `core/engines/host/options.py`.
 """
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
+
+from core.engines.nvml import started
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Meter:
         import psutil
 
         self._psutil = psutil
-        self._nvml = _nvml()
+        self._nvml = started()
         psutil.cpu_percent()
 
     def sample(self) -> Sample:
@@ -69,14 +70,3 @@ def _gpu(nvml: Any, index: int, handle: Any) -> Gpu:  # noqa: ANN401 - NVML has 
     memory, busy = nvml.nvmlDeviceGetMemoryInfo(handle), nvml.nvmlDeviceGetUtilizationRates(handle)
     degrees = nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)
     return Gpu(index, int(busy.gpu), int(memory.used), int(memory.total), int(degrees))
-
-
-def _nvml() -> ModuleType | None:
-    """NVML where a driver answers."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-    except Exception:  # noqa: BLE001 - no library or no driver: whatever it is, there is no GPU to speak of
-        return None
-    return pynvml  # type: ignore[no-any-return]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import nvml
 from .gguf_header import BadGguf, read_facts
 from .host.engine import GET_AGAIN, EngineFailure
 
@@ -174,25 +175,20 @@ def free_memory() -> int:
 
 def free_gpu_memory(environment: Mapping[str, str] = os.environ) -> list[int]:
     """Bytes that are free on each GPU that CUDA_VISIBLE_DEVICES leaves, by NVML; empty where there is none."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-    except Exception:  # noqa: BLE001 - no library or no driver: whatever it is, there is no GPU to speak of
-        return []
-    try:
-        visible = environment.get("CUDA_VISIBLE_DEVICES")
-        names = [str(i) for i in range(pynvml.nvmlDeviceGetCount())] if visible is None else visible.split(",")
-        handles = [
-            pynvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else pynvml.nvmlDeviceGetHandleByUUID(name)
-            for name in names
-            if name.strip()
-        ]
-        return [int(pynvml.nvmlDeviceGetMemoryInfo(handle).free) for handle in handles]
-    except pynvml.NVMLError:
-        return []
-    finally:
-        pynvml.nvmlShutdown()
+    with nvml.opened() as library:
+        if library is None:
+            return []
+        try:
+            visible = environment.get("CUDA_VISIBLE_DEVICES")
+            names = [str(i) for i in range(library.nvmlDeviceGetCount())] if visible is None else visible.split(",")
+            handles = [
+                library.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else library.nvmlDeviceGetHandleByUUID(name)
+                for name in names
+                if name.strip()
+            ]
+            return [int(library.nvmlDeviceGetMemoryInfo(handle).free) for handle in handles]
+        except library.NVMLError:
+            return []
 
 
 def _parts(path: Path) -> list[Path]:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.engines.host.options import ENGINES
 from core.errors import UsageError
 from core.settings import Settings
 from core.spec import Format
 
-FORMATS: dict[str, Format] = {
-    "llama.cpp": "gguf",
-    "transformers": "hf",
-    "vllm": "hf",
-    "openai": "server",
-    "replay": "recording",
-}
+FORMATS: dict[str, Format] = {name: entry.format for name, entry in ENGINES.items()}
 WITHOUT_WEIGHTS: tuple[Format, ...] = ("server", "recording")
 HOST = Path(__file__).parents[1] / "engines" / "host" / "host.py"
 

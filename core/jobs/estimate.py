@@ -17,7 +17,7 @@ from typing import Any
 from core.compress.recipes import parse
 from core.engines import memory
 from core.engines.host.engine import EngineFailure
-from core.engines.host.options import OPTIONS
+from core.engines.host.options import ENGINES
 from core.engines.llamacpp.processors import threads, usual_slots
 from core.errors import ModelError
 from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
@@ -126,7 +126,7 @@ def _stored_bits(folder: Path) -> float:
 
 def _fit(engine: str, shape: memory.Shape, max_tokens: int) -> tuple[int, int]:
     """How many sequences fit side by side, and into how many bytes."""
-    options = OPTIONS[engine](**load().options(engine))
+    options = ENGINES[engine].options(**load().options(engine))
     context = min(options.context, shape.context, max_tokens + PROMPT_ROOM)
     need = memory.llama_need(shape, options.batch, options.kv_type) if engine == "llama.cpp" else memory.torch_need(shape, 2)
     given = getattr(options, "memory_gib", None)

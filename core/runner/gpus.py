@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from core.engines import nvml
 from core.settings import General
 
 LOCKS = Path("/tmp/lrm-tui-gpus")
@@ -109,16 +110,11 @@ def _lock(identity: str) -> int | None:
 
 def _uuids() -> list[str]:
     """The GPUs of the driver, in its order; empty without one."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-    except Exception:  # noqa: BLE001 - no library or no driver: whatever it is, there is no GPU to speak of
-        return []
-    try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        return [str(pynvml.nvmlDeviceGetUUID(handle)) for handle in handles]
-    except pynvml.NVMLError:
-        return []
-    finally:
-        pynvml.nvmlShutdown()
+    with nvml.opened() as library:
+        if library is None:
+            return []
+        try:
+            handles = [library.nvmlDeviceGetHandleByIndex(i) for i in range(library.nvmlDeviceGetCount())]
+            return [str(library.nvmlDeviceGetUUID(handle)) for handle in handles]
+        except library.NVMLError:
+            return []

@@ -15,7 +15,7 @@ from benchmarks.prompts import PromptTemplate, load_template
 from benchmarks.registry import get
 from core.collapse import Detector
 from core.engines.host import wire
-from core.engines.host.options import OPTIONS
+from core.engines.host.options import ENGINES
 from core.engines.llamacpp.processors import SLOTS
 from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.files.redact import mask
@@ -241,7 +241,7 @@ class Run:
     def _options(self, replica: Replica) -> dict[str, Any]:
         """Options to load the engine with: the user's settings, limited by what this run needs."""
         job, settings = self.job, self.settings
-        options = {"slots": OPTIONS[job.engine]().slots, **settings.options(job.engine)}
+        options = {"slots": ENGINES[job.engine].options().slots, **settings.options(job.engine)}
         context = job.sampling.max_tokens + PROMPT_ROOM
         options["context"] = min(options.get("context", context), context)
         if replica.slots is not None:

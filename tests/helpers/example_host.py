@@ -16,5 +16,6 @@ module = importlib.util.module_from_spec(spec)
 sys.modules[spec.name] = module
 spec.loader.exec_module(module)
 serve = importlib.import_module(f"{package}.host.serve")
-serve.ENGINES["example"] = ("..example", "Bigrams")
+options = importlib.import_module(f"{package}.host.options")
+serve.ENGINES["example"] = options.Entry("..example", "Bigrams", "gguf", options.ReplayOptions)
 sys.exit(serve.main(sys.argv[1:]))

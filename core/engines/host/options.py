@@ -1,16 +1,19 @@
-"""What can be set of each engine: one frozen dataclass an engine, one sentence a field.
+"""The registry of engines: where each is implemented, which models it takes, and its options.
 
-`core.settings` reads them for users, and the hosts check what they are given against them. Standard library only, since
-hosts run under other interpreters.
+A new engine is one module and one entry here. Options are a frozen dataclass for each engine, with a sentence for each field:
+`core.settings` shows them to users, and hosts check what they receive against them. Standard library only, since hosts run
+under other interpreters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+Format = Literal["hf", "gguf", "server", "recording"]
+"""What a model is: a folder in Hugging Face format, a GGUF file, a name on a server, or a recording."""
 KV_TYPES = ("f16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 _POSITIVE = (
     "slots", "context", "batch", "threads", "memory_gib", "tensor_parallel", "pipeline_parallel", "memory_share",
@@ -116,13 +119,24 @@ class ReplayOptions:
     )
 
 
-OPTIONS: dict[str, type[Any]] = {
-    "llama.cpp": LlamaCppOptions,
-    "transformers": TransformersOptions,
-    "vllm": VllmOptions,
-    "openai": OpenAIOptions,
-    "replay": ReplayOptions,
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An engine: its class in a module (relative to this package), the format of its models, and its options."""
+
+    module: str
+    cls: str
+    format: Format
+    options: type[Any]
+
+
+ENGINES = {
+    "llama.cpp": Entry("..llamacpp.engine", "LlamaCpp", "gguf", LlamaCppOptions),
+    "transformers": Entry("..transformers.engine", "Transformers", "hf", TransformersOptions),
+    "vllm": Entry("..vllm.engine", "Vllm", "hf", VllmOptions),
+    "openai": Entry("..openai.engine", "OpenAI", "server", OpenAIOptions),
+    "replay": Entry("..replay", "Replay", "recording", ReplayOptions),
 }
+"""All engines, the default first."""
 
 
 def chosen(cls: type[T], given: Mapping[str, Any], engine: str) -> T:

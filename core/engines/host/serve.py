@@ -19,16 +19,10 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from .engine import Engine, EngineFailure
+from .options import ENGINES
 from .process import leave, take_pipes
 from .wire import Cancel, Delta, Deltas, Event, Failed, Finished, Generate, Load, Request, decode, encode
 
-ENGINES = {
-    "llama.cpp": ("..llamacpp.engine", "LlamaCpp"),
-    "transformers": ("..transformers.engine", "Transformers"),
-    "vllm": ("..vllm.engine", "Vllm"),
-    "openai": ("..openai.engine", "Remote"),
-    "replay": ("..replay", "Replay"),
-}
 FLUSH_SECONDS = 0.05
 
 Inbox = queue.SimpleQueue[Request | ValueError]
@@ -111,8 +105,8 @@ def _read(stdin: BinaryIO, inbox: Inbox) -> None:
 
 
 def _engine(name: str) -> Engine:
-    module, attribute = ENGINES[name]
-    engine: Engine = getattr(importlib.import_module(module, __package__), attribute)()
+    entry = ENGINES[name]
+    engine: Engine = getattr(importlib.import_module(entry.module, __package__), entry.cls)()
     return engine
 
 

@@ -34,7 +34,7 @@ OTHER_CONNECTIONS = 8
 OTHER_FILES = 256
 
 
-class Remote(Tasks):
+class OpenAI(Tasks):
     """See `engine.Engine`."""
 
     _options: OpenAIOptions
