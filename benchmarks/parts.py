@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-THINK_END = "</think>"
+from core.engines.thinking import THINK_END
 
 
 @dataclass(frozen=True, slots=True)

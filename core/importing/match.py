@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.base import DataSource, Item
-from benchmarks.parts import THINK_END
 from benchmarks.registry import get
 from core.collapse import Detector, Verdict
+from core.engines.thinking import THINK_END
 from core.errors import DataError
 from core.grading.grade import columns, loop_columns
 from core.importing.record import MEND, Record, pruned_share

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.parts import THINK_END
 from benchmarks.registry import names
+from core.engines.thinking import THINK_END
 from core.errors import DataError
 
 MEND = "Mend it; nothing was imported."

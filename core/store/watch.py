@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.collapse.repetition import Novelty
+from core.engines.thinking import THINK_END
 from core.spec import FINAL_STATES
 from core.store.joins import JOBS
 from core.store.snapshot import JobRow, Loop, Notice, Snapshot, StreamRow, runner
 
 SPEED_S = 4.0
 """Seconds over which a stream's speed is averaged."""
-_THINK_END = "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class _Stream:
             self.tokens += tokens
             self.novelty.feed(text)
             if self.thinking:
-                self.end = self.end[-len(_THINK_END) :] + text
-                self.thinking = _THINK_END not in self.end
+                self.end = self.end[-len(THINK_END) :] + text
+                self.thinking = THINK_END not in self.end
         if first or now - self.marks[-1][0] >= 0.2:
             self.marks.append((now, self.tokens))
         while len(self.marks) > 2 and now - self.marks[1][0] >= SPEED_S:

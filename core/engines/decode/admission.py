@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..host.engine import EngineFailure
 from ..host.wire import Generate
+from ..thinking import THINK_END
 from .prompt import Prompts, Vocabulary
 from .stream import Stream
 from .template import TemplateFailure
@@ -25,7 +26,7 @@ class Admission:
     @property
     def think_end_id(self) -> int | None:
         """The token `</think>`, where it is one."""
-        ids = self._vocabulary.tokenize("</think>", add_special=False)
+        ids = self._vocabulary.tokenize(THINK_END, add_special=False)
         return ids[0] if len(ids) == 1 else None
 
     def open(self, request: Generate) -> Stream:

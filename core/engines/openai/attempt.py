@@ -12,9 +12,9 @@ import openai
 
 from ..host.options import OpenAIOptions
 from ..host.wire import FinishReason, Generate, Sampling
+from ..thinking import THINK_END
 
 T = TypeVar("T")
-THINK_END = "</think>"
 USAGE_S = 10.0  # how long the usage may come after the end of the text
 _AGAIN = (408, 409, 425, 429)
 
