@@ -9,7 +9,7 @@ import re
 import unicodedata
 from typing import ClassVar
 
-from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
+from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import Span, candidates
 
@@ -23,6 +23,9 @@ class Aime:
 
     name: ClassVar[str] = "aime"
     title: ClassVar[str] = "AIME 2024"
+    short: ClassVar[str] = "AIME"
+    suite: ClassVar[Suite] = "paper"
+    kind: ClassVar[Kind] = "reasoning"
     metric: ClassVar[Metric] = "accuracy"
     chance: ClassVar[float] = 0.0
     prompt_key: ClassVar[str] = "aime"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
+from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.metrics import normalise
 from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import WINDOW, Span, candidates
@@ -35,6 +35,9 @@ class Folio:
 
     name: ClassVar[str] = "folio"
     title: ClassVar[str] = "FOLIO"
+    short: ClassVar[str] = "FOLIO"
+    suite: ClassVar[Suite] = "paper"
+    kind: ClassVar[Kind] = "reasoning"
     metric: ClassVar[Metric] = "accuracy"
     chance: ClassVar[float] = 1 / 3
     prompt_key: ClassVar[str] = "folio"

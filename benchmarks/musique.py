@@ -9,7 +9,7 @@ import random
 import re
 from typing import ClassVar
 
-from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
+from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.metrics import exact_match, f1
 from benchmarks.sources import Row, field, numbered, rows
 from benchmarks.statements import Span, candidates
@@ -34,7 +34,10 @@ class Musique:
     """The short span, with the measures over the whole answer part beside it."""
 
     name: ClassVar[str] = "musique"
-    title: ClassVar[str] = "MuSiQue"
+    title: ClassVar[str] = "MuSiQue (EM / F1)"
+    short: ClassVar[str] = "MuSiQue"
+    suite: ClassVar[Suite] = "paper"
+    kind: ClassVar[Kind] = "knowledge"
     metric: ClassVar[Metric] = "em_f1"
     chance: ClassVar[float] = 0.0
     prompt_key: ClassVar[str] = "musique"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
+from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import Span, candidates
 
@@ -28,7 +28,10 @@ class Temporal:
     """The letter that is stated, not denied nor merely discussed."""
 
     name: ClassVar[str] = "temporal"
-    title: ClassVar[str] = "Temporal Sequences"
+    title: ClassVar[str] = "Temporal"
+    short: ClassVar[str] = "Tempor"
+    suite: ClassVar[Suite] = "paper"
+    kind: ClassVar[Kind] = "reasoning"
     metric: ClassVar[Metric] = "accuracy"
     chance: ClassVar[float] = 0.25
     prompt_key: ClassVar[str] = "temporal"

@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 import numpy as np
 from numpy.typing import NDArray
 
-from core.compress.artifacts import facts
+from core.compress.facts import facts
 from core.engines.llamacpp.native import LlamaContext, LlamaModel
 
 WINDOW = 512

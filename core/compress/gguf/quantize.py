@@ -15,7 +15,7 @@ import llama_cpp
 import numpy as np
 
 from core.compress import Progress
-from core.compress.artifacts import ROPE_FACTORS
+from core.compress.facts import ROPE_FACTORS
 from core.compress.gguf import allocation
 from core.compress.gguf.allocation import Damage, Importance
 from core.engines.llamacpp.native import quieten
@@ -42,7 +42,7 @@ def quantize_file(source: Path, target: Path, job: Job, progress: Progress) -> N
     """Write `target` with the weights of `source`. Raises CompressionError with llama.cpp's own words, and OSError
     where the disk is full.
 
-    Where a row is no multiple of a type's block, llama.cpp falls back to a larger type: true bits are in `variant`.
+    Where a row is no multiple of a type's block, llama.cpp falls back to a larger type; `core.compress.facts` counts true bits.
     """
     _run(source, target, job, progress, dry=False)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
+from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.metrics import normalise
 from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import candidates
@@ -18,9 +18,13 @@ class Capitals:
 
     name: ClassVar[str] = "capitals"
     title: ClassVar[str] = "Capitals"
+    short: ClassVar[str] = "Capital"
+    suite: ClassVar[Suite] = "own"
+    kind: ClassVar[Kind] = "knowledge"
     metric: ClassVar[Metric] = "accuracy"
     chance: ClassVar[float] = 0.0
     prompt_key: ClassVar[str] = "capitals"
+    questions: ClassVar[int] = 8
 
     def load(self, source: DataSource) -> list[Item]:
         """All questions, from capitals.jsonl in the data folder."""
