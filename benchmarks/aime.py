@@ -34,14 +34,14 @@ class Aime:
     def load(self, source: DataSource) -> list[Item]:
         """All problems in the order of the file."""
         files = ("aime2024.jsonl", "aime_2024_problems.parquet", "aime2024_zldscr0.jsonl")
-        found = rows(source, "aime2024", files, ("Maxwell-Jia/AIME_2024", None, "train"))
+        questions = rows(source, "aime2024", files, ("Maxwell-Jia/AIME_2024", None, "train"))
         return [
             Item(
                 str(field(row, "ID", where)),
                 {"problem": str(field(row, "Problem", where))},
                 (str(int(field(row, "Answer", where))),),
             )
-            for where, row in numbered(found, "AIME 2024")
+            for where, row in numbered(questions, "AIME 2024")
         ]
 
     def extract(self, answer_part: str, item: Item) -> Extraction | None:
@@ -49,9 +49,9 @@ class Aime:
         spans = list(candidates(answer_part))
         boxed_first = sorted(spans, key=lambda s: s.rule != "boxed")
         for span in boxed_first:
-            found = self._integer(span)
-            if found:
-                return found
+            extraction = self._integer(span)
+            if extraction:
+                return extraction
         return None
 
     def _integer(self, span: Span) -> Extraction | None:
@@ -66,5 +66,5 @@ class Aime:
 
     def grade(self, answer_part: str, item: Item) -> Grade:
         """Correct where the integer is the gold one, which lies between 0 and 999."""
-        found = self.extract(answer_part, item)
-        return Grade(found, correct=found is not None and found.answer == item.gold[0])
+        extraction = self.extract(answer_part, item)
+        return Grade(extraction, correct=extraction is not None and extraction.answer == item.gold[0])

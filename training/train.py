@@ -114,12 +114,12 @@ def _train(process: int, processes: int, recipe: Recipe, out: Path) -> None:
     for step in range(first, recipe.steps):
         for base, group in zip(bases, (g for o in steps for g in o.param_groups), strict=True):
             group["lr"] = base * rate(recipe, step)
-        told = torch.zeros(len(corpora[0].mix(step)), 2, device=device)
+        sums = torch.zeros(len(corpora[0].mix(step)), 2, device=device)
         for batch in (batch.to(device) for corpus in corpora for batch in corpus.batches(step)):
             with torch.autocast(device, torch.bfloat16, enabled=half):  # weights and gradients stay float32
                 loss, own = measured(model, batch.ids, batch.weights, batch.shares)
             (loss / recipe.streams).backward()
-            told.index_add_(0, batch.kinds, torch.stack((own, (batch.weights == 1).sum(1)), dim=1))
+            sums.index_add_(0, batch.kinds, torch.stack((own, (batch.weights == 1).sum(1)), dim=1))
             seen += batch.ids.numel()
         if processes > 1:
             _share_gradients(model)
@@ -127,7 +127,7 @@ def _train(process: int, processes: int, recipe: Recipe, out: Path) -> None:
             optimizer.step()
             optimizer.zero_grad()
         if process == 0 and (step % 10 == 0 or step + 1 == recipe.steps):
-            means = (told[:, 0] / told[:, 1]).tolist()
+            means = (sums[:, 0] / sums[:, 1]).tolist()
             named = {name: mean for (name, _), mean in zip(corpora[0].mix(step), means, strict=True)}
             _report(step, recipe, named, seen, time.monotonic() - began, first)
         if process == 0 and ((step + 1) % 25 == 0 or step + 1 == recipe.steps):
@@ -143,10 +143,10 @@ def _share_gradients(model: Qwen2ForCausalLM) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
-def _report(step: int, recipe: Recipe, told: dict[str, float], seen: int, passed: float, first: int) -> None:
+def _report(step: int, recipe: Recipe, means: dict[str, float], seen: int, passed: float, first: int) -> None:
     left = passed / (step + 1 - first) * (recipe.steps - step - 1)
     print(
-        f"step {step + 1}/{recipe.steps}  {'  '.join(f'{kind} {loss:.4f}' for kind, loss in told.items())}  "
+        f"step {step + 1}/{recipe.steps}  {'  '.join(f'{kind} {loss:.4f}' for kind, loss in means.items())}  "
         f"{seen / passed:,.0f} tokens/s a process  {left / 60:.0f} min left",
         flush=True,
     )

@@ -76,10 +76,10 @@ def _rows(answers: tuple[Answer, ...], tokenizer: PreTrainedTokenizerBase, conte
     prompts = Prompts(HfVocabulary(tokenizer, len(tokenizer)))
     rows = []
     for answer in answers:
-        prompt, asked = prompts.tokens(Generate("", answer.question, answer.chat, 0, Sampling()))
-        told = tokenizer(_opened(answer.text, prompt) + tokenizer.eos_token, add_special_tokens=False).input_ids
-        if len(asked) + len(told) <= context:
-            rows.append({"input_ids": asked + told, "labels": [IGNORED] * len(asked) + told})
+        prompt, question = prompts.tokens(Generate("", answer.question, answer.chat, 0, Sampling()))
+        output = tokenizer(_opened(answer.text, prompt) + tokenizer.eos_token, add_special_tokens=False).input_ids
+        if len(question) + len(output) <= context:
+            rows.append({"input_ids": question + output, "labels": [IGNORED] * len(question) + output})
     if not rows:
         raise DataError("None of the correct answers fits into the student's context.", "Choose shorter answers.")
     return rows
@@ -159,11 +159,11 @@ def _begin(target: Path, record: dict[str, object]) -> None:
 
 def _last(checkpoints: Path) -> str | None:
     """The last complete checkpoint; incomplete ones, which lack the trainer's state, are removed."""
-    found = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    while found and not (Path(found) / "trainer_state.json").is_file():
-        shutil.rmtree(found)
-        found = get_last_checkpoint(str(checkpoints))
-    return str(found) if found else None
+    checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    while checkpoint and not (Path(checkpoint) / "trainer_state.json").is_file():
+        shutil.rmtree(checkpoint)
+        checkpoint = get_last_checkpoint(str(checkpoints))
+    return str(checkpoint) if checkpoint else None
 
 
 def _save(model: PreTrainedModel, dtype: torch.dtype, source: HfFolder, target: Path) -> None:

@@ -28,14 +28,14 @@ class Capitals:
 
     def load(self, source: DataSource) -> list[Item]:
         """All questions, from capitals.jsonl in the data folder."""
-        found = rows(source, "capitals", ("capitals.jsonl",), ("json", None, "train"))
+        questions = rows(source, "capitals", ("capitals.jsonl",), ("json", None, "train"))
         return [
             Item(
                 str(field(row, "country", where)),
                 {"country": str(field(row, "country", where))},
                 (str(field(row, "capital", where)),),
             )
-            for where, row in numbered(found, "Capitals")
+            for where, row in numbered(questions, "Capitals")
         ]
 
     def extract(self, answer_part: str, item: Item) -> Extraction | None:
@@ -46,6 +46,6 @@ class Capitals:
 
     def grade(self, answer_part: str, item: Item) -> Grade:
         """Correct where that place names the capital."""
-        found = self.extract(answer_part, item)
-        said = normalise(found.answer).split() if found else []
-        return Grade(found, correct=set(normalise(item.gold[0]).split()) <= set(said))
+        extraction = self.extract(answer_part, item)
+        words = normalise(extraction.answer).split() if extraction else []
+        return Grade(extraction, correct=set(normalise(item.gold[0]).split()) <= set(words))
