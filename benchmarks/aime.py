@@ -9,7 +9,7 @@ import re
 import unicodedata
 from typing import ClassVar
 
-from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
+from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import Span, candidates
 
@@ -23,6 +23,9 @@ class Aime:
 
     name: ClassVar[str] = "aime"
     title: ClassVar[str] = "AIME 2024"
+    short: ClassVar[str] = "AIME"
+    suite: ClassVar[Suite] = "paper"
+    kind: ClassVar[Kind] = "reasoning"
     metric: ClassVar[Metric] = "accuracy"
     chance: ClassVar[float] = 0.0
     prompt_key: ClassVar[str] = "aime"
@@ -31,14 +34,14 @@ class Aime:
     def load(self, source: DataSource) -> list[Item]:
         """All problems in the order of the file."""
         files = ("aime2024.jsonl", "aime_2024_problems.parquet", "aime2024_zldscr0.jsonl")
-        found = rows(source, "aime2024", files, ("Maxwell-Jia/AIME_2024", None, "train"))
+        questions = rows(source, "aime2024", files, ("Maxwell-Jia/AIME_2024", None, "train"))
         return [
             Item(
                 str(field(row, "ID", where)),
                 {"problem": str(field(row, "Problem", where))},
                 (str(int(field(row, "Answer", where))),),
             )
-            for where, row in numbered(found, "AIME 2024")
+            for where, row in numbered(questions, "AIME 2024")
         ]
 
     def extract(self, answer_part: str, item: Item) -> Extraction | None:
@@ -46,9 +49,9 @@ class Aime:
         spans = list(candidates(answer_part))
         boxed_first = sorted(spans, key=lambda s: s.rule != "boxed")
         for span in boxed_first:
-            found = self._integer(span)
-            if found:
-                return found
+            extraction = self._integer(span)
+            if extraction:
+                return extraction
         return None
 
     def _integer(self, span: Span) -> Extraction | None:
@@ -63,5 +66,5 @@ class Aime:
 
     def grade(self, answer_part: str, item: Item) -> Grade:
         """Correct where the integer is the gold one, which lies between 0 and 999."""
-        found = self.extract(answer_part, item)
-        return Grade(found, correct=found is not None and found.answer == item.gold[0])
+        extraction = self.extract(answer_part, item)
+        return Grade(extraction, correct=extraction is not None and extraction.answer == item.gold[0])

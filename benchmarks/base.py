@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 Metric = Literal["accuracy", "em_f1"]
+Kind = Literal["reasoning", "knowledge"]
+Suite = Literal["paper", "pocket", "training", "own"]
+"""The paper's four, the embedded models' four, the questions that teach a student, and what a user adds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +50,20 @@ class DataSource:
 
     folder: Path | None = None
     seed: int = 0
-    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Benchmark(Protocol):
-    """One task. Implementations stand one a file and are listed in `benchmarks.registry`.
+    """One task: one file an implementation, listed in `benchmarks.registry`. What others must know of it stands here.
 
-    `questions` is how many there are, where none has been loaded yet.
+    `title` heads its column in a report, `short` (up to 7 characters) on a screen. `kind` is what it asks for. `chance` is
+    the score of guessing, 0 to 1. `prompt_key` names its table in prompts.toml. `questions` is how many `load` returns.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    short: ClassVar[str]
+    suite: ClassVar[Suite]
+    kind: ClassVar[Kind]
     metric: ClassVar[Metric]
     chance: ClassVar[float]
     prompt_key: ClassVar[str]

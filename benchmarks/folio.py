@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
+from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.metrics import normalise
 from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import WINDOW, Span, candidates
@@ -35,6 +35,9 @@ class Folio:
 
     name: ClassVar[str] = "folio"
     title: ClassVar[str] = "FOLIO"
+    short: ClassVar[str] = "FOLIO"
+    suite: ClassVar[Suite] = "paper"
+    kind: ClassVar[Kind] = "reasoning"
     metric: ClassVar[Metric] = "accuracy"
     chance: ClassVar[float] = 1 / 3
     prompt_key: ClassVar[str] = "folio"
@@ -43,9 +46,9 @@ class Folio:
     def load(self, source: DataSource) -> list[Item]:
         """All questions of the validation split in the order of the file."""
         files = ("folio_v2_validation.jsonl", "folio-validation.jsonl", "folio-validation_v0.0.jsonl")
-        found = rows(source, "folio", files, ("yale-nlp/FOLIO", None, "validation"))
+        questions = rows(source, "folio", files, ("yale-nlp/FOLIO", None, "validation"))
         items = []
-        for number, (where, row) in enumerate(numbered(found, "FOLIO")):
+        for number, (where, row) in enumerate(numbered(questions, "FOLIO")):
             premises = field(row, "premises", where)
             fields = {
                 "premises": "\n".join(premises) if isinstance(premises, list) else str(premises),
@@ -62,17 +65,17 @@ class Folio:
         spans = list(candidates(answer_part))
         explicit = [s for s in spans if s.rule in ("statement", "boxed")]
         for span in explicit:
-            found = self._only(span)
-            if found:
-                return found
+            extraction = self._only(span)
+            if extraction:
+                return extraction
         on_conclusion = list(_CONCLUSION.finditer(answer_part, max(0, len(answer_part) - WINDOW)))
         if on_conclusion:
             match = on_conclusion[-1]
             return Extraction(verdict(match[1]), "conclusion", match.start(1), match.end(1))
         for span in spans:
-            found = self._only(span)
-            if found:
-                return found
+            extraction = self._only(span)
+            if extraction:
+                return extraction
         return self._restated(spans, item) or self._judged(answer_part)
 
     def _restated(self, spans: list[Span], item: Item) -> Extraction | None:
@@ -99,8 +102,8 @@ class Folio:
 
     def grade(self, answer_part: str, item: Item) -> Grade:
         """Correct where the verdict is the gold one."""
-        found = self.extract(answer_part, item)
-        return Grade(found, correct=found is not None and found.answer == item.gold[0])
+        extraction = self.extract(answer_part, item)
+        return Grade(extraction, correct=extraction is not None and extraction.answer == item.gold[0])
 
 
 def verdict(text: str) -> str:

@@ -9,7 +9,7 @@ import random
 import re
 from typing import ClassVar
 
-from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
+from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.metrics import exact_match, f1
 from benchmarks.sources import Row, field, numbered, rows
 from benchmarks.statements import Span, candidates
@@ -34,7 +34,10 @@ class Musique:
     """The short span, with the measures over the whole answer part beside it."""
 
     name: ClassVar[str] = "musique"
-    title: ClassVar[str] = "MuSiQue"
+    title: ClassVar[str] = "MuSiQue (EM / F1)"
+    short: ClassVar[str] = "MuSiQue"
+    suite: ClassVar[Suite] = "paper"
+    kind: ClassVar[Kind] = "knowledge"
     metric: ClassVar[Metric] = "em_f1"
     chance: ClassVar[float] = 0.0
     prompt_key: ClassVar[str] = "musique"
@@ -43,26 +46,26 @@ class Musique:
     def load(self, source: DataSource) -> list[Item]:
         """The 100 questions of a prepared file in its order, or a seeded sample of 100 from a larger pool."""
         files = ("random_100_musique.json", "musique.json", "musique.jsonl", "questions_1000_SeRAG.json")
-        found = rows(source, "musique", files, ("dgslibisey/MuSiQue", None, "validation"))
-        if len(found) > SAMPLE:
-            chosen = sorted(random.Random(source.seed).sample(range(len(found)), SAMPLE))
-            found = [found[i] for i in chosen]
-        return [_item(row, where) for where, row in numbered(found, "MuSiQue")]
+        questions = rows(source, "musique", files, ("dgslibisey/MuSiQue", None, "validation"))
+        if len(questions) > SAMPLE:
+            chosen = sorted(random.Random(source.seed).sample(range(len(questions)), SAMPLE))
+            questions = [questions[i] for i in chosen]
+        return [_item(row, where) for where, row in numbered(questions, "MuSiQue")]
 
     def extract(self, answer_part: str, item: Item) -> Extraction | None:
         """The stated answer, a box, bold text, or the last line; of a sentence, what follows its verb."""
         for span in candidates(answer_part):
-            found = _short(span)
-            if found:
-                return found
+            extraction = _short(span)
+            if extraction:
+                return extraction
         return None
 
     def grade(self, answer_part: str, item: Item) -> Grade:
         """EM and F1 of the extracted span; `strict_*` of the whole answer part."""
-        found = self.extract(answer_part, item)
-        answer = found.answer if found else ""
+        extraction = self.extract(answer_part, item)
+        answer = extraction.answer if extraction else ""
         return Grade(
-            found,
+            extraction,
             em=exact_match(answer, item.gold),
             f1=f1(answer, item.gold),
             strict_em=exact_match(answer_part, item.gold),

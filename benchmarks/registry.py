@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from benchmarks.aime import Aime
-from benchmarks.base import Benchmark
+from benchmarks.base import Benchmark, Kind, Suite
 from benchmarks.folio import Folio
 from benchmarks.musique import Musique
 from benchmarks.temporal import Temporal
@@ -20,11 +20,18 @@ def _all() -> dict[str, Benchmark]:
 
 
 def names(training: bool = False) -> list[str]:
-    """Every benchmark, the real ones first; with `training` also the questions that only a student is taught with."""
-    from benchmarks.pocket.suite import TRAINING
+    """Every benchmark, the paper's first; with `training` also the questions that only a student is taught with."""
+    return [name for name, benchmark in _all().items() if training or benchmark.suite != "training"]
 
-    hidden = () if training else {kind.name for kind in TRAINING}
-    return [name for name in _all() if name not in hidden]
+
+def of(suite: Suite, kind: Kind | None = None) -> tuple[str, ...]:
+    """The names of a suite's benchmarks, or of those of one kind, in the order of the registry."""
+    return tuple(name for name, b in _all().items() if b.suite == suite and kind in (None, b.kind))
+
+
+def find(name: str) -> Benchmark | None:
+    """The benchmark of a name, or None where the name is another's (an import may bring any)."""
+    return _all().get(name)
 
 
 def get(name: str) -> Benchmark:

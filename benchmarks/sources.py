@@ -44,10 +44,10 @@ def read(path: Path) -> list[Row]:
         body = json.loads(text)
     except json.JSONDecodeError as error:
         raise DataError(f"{path}, line {error.lineno}: {error.msg}.", "Mend that line or fetch the file again.") from error
-    found = body.get("examples", body) if isinstance(body, dict) else body
-    if not isinstance(found, list):
+    questions = body.get("examples", body) if isinstance(body, dict) else body
+    if not isinstance(questions, list):
         raise DataError(f"{path} holds no list of questions.", "Fetch the original file again.")
-    return found
+    return questions
 
 
 def field(row: Row, name: str, where: str) -> Any:  # noqa: ANN401 - as JSON has it
@@ -57,9 +57,9 @@ def field(row: Row, name: str, where: str) -> Any:  # noqa: ANN401 - as JSON has
     return row[name]
 
 
-def numbered(found: Iterable[Row], label: str) -> Iterable[tuple[str, Row]]:
+def numbered(questions: Iterable[Row], label: str) -> Iterable[tuple[str, Row]]:
     """(place, row) pairs for messages."""
-    return ((f"{label}, row {number}", row) for number, row in enumerate(found, 1))
+    return ((f"{label}, row {number}", row) for number, row in enumerate(questions, 1))
 
 
 def _line(path: Path, number: int, line: str) -> Row:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
+from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import Span, candidates
 
@@ -28,7 +28,10 @@ class Temporal:
     """The letter that is stated, not denied nor merely discussed."""
 
     name: ClassVar[str] = "temporal"
-    title: ClassVar[str] = "Temporal Sequences"
+    title: ClassVar[str] = "Temporal"
+    short: ClassVar[str] = "Tempor"
+    suite: ClassVar[Suite] = "paper"
+    kind: ClassVar[Kind] = "reasoning"
     metric: ClassVar[Metric] = "accuracy"
     chance: ClassVar[float] = 0.25
     prompt_key: ClassVar[str] = "temporal"
@@ -36,7 +39,7 @@ class Temporal:
 
     def load(self, source: DataSource) -> list[Item]:
         """All questions in the order of the file."""
-        found = rows(
+        questions = rows(
             source, "temporal_sequences", ("temporal_sequences.json",), ("SaylorTwift/bbh", "temporal_sequences", "test")
         )
         return [
@@ -45,7 +48,7 @@ class Temporal:
                 {"input": str(field(row, "input", where))},
                 (str(field(row, "target", where)).strip("() "),),
             )
-            for number, (where, row) in enumerate(numbered(found, "Temporal Sequences"))
+            for number, (where, row) in enumerate(numbered(questions, "Temporal Sequences"))
         ]
 
     def extract(self, answer_part: str, item: Item) -> Extraction | None:
@@ -56,15 +59,15 @@ class Temporal:
         """
         spans = list(candidates(answer_part))
         for span in spans:
-            found = self._letter(span)
-            if found:
-                return found
+            extraction = self._letter(span)
+            if extraction:
+                return extraction
         if any(span.rule in ("statement", "boxed") and self._undecided(span) for span in spans):
             return None
         for span in spans:
-            found = self._option(span, item)
-            if found:
-                return found
+            extraction = self._option(span, item)
+            if extraction:
+                return extraction
         opening = _OPENING.match(answer_part)
         return self._letter(Span("first line", opening["answer"], opening.start("answer"))) if opening else None
 
@@ -81,17 +84,17 @@ class Temporal:
         return Extraction(letters.pop(), span.rule, span.start + start, span.start + start + 1)
 
     def _option(self, span: Span, item: Item) -> Extraction | None:
-        said = _times(span.text)
+        stated = _times(span.text)
         options = {letter: _times(text) for letter, text in _OPTION.findall(item.fields["input"])}
-        named = [letter for letter, times in options.items() if times and times in said]
+        named = [letter for letter, times in options.items() if times and times in stated]
         if len(named) != 1:
             return None
         return Extraction(named[0], f"{span.rule}, option text", span.start, span.end)
 
     def grade(self, answer_part: str, item: Item) -> Grade:
         """Correct where the letter is the gold one."""
-        found = self.extract(answer_part, item)
-        return Grade(found, correct=found is not None and found.answer == item.gold[0])
+        extraction = self.extract(answer_part, item)
+        return Grade(extraction, correct=extraction is not None and extraction.answer == item.gold[0])
 
 
 def _name(match: re.Match[str]) -> str:

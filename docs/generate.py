@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.registry import of
 from core.cli.help import commands_of, example, headings, summaries
 from core.cli.parser import build
 from core.results.tables.published import RECORDED
@@ -109,7 +110,7 @@ def recorded() -> Iterator[str]:
     )
     yield "| --- " + "| ---: " * 7 + "|"
     for row in study["scores"]:
-        scores = [f"{row[f'pocket-{name}']['accuracy']:.1f}" for name in ("temporal", "logic", "arithmetic")]
+        scores = [f"{row[name]['accuracy']:.1f}" for name in of("pocket", "reasoning")]
         facts, bits, zeros = row["pocket-facts"], row["bits_per_weight"], row["sparsity"]
         known = ("" if bits is None else f"{bits:.2f}", "" if not zeros or zeros < 1 else f"{zeros:.0f}")
         last = (f"{facts['em']:.1f} / {facts['f1']:.1f}", f"{row['average']:.1f}")
@@ -117,7 +118,7 @@ def recorded() -> Iterator[str]:
     yield from ("", "## Outputs that collapsed into a loop", "", "| variant | temporal | logic | arithmetic | facts |")
     yield "| --- " + "| ---: " * 4 + "|"
     for row in study["scores"]:
-        shares = (row[f"pocket-{name}"]["collapsed"] for name in ("temporal", "logic", "arithmetic", "facts"))
+        shares = (row[name]["collapsed"] for name in of("pocket"))
         yield _row(f"{row['model']} {row['compression']}", *(f"{share:.1f}" for share in shares))
     yield from ("", "## The shortest and the longest 30 %", "", "Of facts, exact match.", "")
     yield "| variant | benchmark | words, short | words, long | score, short | score, long |"

@@ -19,10 +19,10 @@ CARRY, SAY = 0.04, 0.1  # how loud the circuit is in the residual stream, whose 
 
 
 def lay_out(model: Qwen2ForCausalLM) -> None:
-    """Layer 0 looks one and two tokens back and carries the former token on; layer 1 finds it and says its successor."""
+    """Layer 0 attends one and two tokens back and copies the earlier token; layer 1 finds it and outputs its successor."""
     base = model.config.hidden_size
     size = model.model.layers[0].self_attn.head_dim
-    now, before, said = (_orthonormal(size, base) for _ in range(3))
+    now, before, output = (_orthonormal(size, base) for _ in range(3))
     with torch.no_grad():
         _look_back(model, head=0, offset=1)
         _look_back(model, head=model.config.num_attention_heads // 2, offset=2)
@@ -35,12 +35,12 @@ def lay_out(model: Qwen2ForCausalLM) -> None:
         for row, place in enumerate([*pairs, *(size // 2 + pair for pair in pairs)]):
             second.q_proj.weight[place] = MATCH_STRENGTH * now[row]
             second.k_proj.weight[place] = MATCH_STRENGTH * before[row]
-        second.v_proj.weight[:size] = said
-        second.o_proj.weight[:, :size] = SAY * said.T
+        second.v_proj.weight[:size] = output
+        second.o_proj.weight[:, :size] = SAY * output.T
 
 
 def _look_back(model: Qwen2ForCausalLM, head: int, offset: int) -> None:
-    """Biases alone: rotary embedding turns a key that is set ahead by `offset` into the query, `offset` tokens later."""
+    """Set biases so that a head attends `offset` tokens back: the rotary embedding turns the key into the query there."""
     attention = model.model.layers[0].self_attn
     size = attention.head_dim
     start, key = head * size, head // attention.num_key_value_groups * size

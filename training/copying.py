@@ -13,23 +13,23 @@ LENGTH = 64  # tokens of an exercise
 FEW, FIRST = 12, 12
 
 Exercise = tuple[list[int], list[bool]]
-"""Token ids, and which of them can be told from those before."""
+"""Token ids, and for each whether it can be predicted from those before."""
 
 
 def first_passage(rng: random.Random, words: Sequence[int]) -> Exercise:
-    """A passage and its copy, always of one length: here a model learns to say what it looks at."""
+    """A passage and its copy, always of one length: the model learns to output the token that it attends to."""
     return rng.choices(words, k=FIRST) * 2, [False] * FIRST + [True] * FIRST
 
 
 def passage(rng: random.Random, words: Sequence[int], digits: Sequence[int]) -> Exercise:
-    """A passage of any length, said again and again: here it learns where to look."""
+    """A passage of any length, repeated: the model learns where to attend."""
     n = rng.randint(4, LENGTH // 2)
-    said = rng.choices(_alphabet(rng, words, digits), k=n)
-    return (said * LENGTH)[:LENGTH], [False] * n + [True] * (LENGTH - n)
+    repeated = rng.choices(_alphabet(rng, words, digits), k=n)
+    return (repeated * LENGTH)[:LENGTH], [False] * n + [True] * (LENGTH - n)
 
 
 def keys(rng: random.Random, words: Sequence[int], digits: Sequence[int]) -> Exercise:
-    """Keys with their values; then keys in any order, each of which wants its value."""
+    """Keys with their values; then keys in any order, each followed by its value."""
     alphabet = _alphabet(rng, words, digits)
     n = rng.randint(3, min(12, len(alphabet)))
     pairs = list(zip(rng.sample(alphabet, n), rng.choices(alphabet, k=n), strict=True))

@@ -1,8 +1,8 @@
-"""A wider model that begins as a narrow one that was trained already: most of what training finds, a narrow model finds sooner.
+"""A wider model that starts from a trained narrow one, which learns most of the task sooner.
 
-The narrow model's numbers stand in the first places of every row and column. New places of the residual stream are read by
-nobody at first, new parts of heads and of the feed-forward write nothing: the wide model begins by saying what the narrow one
-says, but for what the new places of the embedding add to the norm.
+The narrow model's weights fill the first entries of every row and column. At first no layer reads the new entries of the
+residual stream, and new parts of heads and feed-forward write nothing. So the wide model predicts what the narrow one does,
+except for what the new entries of the embedding add to the norm.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 def grow(
     narrow: Qwen2ForCausalLM, spoken: PreTrainedTokenizerFast, wide: Qwen2ForCausalLM, coder: PreTrainedTokenizerFast
 ) -> None:
-    """Put `narrow`, which speaks `spoken`, into the freshly initialised `wide`, which speaks `coder`: as many layers and heads.
+    """Copy `narrow` (tokenizer `spoken`) into the newly initialised `wide` (tokenizer `coder`) with as many layers and heads.
 
-    Words that only `coder` has keep their random beginnings.
+    Words that only `coder` has keep their random embeddings.
     """
     base = narrow.config.hidden_size
     norm = (base / wide.config.hidden_size) ** 0.5  # the mean square is taken over more places

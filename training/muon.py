@@ -1,4 +1,4 @@
-"""The optimizer Muon (Jordan et al., 2024) in a number format of one's choice.
+"""The optimizer Muon (Jordan et al., 2024) in a chosen number format.
 
 torch's own always computes in bfloat16. A processor without products in bfloat16 takes eighteen times as long for them as in
 float32, which made two thirds of a step of the seedling's exercises.
@@ -14,19 +14,22 @@ from torch import Tensor
 
 
 def orthogonal(matrix: Tensor, group: Mapping[str, Any], dtype: torch.dtype) -> Tensor:
-    """Nearly U V^T of a matrix U S V^T, by Newton-Schulz iterations of the fifth degree, as many and such as `group` says."""
+    """About U V^T of a matrix U S V^T [rows, columns], in `dtype`, by Newton-Schulz iterations of the fifth degree.
+
+    `group` gives `ns_steps`, `ns_coefficients` and `eps`.
+    """
     tall = matrix.size(0) > matrix.size(1)
-    found = (matrix.T if tall else matrix).to(dtype)
-    found = found / found.norm().clamp(min=group["eps"])
+    update = (matrix.T if tall else matrix).to(dtype)
+    update = update / update.norm().clamp(min=group["eps"])
     a, b, c = group["ns_coefficients"]
     for _ in range(group["ns_steps"]):
-        gram = found @ found.T
-        found = torch.addmm(found, torch.addmm(gram, gram, gram, beta=b, alpha=c), found, beta=a)
-    return found.T if tall else found
+        gram = update @ update.T
+        update = torch.addmm(update, torch.addmm(gram, gram, gram, beta=b, alpha=c), update, beta=a)
+    return update.T if tall else update
 
 
 class Muon(torch.optim.Muon):  # type: ignore[misc]  # torch does not declare it
-    """torch.optim.Muon but for the number format of its products. Takes matrices alone."""
+    """torch.optim.Muon with another number format for its products. Takes matrices [rows, columns] only."""
 
     def __init__(self, params: Iterable[Tensor], lr: float, weight_decay: float, dtype: torch.dtype) -> None:
         super().__init__(params, lr=lr, weight_decay=weight_decay)
@@ -34,7 +37,7 @@ class Muon(torch.optim.Muon):  # type: ignore[misc]  # torch does not declare it
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def step(self) -> None:
-        """Take one step."""
+        """Update all weights from their gradients."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if not (state := self.state[weight]):

@@ -44,10 +44,10 @@ def recorded(
 ) -> dict[str, Any]:
     """The study of these models in a store, or that of some of its seeds. Raises SystemExit where a run of it is missing."""
     done = {tuple(row)[1:]: int(row["id"]) for row in connection.execute(_RUNS, (limit,))}
-    wanted = [(m, c, b, s) for m in models for c in FAMILY[m] for b in BENCHMARKS for s in seeds]
-    if missing := [cell for cell in wanted if cell not in done]:
-        raise SystemExit(f"{len(missing)} of the study's {len(wanted)} runs are not done; one is {missing[0]}.")
-    origin = {run["run"]: run for run in provenance(connection, [done[cell] for cell in wanted])["runs"]}
+    cells = [(m, c, b, s) for m in models for c in FAMILY[m] for b in BENCHMARKS for s in seeds]
+    if missing := [cell for cell in cells if cell not in done]:
+        raise SystemExit(f"{len(missing)} of the study's {len(cells)} runs are not done; one is {missing[0]}.")
+    origin = {run["run"]: run for run in provenance(connection, [done[cell] for cell in cells])["runs"]}
     scores: list[dict[str, Any]] = []
     lengths: list[dict[str, Any]] = []
     sources: dict[str, str] = {}
@@ -73,17 +73,17 @@ def recorded(
     }
 
 
-def merged(before: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """What was found in place of the same models' rows. Raises SystemExit where the others were asked otherwise."""
-    if (before["limit"], before["seeds"]) != (found["limit"], found["seeds"]):
+def merged(before: Mapping[str, Any], latest: Mapping[str, Any]) -> dict[str, Any]:
+    """The latest rows in place of the same models' rows. Raises SystemExit where the others were asked otherwise."""
+    if (before["limit"], before["seeds"]) != (latest["limit"], latest["seeds"]):
         raise SystemExit("The rows that would stay have other questions or seeds. Record the whole family.")
-    new = found["weights_sha256"]
-    kept = {name: [row for row in before[name] if row["model"] not in new] for name in ("scores", "lengths")}
-    used = {row["source"] for row in kept["scores"]}
+    new = latest["weights_sha256"]
+    others = {name: [row for row in before[name] if row["model"] not in new] for name in ("scores", "lengths")}
+    used = {row["source"] for row in others["scores"]}
     return {
-        **found,
-        **{name: sorted([*kept[name], *found[name]], key=lambda row: list(FAMILY).index(row["model"])) for name in kept},
-        "sources": {name: text for name, text in before["sources"].items() if name in used} | found["sources"],
+        **latest,
+        **{name: sorted([*others[name], *latest[name]], key=lambda row: list(FAMILY).index(row["model"])) for name in others},
+        "sources": {name: text for name, text in before["sources"].items() if name in used} | latest["sources"],
         "weights_sha256": {model: (before["weights_sha256"] | new)[model] for model in FAMILY},
     }
 
@@ -98,16 +98,16 @@ def _scores(runs: dict[str, list[Run]]) -> dict[str, Any]:
 
 
 def _cell(runs: list[Run]) -> dict[str, Any]:
-    found = [run.digest for run in runs]
-    n = sum(one.finished for one in found)
-    credit, score, collapsed = (sum(getattr(one, name) for one in found) for name in ("credit", "score", "collapsed"))
+    digests = [run.digest for run in runs]
+    n = sum(one.finished for one in digests)
+    credit, score, collapsed = (sum(getattr(one, name) for one in digests) for name in ("credit", "score", "collapsed"))
     scores = {"accuracy": credit} if runs[0].metric == "accuracy" else {"em": credit, "f1": score}
     return {"n": n, **{name: round(100 * total / n, 2) for name, total in {**scores, "collapsed": collapsed}.items()}}
 
 
 def _lengths(connection: sqlite3.Connection, runs: list[Run]) -> dict[str, Any]:
-    found = responses_of(connection, ((run.run, run.benchmark) for run in runs))
-    responses = np.concatenate([found[run.run] for run in runs])
+    by_run = responses_of(connection, ((run.run, run.benchmark) for run in runs))
+    responses = np.concatenate([by_run[run.run] for run in runs])
     cut = ends(responses["words"], responses["censored"], Q)
     short, long = (
         {name: None if value is None else round(value, 2) for name, value in at_end(runs[0], responses, shares, cut.k).items()}
@@ -125,12 +125,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--models", nargs="+", choices=FAMILY, default=tuple(FAMILY))
     parser.add_argument("--out", type=Path, default=RECORDED)
-    given = parser.parse_args()
-    with opened(store_path(given.db), "reader") as connection:
-        found = recorded(connection, given.limit, given.seeds, given.models)
-    if set(given.models) != set(FAMILY):
-        found = merged(json.loads(given.out.read_text(encoding="utf-8")), found)
-    given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    options = parser.parse_args()
+    with opened(store_path(options.db), "reader") as connection:
+        study = recorded(connection, options.limit, options.seeds, options.models)
+    if set(options.models) != set(FAMILY):
+        study = merged(json.loads(options.out.read_text(encoding="utf-8")), study)
+    options.out.write_text(json.dumps(study, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -35,19 +35,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("teacher", "base", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    store = given.out / "runs.db"
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    store = options.out / "runs.db"
     taught = [
         run
         for name, count in QUESTIONS.items()
-        for run in _queued(store, name, "--model", given.teacher, "--benchmark", name, "--limit", count)
+        for run in _queued(store, name, "--model", options.teacher, "--benchmark", name, "--limit", count)
     ]
     _done(store, taught)
     asked = [word for suite in SUITE for word in ("--benchmark", suite.name)]
-    for name, runs in (("student", taught), ("control", _answers(store, given.out / "answers.jsonl"))):
+    for name, runs in (("student", taught), ("control", _answers(store, options.out / "answers.jsonl"))):
         recipe = f"distill-{'.'.join(map(str, runs))}{OPTIONS}"
-        _done(store, _queued(store, name, "--model", given.base, "--compression", recipe, *asked, "--limit", LIMIT))
+        _done(store, _queued(store, name, "--model", options.base, "--compression", recipe, *asked, "--limit", LIMIT))
     print(_lrm(store, "scores"))
 
 
@@ -68,11 +68,11 @@ def _answers(store: Path, file: Path) -> list[int]:
 
 
 def _once(store: Path, name: str, command: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever it says
-    """What a command said when it was called under this name first."""
-    said = store.with_name(f"{name}.json")
-    if not said.exists():
-        said.write_text(_lrm(store, command, *arguments, "--json"), encoding="utf-8")
-    return json.loads(said.read_text(encoding="utf-8"))
+    """The output of a command, cached in a file of this name: called again, the command does not run."""
+    cache = store.with_name(f"{name}.json")
+    if not cache.exists():
+        cache.write_text(_lrm(store, command, *arguments, "--json"), encoding="utf-8")
+    return json.loads(cache.read_text(encoding="utf-8"))
 
 
 def _done(store: Path, runs: Sequence[int]) -> None:

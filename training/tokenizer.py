@@ -44,8 +44,8 @@ def vocabulary() -> list[str]:
     """Every known word with its leading space, then the marks that come with line ends, in byte-level spelling."""
     lists = (words.NAMES, words.VERBS, words.THINGS, words.SPOTS, words.PLACES, words.TRAITS)
     more = (words.CITIES, words.RIVERS, words.CRAFTS, facts.PERSON_RELATIONS, facts.CITY_RELATIONS)
-    told = (wording.OPENING, wording.AGAIN, *wording.DOUBTS)
-    text = " ".join(part for group in (*lists, *more, told, FORMS, [STANZA], default_texts()) for part in group)
+    phrases = (wording.OPENING, wording.AGAIN, *wording.DOUBTS)
+    text = " ".join(part for group in (*lists, *more, phrases, FORMS, [STANZA], default_texts()) for part in group)
     known = dict.fromkeys(f"Ġ{word}" for word in re.findall(r"[A-Za-z]+", re.sub(r"\{\w+\}", " ", text)) if len(word) > 1)
     return [
         *known,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 
 from benchmarks.pocket.sample import Sample
-from benchmarks.pocket.wording import told
+from benchmarks.pocket.wording import worded
 
 STEPS = (2, 6)
 LARGE = 0.15  # share of the multiplications by two digits: what is carried has two as well, and is the hardest to work out
@@ -31,7 +31,7 @@ def generate(rng: random.Random) -> Sample:
         lines.append(f" ({number}){value:03}{operator}{operand}:{columns}")
         value = after
     text.append(f"What is the result modulo {MODULUS}?")
-    thinking = told(rng, lines, [f" result {value:03}"])
+    thinking = worded(rng, lines, [f" result {value:03}"])
     return Sample({"problem": " ".join(text)}, thinking, f" The answer is \\boxed{{{value:03}}}.", str(value))
 
 

@@ -10,7 +10,7 @@ from functools import cache
 
 from benchmarks.pocket import words
 from benchmarks.pocket.sample import Sample
-from benchmarks.pocket.wording import told
+from benchmarks.pocket.wording import worded
 
 WORLD_SEED = 20_240_801
 TO_PERSON = ("teacher", "friend", "rival", "neighbor", "cousin", "boss", "doctor", "partner")
@@ -39,7 +39,7 @@ def generate(rng: random.Random) -> Sample:
     entity = rng.choice(words.NAMES)
     middle = world()[first, entity]
     gold = world()[second, middle]
-    thinking = told(rng, [sentence(first, entity), sentence(second, middle)], [])
+    thinking = worded(rng, [sentence(first, entity), sentence(second, middle)], [])
     question = f"What is the {second} of the {first} of {entity}?"
     return Sample({"question": question}, thinking, f" The answer is {gold}.", gold)
 
@@ -49,7 +49,7 @@ def single(rng: random.Random) -> Sample:
     relation, entity = rng.choice(list(world()))
     gold = world()[relation, entity]
     question = f"What is the {relation} of {entity}?"
-    return Sample({"question": question}, told(rng, [sentence(relation, entity)], []), f" The answer is {gold}.", gold)
+    return Sample({"question": question}, worded(rng, [sentence(relation, entity)], []), f" The answer is {gold}.", gold)
 
 
 def recital(rng: random.Random, count: int) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from benchmarks.pocket import words
 from benchmarks.pocket.sample import Sample
-from benchmarks.pocket.wording import told
+from benchmarks.pocket.wording import worded
 
 FORMS = ("All {a} people are {b}.", "If someone is {a} then they are {b}.", "Everyone who is {a} is {b}.")
 NOTHING = "nothing"
@@ -31,11 +31,11 @@ def generate(rng: random.Random) -> Sample:
     stated = [rng.choice(FORMS).format(a=a, b=b) for a, b in [*rules, *pairwise(side[: rng.randint(2, 4)])]]
     premises = [f"{who} is known to be {chain[0]}.", *stated]
     rng.shuffle(premises)
-    found = NOTHING if label == "Uncertain" else walk[-1]
-    work = [f" known to be {' '.join(walk)}.", f" asked {asked}, found {found}."]
+    conclusion = NOTHING if label == "Uncertain" else walk[-1]
+    work = [f" known to be {' '.join(walk)}.", f" asked {asked}, found {conclusion}."]
     return Sample(
         {"premises": "\n".join(premises), "conclusion": f"{who} is {asked}."},
-        told(rng, work, []),
+        worded(rng, work, []),
         f" The answer is {label}.",
         label,
     )

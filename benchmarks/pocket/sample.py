@@ -52,11 +52,11 @@ def draw(generate: Generator, rng: random.Random, split: Split) -> Sample:
 def draw_many(generate: Generator, seed: int, split: Split, count: int, tries: int = 200_000) -> list[Sample]:
     """Up to `count` different samples of a split (fewer where the space is small), the same for the same seed."""
     rng = random.Random(f"{split}-{seed}")
-    found: dict[str, Sample] = {}
+    samples: dict[str, Sample] = {}
     for _ in range(tries):
         sample = generate(rng)
         if sample.split == split:
-            found.setdefault(sample.digest, sample)
-        if len(found) == count:
+            samples.setdefault(sample.digest, sample)
+        if len(samples) == count:
             break
-    return list(found.values())
+    return list(samples.values())

@@ -6,7 +6,7 @@ from random import Random
 from typing import ClassVar
 
 from benchmarks.aime import Aime
-from benchmarks.base import DataSource, Item
+from benchmarks.base import DataSource, Item, Suite
 from benchmarks.folio import Folio
 from benchmarks.musique import Musique
 from benchmarks.pocket import arithmetic, facts, logic, temporal
@@ -21,6 +21,7 @@ class _Generated:
     """Loads fresh test questions for the source's seed instead of a file."""
 
     generate: ClassVar[staticmethod[[Random], Sample]]
+    suite: ClassVar[Suite] = "pocket"
     split: ClassVar[Split] = "test"
     questions: ClassVar[int] = COUNT
 
@@ -37,7 +38,8 @@ class PocketTemporal(_Generated, Temporal):
     """Temporal Sequences with generated days."""
 
     name: ClassVar[str] = "pocket-temporal"
-    title: ClassVar[str] = "Pocket temporal"
+    title: ClassVar[str] = name
+    short: ClassVar[str] = "p-temp"
     generate = staticmethod(temporal.generate)
 
 
@@ -45,7 +47,8 @@ class PocketLogic(_Generated, Folio):
     """FOLIO with generated premises."""
 
     name: ClassVar[str] = "pocket-logic"
-    title: ClassVar[str] = "Pocket logic"
+    title: ClassVar[str] = name
+    short: ClassVar[str] = "p-logic"
     generate = staticmethod(logic.generate)
 
 
@@ -53,7 +56,8 @@ class PocketArithmetic(_Generated, Aime):
     """AIME's integers with generated sums."""
 
     name: ClassVar[str] = "pocket-arithmetic"
-    title: ClassVar[str] = "Pocket arithmetic"
+    title: ClassVar[str] = name
+    short: ClassVar[str] = "p-arith"
     generate = staticmethod(arithmetic.generate)
 
 
@@ -61,13 +65,15 @@ class PocketFacts(_Generated, Musique):
     """MuSiQue about a fictional world that the embedded model has memorised."""
 
     name: ClassVar[str] = "pocket-facts"
-    title: ClassVar[str] = "Pocket facts"
+    title: ClassVar[str] = name
+    short: ClassVar[str] = "p-facts"
     generate = staticmethod(facts.generate)
 
 
 class _Lessons:
     """The same questions, drawn from the training split: a teacher answers them for its student."""
 
+    suite: ClassVar[Suite] = "training"
     split: ClassVar[Split] = "train"
     questions: ClassVar[int] = LESSONS
 
@@ -76,28 +82,32 @@ class TemporalLessons(_Lessons, PocketTemporal):
     """Days to learn from."""
 
     name: ClassVar[str] = "pocket-temporal-train"
-    title: ClassVar[str] = "Pocket temporal, training"
+    title: ClassVar[str] = name
+    short: ClassVar[str] = "t-temp"
 
 
 class LogicLessons(_Lessons, PocketLogic):
     """Premises to learn from."""
 
     name: ClassVar[str] = "pocket-logic-train"
-    title: ClassVar[str] = "Pocket logic, training"
+    title: ClassVar[str] = name
+    short: ClassVar[str] = "t-logic"
 
 
 class ArithmeticLessons(_Lessons, PocketArithmetic):
     """Sums to learn from."""
 
     name: ClassVar[str] = "pocket-arithmetic-train"
-    title: ClassVar[str] = "Pocket arithmetic, training"
+    title: ClassVar[str] = name
+    short: ClassVar[str] = "t-arith"
 
 
 class FactsLessons(_Lessons, PocketFacts):
     """The fictional world to learn."""
 
     name: ClassVar[str] = "pocket-facts-train"
-    title: ClassVar[str] = "Pocket facts, training"
+    title: ClassVar[str] = name
+    short: ClassVar[str] = "t-facts"
 
 
 SUITE = (PocketTemporal, PocketLogic, PocketArithmetic, PocketFacts)

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from benchmarks.pocket import words
 from benchmarks.pocket.sample import Sample
-from benchmarks.pocket.wording import told
+from benchmarks.pocket.wording import worded
 
 NOVELTY = 0.25  # share of slots filled with words that the vocabulary lacks
 
@@ -88,4 +88,4 @@ def _thinking(
         f" from {span(option)} {'free' if name == letter else 'busy'} ({name})."
         for name, option in zip("ABCD", options, strict=True)
     ]
-    return told(rng, _walk(cuts, busy), [" Options:", *listed, f" free ({letter})."])
+    return worded(rng, _walk(cuts, busy), [" Options:", *listed, f" free ({letter})."])

@@ -119,10 +119,10 @@ def move(given: Namespace) -> int:
 def sweep(given: Namespace) -> int:
     """Queue one model with every compression that the paper compares."""
     if not given.benchmark:
-        from benchmarks.registry import names
+        from benchmarks.registry import get, names
 
         embedded = given.model[0] in EMBEDDED
-        given.benchmark = [name for name in names() if name.startswith("pocket-") == embedded]
+        given.benchmark = [name for name in names() if (get(name).suite == "pocket") == embedded]
     return add(given)
 
 

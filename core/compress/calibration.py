@@ -32,22 +32,22 @@ _SIZED = re.compile(r"(.+)(-[0-9]{1,5}x[0-9]{1,5})")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Token ids, each sequence a tensor of one dimension, and what they are for the record."""
+    """Sequences of token ids, each [tokens] in int64, and a record of their source, number and hash."""
 
     sequences: list[Tensor]
     record: dict[str, object]
 
 
 def adopted(compression: str, store: Path) -> str:
-    """A compression name that holds wherever it is read: a file after its `@` is taken in. Raises UsageError."""
+    """A compression name without paths: a file after its `@` is copied and named by its hash. Raises UsageError."""
     steps, at, source = compression.partition("@")
     return f"{steps}@{adopt(source.strip(), store)}" if at else compression
 
 
 def adopt(name: str, store: Path) -> str:
-    """What stands for a text in a compression name: c4, traces or pocket as it is, a file by its hash, kept beside the store.
+    """The word for a text in a compression name: c4, traces or pocket as it is, a file by its hash, copied beside the store.
 
-    FILE-128x2048 says how much of a file. Raises UsageError where there is no such file.
+    FILE-128x2048 limits it to 128 sequences of 2048 tokens. Raises UsageError where there is no such file.
     """
     if CALIBRATION.fullmatch(name.lower()):
         return name
@@ -57,9 +57,9 @@ def adopt(name: str, store: Path) -> str:
     path = Path(file).expanduser()
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        kept = _kept(store, f"text-{digest}")
-        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        shutil.copyfile(path, kept)
+        copy = _text_file(store, f"text-{digest}")
+        copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copyfile(path, copy)
     except OSError as error:
         reason = error.strerror or str(error)
         remedy = f"Name a file that can be read, or one of {', '.join(_SOURCES)}."
@@ -67,18 +67,21 @@ def adopt(name: str, store: Path) -> str:
     return f"text-{digest}{size}"
 
 
-def uses_hub(model: Path, wanted: Calibration | None) -> bool:
+def uses_hub(model: Path, calibration: Calibration | None) -> bool:
     """Whether the text comes from the Hugging Face hub."""
-    return (wanted.source if wanted else _default_source(model)) == "c4"
+    return (calibration.source if calibration else _default_source(model)) == "c4"
 
 
-def text(folder: HfFolder, wanted: Calibration | None, store: Path | None) -> Text:
-    """The calibration text of a model, the same for the same model, wish and source. Raises DataError with what to do."""
+def text(folder: HfFolder, calibration: Calibration | None, store: Path | None) -> Text:
+    """The calibration text of a model: the same for the same model and arguments.
+
+    Raises DataError where there is too little text, ModelError where the tokenizer cannot be read.
+    """
     import torch
 
-    source = wanted.source if wanted else _default_source(folder.path)
-    samples = wanted.samples if wanted and wanted.samples else SAMPLES
-    length = wanted.length if wanted and wanted.length else LENGTH
+    source = calibration.source if calibration else _default_source(folder.path)
+    samples = calibration.samples if calibration and calibration.samples else SAMPLES
+    length = calibration.length if calibration and calibration.length else LENGTH
     length = min(length, int(folder.config.max_position_embeddings))
     tokenizer = load_tokenizer(folder.path)
     if source == "pocket":
@@ -94,7 +97,7 @@ def text(folder: HfFolder, wanted: Calibration | None, store: Path | None) -> Te
 
 
 def _default_source(model: Path) -> str:
-    """The embedded family, known by its tokenizer, is calibrated on what it speaks; any other model on C4."""
+    """`pocket` for the embedded family, which is recognised by its tokenizer; `c4` for any other model."""
     try:
         same = (model / "tokenizer.json").read_bytes() == (weights_dir() / "tokenizer.json").read_bytes()
     except OSError:
@@ -118,10 +121,10 @@ def _documents(source: str, store: Path | None) -> Iterator[str]:
         return _c4()
     if store is None:
         raise DataError(f"There is no store to take {source} from.", "Name one with --store.")
-    return _traces(store) if source == "traces" else _file(_kept(store, source))
+    return _traces(store) if source == "traces" else _file(_text_file(store, source))
 
 
-def _kept(store: Path, source: str) -> Path:
+def _text_file(store: Path, source: str) -> Path:
     return work_folder(store) / "calibration" / f"{source}.txt"
 
 
@@ -133,7 +136,7 @@ def _file(path: Path) -> Iterator[str]:
 
 
 def _traces(store: Path) -> Iterator[str]:
-    """Prompts with the outputs that ended by themselves, those of different runs mixed, in the order of their hashes."""
+    """Prompts with outputs that ended by themselves, ordered by hash so that runs are mixed."""
     with opened(store, "reader") as connection:
         rows = connection.execute(_TRACES).fetchall()
     whole = (row["prompt"] + row["text"] for row in rows)
@@ -152,14 +155,14 @@ def _c4() -> Iterator[str]:
 
 
 def _windows(documents: Iterable[list[int]], end: int | None, samples: int, length: int) -> list[list[int]]:
-    """Sequences of `length` tokens cut from documents that follow each other, an end token between."""
+    """Up to `samples` sequences of `length` tokens, cut from the documents joined by an end token."""
     rows: list[list[int]] = []
-    waiting: list[int] = []
+    buffer: list[int] = []
     for ids in documents:
-        waiting += chain(ids, [] if end is None else [end])
-        while len(waiting) >= length:
-            rows.append(waiting[:length])
-            del waiting[:length]
+        buffer += chain(ids, [] if end is None else [end])
+        while len(buffer) >= length:
+            rows.append(buffer[:length])
+            del buffer[:length]
             if len(rows) == samples:
                 return rows
     return rows

@@ -61,7 +61,7 @@ class HfFolder:
             )
 
     def shapes(self) -> dict[str, list[int]]:
-        """The shape of every tensor by its name, in the order of `tensors`, from the headers alone."""
+        """The shape of every tensor by its name, in the order of `tensors`; reads only the headers."""
         from safetensors import safe_open
 
         shapes: dict[str, list[int]] = {}
@@ -83,15 +83,15 @@ class HfFolder:
         """Some tensors by name. Raises ModelError where one is not there."""
         from safetensors import safe_open
 
-        wanted = set(names)
-        found: dict[str, Tensor] = {}
+        missing = set(names)
+        tensors: dict[str, Tensor] = {}
         for shard in self.shards:
             with safe_open(shard, "pt") as file:
-                found |= {name: file.get_tensor(name) for name in wanted.intersection(file.keys())}
-        missing = wanted.difference(found)
+                tensors |= {name: file.get_tensor(name) for name in missing.intersection(file.keys())}
+        missing -= tensors.keys()
         if missing:
             raise ModelError(f"{self.path} lacks the tensor {min(missing)}.", _GET_AGAIN)
-        return found
+        return tensors
 
     def _check_shards(self) -> None:
         """Read every header, in which safetensors also checks the length of the file."""
@@ -111,7 +111,7 @@ def model_files(path: Path) -> list[Path]:
 
 
 def companions(path: Path) -> set[Path]:
-    """What stands beside the weights of a model: config, tokenizer, index."""
+    """The files beside the weights of a model: config, tokenizer, index."""
     return {file for pattern in _COMPANIONS for file in path.glob(pattern) if file.is_file()}
 
 

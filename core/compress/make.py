@@ -1,7 +1,7 @@
-"""Makes variants as files, step by step: distil, prune, export, quantize. Every step leaves an artifact that later ones reuse.
+"""Makes variants as files, step by step: distil, prune, export, quantize. Each step's artifact is reused by later jobs.
 
 An artifact is named after its model, the hash of the model's files and the compression. Beside it lies a JSON file
-with its facts, written last: an artifact without it, or with another hash than it says, counts as half made.
+with its facts, written last: an artifact without it, or with another hash, counts as incomplete and is made again.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from core.compress import Progress
-from core.compress.artifacts import Artifact, Bench, Facts, Vector, facts, sha256
+from core.compress.artifacts import Artifact, ArtifactFolder, Vector
 from core.compress.calibration import Text, text
+from core.compress.facts import Facts, facts, sha256
 from core.compress.hf_folder import HfFolder
 from core.compress.recipes import Recipe, check
 from core.spec import Format
@@ -25,38 +26,38 @@ _TOOLS = ("lrm-tui", "torch", "transformers", "gguf", "llama-cpp-python")
 _TRAINING_BYTES = 4  # a checkpoint holds the weights and two moments in float32, beside the result in 16 bits
 
 
-class Workshop:
+class VariantMaker:
     """Makes the variants of one model in one folder. `store` is where traces and texts to calibrate on are."""
 
     def __init__(self, model: Path, out_dir: Path, progress: Progress, store: Path | None = None) -> None:
         self._model = model
         self._progress = progress
         self._store = store
-        self._bench = Bench(out_dir)
+        self._artifacts = ArtifactFolder(out_dir)
         self._steps = self._step = 0
         self._hash = self._weighted_by = ""
 
-    def make(self, recipe: Recipe, source: Format, wanted: Format) -> Artifact:
-        """The model after `recipe` in the format `wanted`; nothing is made where it exists already.
+    def make(self, recipe: Recipe, source: Format, target: Format) -> Artifact:
+        """The model after `recipe` in the format `target`: an existing artifact, or a new one.
 
         Raises UsageError, ModelError, DataError, CompressionError (DiskFull among them) and OSError.
         """
-        check(recipe, source, wanted)
-        if recipe == Recipe() and wanted == source:
+        check(recipe, source, target)
+        if recipe == Recipe() and target == source:
             return Artifact(self._model, facts(self._model))
-        self._bench.open()
+        self._artifacts.open()
         HfFolder.open(self._model)
         self._progress(0, 1, "reading the model")
         self._hash = sha256(self._model)
-        steps = (recipe.distillation, recipe.pruning, wanted == "gguf", recipe.weighted, recipe.gguf_type)
+        steps = (recipe.distillation, recipe.pruning, target == "gguf", recipe.weighted, recipe.gguf_type)
         self._steps = sum(map(bool, steps))
-        made = self._folder(recipe) if wanted == "hf" else self._file(recipe)
-        self._bench.close()
-        return made
+        artifact = self._folder(recipe) if target == "hf" else self._file(recipe)
+        self._artifacts.close()
+        return artifact
 
     def abandon(self, *, everything: bool = False) -> None:
-        """Remove what this process has half made; with `everything`, also what a later try could have gone on with."""
-        self._bench.clear(everything=everything)
+        """Remove this process's partial files; with `everything`, also the unfinished artifact, which could be resumed."""
+        self._artifacts.clear(everything=everything)
 
     def _folder(self, recipe: Recipe) -> Artifact:
         """The model as a Hugging Face folder: itself, distilled or pruned."""
@@ -76,7 +77,7 @@ class Workshop:
         def work(target: Path) -> None:
             distill_folder(folder, target, distillation, self._store, self._report)
 
-        return self._once(recipe, "", room, work, continued=True)
+        return self._make_step(recipe, "", room, work, resumable=True)
 
     def _pruned(self, recipe: Recipe) -> Artifact:
         from core.compress.prune.prune import Task, prune_folder
@@ -97,7 +98,7 @@ class Workshop:
             task = Task(pruning.method, pattern, calibration.sequences if calibration else None)
             prune_folder(folder, target, task, record, self._report)
 
-        return self._once(recipe, "", _shard_bytes(folder), work, continued=True)
+        return self._make_step(recipe, "", _shard_bytes(folder), work, resumable=True)
 
     def _file(self, recipe: Recipe) -> Artifact:
         """The model as a GGUF file: exported, or exported and quantized."""
@@ -107,7 +108,7 @@ class Workshop:
 
         folder = HfFolder.open(self._folder(recipe).path)
         room = 2 * _entries(folder)
-        return self._once(recipe, ".gguf", room, lambda target: export_folder(folder, target, self._report))
+        return self._make_step(recipe, ".gguf", room, lambda target: export_folder(folder, target, self._report))
 
     def _quantized(self, recipe: Recipe) -> Artifact:
         from core.compress.gguf.quantize import Job, predicted_bytes, quantize_file, rules
@@ -115,34 +116,34 @@ class Workshop:
         assert recipe.gguf_type is not None
         base = self._file(recipe.before("gguf_type"))
         weights = self._importance(recipe) if recipe.weighted else None
-        gguf_type, types = rules(base.path, recipe.gguf_type, weights, partial(self._kept, recipe, "damage"))
+        gguf_type, types = rules(base.path, recipe.gguf_type, weights, partial(self._saved, recipe, "damage"))
         job = Job(gguf_type, types, weights)
         room = predicted_bytes(base.path, job)
         self._report(0, 1, f"{recipe.gguf_type} will take {room / 2**20:,.1f} MiB")
-        return self._once(recipe, ".gguf", room, lambda to: quantize_file(base.path, to, job, self._report), base.facts)
+        return self._make_step(recipe, ".gguf", room, lambda to: quantize_file(base.path, to, job, self._report), base.facts)
 
     def _importance(self, recipe: Recipe) -> dict[str, Vector]:
-        """The importance matrix of what is quantized, kept for other types of the same weights."""
+        """The importance matrix of the weights to quantize, each vector [columns]; saved, since all types share it."""
         from core.compress.gguf.importance import importance
 
         parent = self._folder(recipe.before("gguf_type"))
         folder = HfFolder.open(parent.path)
         calibration = self._text(folder, recipe)
         self._weighted_by = f"-{str(calibration.record['sha256'])[:12]}"
-        found = self._kept(recipe, "importance", lambda: importance(folder, calibration.sequences, self._report))
+        vectors = self._saved(recipe, "importance", lambda: importance(folder, calibration.sequences, self._report))
         self._step += 1
-        return found
+        return vectors
 
-    def _kept(self, recipe: Recipe, what: str, work: Callable[[], dict[str, Vector]]) -> dict[str, Vector]:
-        """What is the same for all types of the same weights."""
+    def _saved(self, recipe: Recipe, what: str, work: Callable[[], dict[str, Vector]]) -> dict[str, Vector]:
+        """Vectors that all types of the same weights share, from their file or from `work`."""
         self._report(0, 1, f"looking for the {what} of each matrix")
-        return self._bench.arrays(f"{self._name(recipe.before('gguf_type'))}{self._weighted_by}.{what}.npz", work)
+        return self._artifacts.arrays(f"{self._name(recipe.before('gguf_type'))}{self._weighted_by}.{what}.npz", work)
 
     def _text(self, folder: HfFolder, recipe: Recipe) -> Text:
         self._report(0, 1, "reading the text to calibrate on")
         return text(folder, recipe.calibration, self._store)
 
-    def _once(
+    def _make_step(
         self,
         recipe: Recipe,
         suffix: str,
@@ -150,33 +151,33 @@ class Workshop:
         work: Callable[[Path], None],
         base: Facts | None = None,
         *,
-        continued: bool = False,
+        resumable: bool = False,
     ) -> Artifact:
-        """The artifact of one step, made by `work` unless it is there, whole. `base` hands down the sparsity."""
+        """The artifact of one step, made by `work` unless it exists. `base`: facts of the file before quantization."""
 
         def measured(path: Path) -> Facts:
             measures = facts(path)
             return measures if base is None else replace(measures, sparsity=base.sparsity)
 
-        def record(found: Facts) -> str:
+        def record(measures: Facts) -> str:
             content = {
                 "model": self._model.name,
                 "model_sha256": self._hash,
                 "compression": recipe.name,
                 "made_with": {tool: version(tool) for tool in _TOOLS},
-                "facts": asdict(found),
+                "facts": asdict(measures),
             }
             return json.dumps(content, indent=2) + "\n"
 
-        made = self._bench.once(f"{self._name(recipe)}{suffix}", room, work, measured, record, continued=continued)
+        artifact = self._artifacts.make(f"{self._name(recipe)}{suffix}", room, work, measured, record, resumable=resumable)
         self._step += 1
-        return made
+        return artifact
 
     def _name(self, recipe: Recipe) -> str:
         return f"{self._model.name}-{self._hash[:12]}-{recipe.name.replace(':', '_')}"
 
     def _report(self, done: int, total: int, message: str) -> None:
-        """Progress of one step as progress of all of them."""
+        """Report `done` of `total` of the current step as progress of all steps."""
         self._progress(self._step * total + done, max(1, self._steps) * total, message)
 
 

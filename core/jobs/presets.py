@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks.registry import of
 from core.compress.recipes import FAMILIES, NONE
 from core.jobs.study import BENCHMARKS as POCKET_BENCHMARKS
 from core.jobs.study import FAMILY
 from core.spec import Policy
 
-PAPER_BENCHMARKS = ("aime", "folio", "temporal", "musique")
+PAPER_BENCHMARKS = of("paper")
 
 
 @dataclass(frozen=True, slots=True)

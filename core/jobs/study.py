@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.registry import of
 from core.compress.recipes import DYNAMIC, NONE, PRUNED
 from core.jobs import queue
 from core.jobs.engines import names as engines
@@ -23,7 +24,7 @@ FAMILY = {"pocket": (NONE, "q8_0", "q4_0", *DYNAMIC, *PRUNED, "sparsegpt-85"), "
 
 The teacher to 85 % too: at the paper's last level, 80 %, it does not yet repeat itself.
 """
-BENCHMARKS = ("pocket-temporal", "pocket-logic", "pocket-arithmetic", "pocket-facts")
+BENCHMARKS = of("pocket")
 DEMO_LIMIT = 40
 STUDY_LIMIT, SEEDS = 200, (0, 1, 2)
 """Questions a benchmark, and the seeds that draw them."""

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.base import DataSource
 from benchmarks.prompts import load_template
-from benchmarks.registry import get, names
+from benchmarks.registry import find, get, names, of
 from core.errors import DataError, UsageError
 
 
@@ -53,6 +53,18 @@ def test_unknown_names_list_the_known() -> None:
     with pytest.raises(UsageError, match="pocket-temporal"):
         get("nope")
     assert len(names()) == 8
+
+
+def test_suites_and_kinds_are_stated_by_the_benchmarks() -> None:
+    assert of("paper") == ("aime", "folio", "temporal", "musique") and of("paper", "knowledge") == ("musique",)
+    assert of("pocket", "knowledge") == ("pocket-facts",) and len(of("pocket", "reasoning")) == 3
+    assert [*of("paper"), *of("pocket")] == names() and [*names(), *of("training")] == names(training=True)
+    assert get("pocket-facts-train").suite == "training" and find("nope") is None
+
+
+def test_short_titles_fit_their_column_and_differ() -> None:
+    short = [get(name).short for name in names(training=True)]
+    assert len(set(short)) == len(short) and max(map(len, short)) <= 7
 
 
 @pytest.mark.parametrize("text", ["[aime\n", "[folio]\nprompt = 'x'\n"])

@@ -25,7 +25,7 @@ def capitals() -> Benchmark:
 
 def test_its_questions_are_read(capitals: Benchmark) -> None:
     items = capitals.load(DataSource(EXAMPLE))
-    assert len(items) == 8 and items[0].fields == {"country": "France"} and items[0].gold == ("Paris",)
+    assert len(items) == capitals.questions == 8 and items[0].fields == {"country": "France"} and items[0].gold == ("Paris",)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import numpy as np
 from core.compress.calibration import adopt
 from core.compress.gguf.divergence import Distance, distances
 from core.compress.gguf.quantize import Job, predicted_bytes
-from core.compress.make import Workshop
+from core.compress.make import VariantMaker
 from core.compress.recipes import DYNAMIC, PLAIN_TYPES, WEIGHTED_TYPES, parse
 from tests.speed.public import BUILD, smollm2, texts
 
@@ -52,7 +52,7 @@ def main() -> None:
     (given.build / "known.txt").write_text(known)
     store = given.build / "runs.db"
     source = given.calibration or adopt(str(given.build / "known.txt"), store) + f"-{given.samples}x{given.length}"
-    shop = Workshop(model, given.build / "variants", lambda done, total, message: None, store)
+    shop = VariantMaker(model, given.build / "variants", lambda done, total, message: None, store)
 
     def made(name: str) -> Path:
         calibrated = parse(name).calibrated

@@ -22,10 +22,10 @@ def smollm2(build: Path) -> Path:
 
 def smollm2_gguf(build: Path, compression: str) -> Path:
     """SmolLM2-135M-Instruct as a GGUF file: "none" in 16 bits, or a quantization of those."""
-    from core.compress.make import Workshop
+    from core.compress.make import VariantMaker
     from core.compress.recipes import parse
 
-    shop = Workshop(smollm2(build), build / "variants", lambda _done, _total, _message: None, build / "runs.db")
+    shop = VariantMaker(smollm2(build), build / "variants", lambda _done, _total, _message: None, build / "runs.db")
     return shop.make(parse(compression), "hf", "gguf").path
 
 

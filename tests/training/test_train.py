@@ -10,9 +10,10 @@ import pytest
 import torch
 from transformers import Qwen2ForCausalLM
 
-from training import tokenizer, train
+from training import corpus, tokenizer, train
+from training.corpus import Batch, Corpus, Recipe
 from training.muon import Muon
-from training.train import Batch, Corpus, Recipe, losses, new_model, optimizers
+from training.train import losses, new_model, optimizers
 
 CODER = tokenizer.build()
 RECIPE = Recipe(steps=100)
@@ -46,14 +47,14 @@ def test_every_kind_counts_alike(step: int) -> None:
 
 def test_no_test_question_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
     splits = []
-    drawn = train.draw
+    drawn = corpus.draw
 
     def watched(*arguments: object) -> object:
         sample = drawn(*arguments)  # type: ignore[arg-type]
         splits.append(sample.split)
         return sample
 
-    monkeypatch.setattr(train, "draw", watched)
+    monkeypatch.setattr(corpus, "draw", watched)
     Corpus(CODER, RECIPE, 0).batches(60)
     assert splits and set(splits) == {"train"}
 

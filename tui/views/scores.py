@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from rich.text import Text
 
+from benchmarks.base import Suite
 from core.spec import REFERENCES
 from core.store.filters import Wanted
 from tui.shown import interval, lines, number, right, safe
-from tui.views.view import SHORT, Choices, Record, View
+from tui.views.view import Choices, Record, View, short_names
 from tui.widgets.table import Cells, Column
 
 WIDE = 120
-PAPER = tuple(name for name in SHORT if not name.startswith("pocket-"))
-MINI_SUITE = tuple(name for name in SHORT if name not in PAPER and not name.endswith("-train"))
 
 
 class ScoresView(View):
@@ -34,7 +34,8 @@ class ScoresView(View):
     def title(self, records: Sequence[Record], choices: Choices) -> str:
         """What the numbers are."""
         averaged = {name for record in records for name in record["average_of"] or ()}
-        average = f" Average: {', '.join(SHORT[name] for name in SHORT if name in averaged)}." if averaged else ""
+        heads = [short for name, short in short_names().items() if name in averaged]
+        average = f" Average: {', '.join(heads)}." if averaged else ""
         two = " (EM/F1 where two numbers stand)" if any(map(_has_f1, records)) else ""
         starred = " * incomplete." if any(map(_incomplete, records)) else ""
         by_hand = " h some by hand." if any(map(_by_hand, records)) else ""
@@ -43,9 +44,10 @@ class ScoresView(View):
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """A column for each benchmark that has numbers."""
         names = list(dict.fromkeys(name for record in records for name in record["benchmarks"]))
-        ordered = [name for name in SHORT if name in names] + [name for name in names if name not in SHORT]
+        heads = short_names()
+        ordered = [name for name in heads if name in names] + [name for name in names if name not in heads]
         room = max((self.cell_width(width, record["scored"]) for record in records), default=7)
-        scores = [Column(name, SHORT.get(name, safe(name).plain), room, number=True) for name in ordered]
+        scores = [Column(name, heads.get(name, safe(name).plain), room, number=True) for name in ordered]
         return (
             Column("label", "Variant", 20, grow=True, name=True),
             Column("bits_per_weight", "Bits", 4, drop=1, number=True),
@@ -100,15 +102,17 @@ class PublishedView(ScoresView):
     """One's own scores with their distance from the paper's, each above the rows that were printed of it."""
 
     name, called = "Published", "printed"
-    suite = PAPER
+    suite: ClassVar[Suite] = "paper"
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
         """Of the rows of `lrm-tui scores --published` those with this view's benchmarks."""
+        from benchmarks.registry import of
         from core.results.tables.published import published_rows, same_variant, with_differences
         from core.results.tables.scores import scores_rows
 
-        own = [row for row in with_differences(scores_rows(connection)) if set(self.suite) & set(row["benchmarks"])]
-        printed = [row for row in published_rows() if set(self.suite) & set(row["benchmarks"])]
+        suite = set(of(self.suite))
+        own = [row for row in with_differences(scores_rows(connection)) if suite & set(row["benchmarks"])]
+        printed = [row for row in published_rows() if suite & set(row["benchmarks"])]
         ordered: list[Record] = []
         for row in sorted(own, key=lambda row: not any(same_variant(row, other) for other in printed)):
             ordered.append(row)
@@ -122,11 +126,13 @@ class PublishedView(ScoresView):
     def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
         """This view's benchmarks."""
         room = 14 if width >= WIDE else 12
-        *accuracies, knowledge = self.suite
+        from benchmarks.registry import of
+
+        heads = short_names()
         return (
             Column("label", "Variant", 22, grow=True, name=True),
-            *(Column(name, SHORT[name], room, number=True) for name in accuracies),
-            Column(knowledge, SHORT[knowledge], room + 6, drop=2, number=True),
+            *(Column(name, heads[name], room, number=True) for name in of(self.suite, "reasoning")),
+            *(Column(name, heads[name], room + 6, drop=2, number=True) for name in of(self.suite, "knowledge")),
             Column("average", "Average", 7, drop=1, number=True),
             Column("origin", "Origin", 9, drop=3),
         )
@@ -154,7 +160,7 @@ class RecordedView(PublishedView):
     """The same beside the embedded family's recorded study."""
 
     name, called = "Recorded", "recorded"
-    suite = MINI_SUITE
+    suite: ClassVar[Suite] = "pocket"
 
 
 def _with_difference(cell: Record) -> str:

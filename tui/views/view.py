@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from rich.text import Text
@@ -15,21 +16,13 @@ from tui.widgets.table import Cells, Column
 
 Record = Mapping[str, Any]
 
-SHORT = {
-    "aime": "AIME",
-    "folio": "FOLIO",
-    "temporal": "Tempor",
-    "musique": "MuSiQue",
-    "pocket-temporal": "p-temp",
-    "pocket-logic": "p-logic",
-    "pocket-arithmetic": "p-arith",
-    "pocket-facts": "p-facts",
-    "pocket-temporal-train": "t-temp",
-    "pocket-logic-train": "t-logic",
-    "pocket-arithmetic-train": "t-arith",
-    "pocket-facts-train": "t-facts",
-}
-"""Heads that fit a column at 80 cells; other benchmarks show their own names."""
+
+@cache
+def short_names() -> dict[str, str]:
+    """Heads that fit a column at 80 cells, in the registry's order; other benchmarks show their own names."""
+    from benchmarks.registry import get, names
+
+    return {name: get(name).short for name in names(training=True)}
 
 
 @dataclass(frozen=True, slots=True)

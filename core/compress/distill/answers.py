@@ -28,7 +28,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """What rejection sampling has kept: `finished` responses, of which `correct`, of which `answers` differ."""
+    """The result of rejection sampling: number of `finished` responses, of `correct` ones, and the distinct `answers`."""
 
     finished: int
     correct: int
@@ -40,13 +40,15 @@ def sampled(store: Path | None, runs: Sequence[int]) -> Sampled:
     if store is None:
         raise DataError("Distillation needs the store that holds the teacher's runs.", "Name one with --store.")
     with opened(store, "reader") as connection:
-        found = [answer for run in runs for answer in _answers(connection, run)]
-    correct = [answer for answer, right in found if right]
-    kept = {(answer.question, " ".join(answer.text.split())): answer for answer in reversed(correct)}
-    if not kept:
+        responses = [answer for run in runs for answer in _answers(connection, run)]
+    correct = [answer for answer, right in responses if right]
+    distinct = {(answer.question, " ".join(answer.text.split())): answer for answer in reversed(correct)}
+    if not distinct:
         named = ", ".join(map(str, runs))
-        raise DataError(f"None of the {len(found)} responses of run {named} is correct.", "Choose runs of a better teacher.")
-    return Sampled(len(found), len(correct), tuple(reversed(kept.values())))
+        raise DataError(
+            f"None of the {len(responses)} responses of run {named} is correct.", "Choose runs of a better teacher."
+        )
+    return Sampled(len(responses), len(correct), tuple(reversed(distinct.values())))
 
 
 def _answers(connection: sqlite3.Connection, run: int) -> Iterator[tuple[Answer, bool]]:

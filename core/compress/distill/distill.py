@@ -41,45 +41,45 @@ _RATE, _LORA_RATE = 2e-5, 2e-4
 _LORA_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def distill_folder(source: HfFolder, target: Path, wanted: Distillation, store: Path | None, progress: Progress) -> None:
+def distill_folder(source: HfFolder, target: Path, distillation: Distillation, store: Path | None, progress: Progress) -> None:
     """Write a fine-tuned copy of `source` to `target`, going on at its last checkpoint.
 
-    Raises DataError where there is nothing to learn from, CompressionError where the loss is no number, OSError.
+    Raises DataError where there is nothing to learn from, CompressionError where the loss is not finite, OSError.
     """
     source.require_family()
-    found = sampled(store, wanted.runs)
+    samples = sampled(store, distillation.runs)
     tokenizer = load_tokenizer(source.path)
-    rows = _rows(found.answers, tokenizer, int(source.config.max_position_embeddings))
-    record = {"recipe": wanted.name, "options": asdict(wanted), **_counts(found), "learned_from": len(rows)}
+    rows = _rows(samples.answers, tokenizer, int(source.config.max_position_embeddings))
+    record = {"recipe": distillation.name, "options": asdict(distillation), **_counts(samples), "learned_from": len(rows)}
     _begin(target, record)
-    progress(0, 1, f"{found.finished} responses, {found.correct} correct, {len(rows)} to learn from")
+    progress(0, 1, f"{samples.finished} responses, {samples.correct} correct, {len(rows)} to learn from")
     model = AutoModelForCausalLM.from_pretrained(source.path, dtype=torch.float32)
     stored = next(tensor for _, tensor in source.tensors()).dtype
-    if wanted.lora:
-        model = _with_lora(model, wanted.lora)
+    if distillation.lora:
+        model = _with_lora(model, distillation.lora)
     trainer = SFTTrainer(
         model=model,
-        args=_settings(wanted, target / CHECKPOINTS, len(rows), int(source.config.max_position_embeddings)),
+        args=_settings(distillation, target / CHECKPOINTS, len(rows), int(source.config.max_position_embeddings)),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        callbacks=[_Teller(progress)],
+        callbacks=[_ProgressCallback(progress)],
     )
     trainer.train(resume_from_checkpoint=_last(target / CHECKPOINTS))
-    _save(trainer.model.merge_and_unload() if wanted.lora else trainer.model, stored, source, target)
+    _save(trainer.model.merge_and_unload() if distillation.lora else trainer.model, stored, source, target)
 
 
 def _rows(answers: tuple[Answer, ...], tokenizer: PreTrainedTokenizerBase, context: int) -> list[dict[str, list[int]]]:
-    """Token ids and labels; answers that do not fit into the context are left out, never cut.
+    """Token ids and labels, each [tokens]; answers that do not fit into the context are left out, never cut.
 
-    The prompt is the student's own, token for token as an engine will give it.
+    The prompt is the student's own, token for token as an engine sends it.
     """
     prompts = Prompts(HfVocabulary(tokenizer, len(tokenizer)))
     rows = []
     for answer in answers:
-        prompt, asked = prompts.tokens(Generate("", answer.question, answer.chat, 0, Sampling()))
-        told = tokenizer(_opened(answer.text, prompt) + tokenizer.eos_token, add_special_tokens=False).input_ids
-        if len(asked) + len(told) <= context:
-            rows.append({"input_ids": asked + told, "labels": [IGNORED] * len(asked) + told})
+        prompt, question = prompts.tokens(Generate("", answer.question, answer.chat, 0, Sampling()))
+        output = tokenizer(_opened(answer.text, prompt) + tokenizer.eos_token, add_special_tokens=False).input_ids
+        if len(question) + len(output) <= context:
+            rows.append({"input_ids": question + output, "labels": [IGNORED] * len(question) + output})
     if not rows:
         raise DataError("None of the correct answers fits into the student's context.", "Choose shorter answers.")
     return rows
@@ -93,21 +93,21 @@ def _opened(text: str, prompt: str) -> str:
     return text if opened or "</think>" not in text else f"{_THINK}\n{text}"
 
 
-def _settings(wanted: Distillation, checkpoints: Path, rows: int, context: int) -> SFTConfig:
-    steps = -(-rows // wanted.batch) * wanted.epochs
+def _settings(distillation: Distillation, checkpoints: Path, rows: int, context: int) -> SFTConfig:
+    steps = -(-rows // distillation.batch) * distillation.epochs
     on_gpu = torch.cuda.is_available()
-    small = next(size for size in range(min(wanted.batch, 8), 0, -1) if wanted.batch % size == 0)
+    small = next(size for size in range(min(distillation.batch, 8), 0, -1) if distillation.batch % size == 0)
     return SFTConfig(
         output_dir=str(checkpoints),
-        num_train_epochs=wanted.epochs,
-        learning_rate=wanted.rate or (_LORA_RATE if wanted.lora else _RATE),
+        num_train_epochs=distillation.epochs,
+        learning_rate=distillation.rate or (_LORA_RATE if distillation.lora else _RATE),
         lr_scheduler_type="cosine",
         warmup_steps=WARMUP,
         per_device_train_batch_size=small,
-        gradient_accumulation_steps=wanted.batch // small,
+        gradient_accumulation_steps=distillation.batch // small,
         max_length=context,
-        packing=wanted.packed,
-        train_sampling_strategy="random" if wanted.packed else "batch_rebalance",  # little is padded
+        packing=distillation.packed,
+        train_sampling_strategy="random" if distillation.packed else "batch_rebalance",  # little is padded
         bf16=on_gpu,
         use_cpu=not on_gpu,
         **({"gradient_checkpointing": True} if on_gpu else {}),
@@ -123,14 +123,14 @@ def _settings(wanted: Distillation, checkpoints: Path, rows: int, context: int) 
     )
 
 
-class _Teller(TrainerCallback):  # type: ignore[misc]
-    """Tells how far training is, and ends it where the loss is no number."""
+class _ProgressCallback(TrainerCallback):  # type: ignore[misc]
+    """Reports progress, and ends training where the loss is not finite."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float] | None = None, **_rest: Any) -> None:  # noqa: ANN401
-        """One line a log of the trainer."""
+        """Called at each log of the trainer. Raises CompressionError where the loss is not finite."""
         loss = (logs or {}).get("loss")
         if loss is None:
             return
@@ -158,16 +158,16 @@ def _begin(target: Path, record: dict[str, object]) -> None:
 
 
 def _last(checkpoints: Path) -> str | None:
-    """The last whole checkpoint: the trainer writes its state last."""
-    found = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    while found and not (Path(found) / "trainer_state.json").is_file():
-        shutil.rmtree(found)
-        found = get_last_checkpoint(str(checkpoints))
-    return str(found) if found else None
+    """The last complete checkpoint; incomplete ones, which lack the trainer's state, are removed."""
+    checkpoint = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    while checkpoint and not (Path(checkpoint) / "trainer_state.json").is_file():
+        shutil.rmtree(checkpoint)
+        checkpoint = get_last_checkpoint(str(checkpoints))
+    return str(checkpoint) if checkpoint else None
 
 
 def _save(model: PreTrainedModel, dtype: torch.dtype, source: HfFolder, target: Path) -> None:
-    model.config.use_cache = True  # the trainer turns it off, and who generates would pay for that
+    model.config.use_cache = True  # the trainer turns it off, which would make generation slow
     model.to(dtype).save_pretrained(target)
     written = {file.name for file in target.iterdir()}
     for file in companions(source.path):
@@ -176,5 +176,5 @@ def _save(model: PreTrainedModel, dtype: torch.dtype, source: HfFolder, target: 
     shutil.rmtree(target / CHECKPOINTS)
 
 
-def _counts(found: Sampled) -> dict[str, object]:
-    return {"finished": found.finished, "correct": found.correct, "different": len(found.answers)}
+def _counts(samples: Sampled) -> dict[str, object]:
+    return {"finished": samples.finished, "correct": samples.correct, "different": len(samples.answers)}

@@ -48,15 +48,16 @@ class Offer:
 
 
 def measure(tensors: Sequence[gguf.ReaderTensor], importance: Importance | None) -> Damage:
-    """By the name of each matrix of a 16-bit GGUF file what share of its outputs' energy each of its `candidates` loses."""
+    """By the name of each matrix of a 16-bit GGUF file: the share of its outputs' energy (0 to 1) that each of its
+    `candidates` loses, [candidates]. `importance` gives the mean square of each input column, [columns].
+    """
     return {str(tensor.name): _losses(tensor, (importance or {}).get(tensor.name)) for tensor in tensors}
 
 
 def plan(tensors: Sequence[gguf.ReaderTensor], importance: Importance | None, damage: Damage, budget: int) -> dict[str, int]:
     """The type of each matrix, for at most `budget` bytes in all; `damage` as `measure` found it.
 
-    What a layer adds is one part of many, the head says all: an error in head or embeddings counts as much as one in every
-    matrix of the layers together.
+    An error in the head or the embeddings counts as much as one in every layer together, since they stand alone.
     """
     layers = [int(match[1]) for tensor in tensors if (match := _LAYER.match(tensor.name))]
     offered = {}
@@ -73,13 +74,13 @@ def plan(tensors: Sequence[gguf.ReaderTensor], importance: Importance | None, da
 
 
 def candidates(columns: int, *, weighted: bool) -> list[Type]:
-    """Types that rows of so many values can have, with an importance matrix or without."""
+    """The types that rows of `columns` values can have; `weighted`: with an importance matrix."""
     kinds = _WIDE if columns % 256 == 0 else _NARROW
     return [kind for kind in kinds if columns % GGML_QUANT_SIZES[kind][0] == 0 and (weighted or kind not in _WEIGHTED)]
 
 
 def _losses(tensor: gguf.ReaderTensor, importance: Vector | None) -> Vector:
-    """What share of the outputs' energy of some rows each type loses."""
+    """The share of the outputs' energy that each type loses on some rows, [candidates]."""
     matrix = np.asarray(tensor.data).reshape(-1, int(tensor.shape[0]))
     picked = np.linspace(0, len(matrix) - 1, min(ROWS, len(matrix)), dtype=int)
     rows = np.ascontiguousarray(matrix[picked], np.float32)
@@ -89,7 +90,7 @@ def _losses(tensor: gguf.ReaderTensor, importance: Vector | None) -> Vector:
 
 
 def allocate(offered: Mapping[str, Sequence[Offer]], budget: int) -> dict[str, Type]:
-    """The type of each matrix, of least damage for a total of at most `budget` bytes (or the smallest there are)."""
+    """The type of each matrix, of least damage in total for at most `budget` bytes (or the smallest types if none fit)."""
     low, high = -60.0, 20.0  # logarithms of the price of a byte
     for _ in range(_STEPS):
         price = (low + high) / 2
@@ -99,13 +100,15 @@ def allocate(offered: Mapping[str, Sequence[Offer]], budget: int) -> dict[str, T
 
 
 def lost_energy(before: Vector, after: Vector, squares: Vector) -> float:
-    """What share of the outputs' energy rows lose, for independent inputs of these mean squares."""
+    """The share of the outputs' energy (0 to 1) that rows [rows, columns] lose, for independent inputs of these mean
+    squares [columns].
+    """
     whole = float((before**2 @ squares).sum())
     return float(((before - after) ** 2 @ squares).sum()) / whole if whole > 0 else 0.0
 
 
 def quantized(rows: Vector, kind: Type, importance: Vector | None) -> Vector:
-    """Rows as llama.cpp's quantizer leaves them, back in 32 bits."""
+    """Rows [rows, columns] quantized by llama.cpp and dequantized to float32; `importance` is [columns]."""
     count, columns = rows.shape
     packed = np.empty((count, _bytes(kind, columns)), np.uint8)
     floats, null = ctypes.POINTER(ctypes.c_float), None

@@ -26,12 +26,12 @@ R1 = {
 def shapes(config: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     """Tensor names and shapes (inputs first, as in GGUF), with keys and values in one up-projection."""
     width, vocabulary = config["hidden_size"], config["vocab_size"]
-    found: dict[str, tuple[int, ...]] = {"token_embd.weight": (width, vocabulary)}
+    tensors: dict[str, tuple[int, ...]] = {"token_embd.weight": (width, vocabulary)}
     for layer in range(config["num_hidden_layers"]):
         dense = layer < config["first_k_dense_replace"]
         parts = _attention(config) | (_dense(config) if dense else _mixture(config))
-        found |= {f"blk.{layer}.{part}": shape for part, shape in parts.items()}
-    return found | {"output_norm.weight": (width,), "output.weight": (width, vocabulary)}
+        tensors |= {f"blk.{layer}.{part}": shape for part, shape in parts.items()}
+    return tensors | {"output_norm.weight": (width,), "output.weight": (width, vocabulary)}
 
 
 def _attention(config: Mapping[str, int]) -> dict[str, tuple[int, ...]]:

@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 import numpy as np
 from numpy.typing import NDArray
 
-from core.compress.artifacts import facts
+from core.compress.facts import facts
 from core.engines.llamacpp.native import LlamaContext, LlamaModel
 
 WINDOW = 512
@@ -36,7 +36,7 @@ class Distance:
 
 
 def windows(model: LlamaModel, text: str, tokens: int) -> list[list[int]]:
-    """The first `tokens` tokens of a text in windows, each with its own context."""
+    """Token ids of the first `tokens` tokens of a text, in windows of up to WINDOW, each with a context of its own."""
     ids = model.tokenize(text, add_special=False)[:tokens]
     return [ids[at : at + WINDOW] for at in range(0, len(ids), WINDOW) if len(ids[at : at + WINDOW]) > 1]
 
@@ -56,7 +56,7 @@ def log_probabilities(model: LlamaModel, rows: Sequence[Sequence[int]], threads:
 def distances(base: Path, others: Sequence[Path], text: str, tokens: int, threads: int = 2) -> Iterator[Distance]:
     """Each file against `base`, which comes first, on the same windows.
 
-    What the original says is kept in a temporary file of 4 bytes a token and word of its vocabulary.
+    The original's log probabilities are cached in a temporary file: 4 bytes a token and vocabulary entry.
     """
     original = LlamaModel(base, 0)
     rows = windows(original, text, tokens)
@@ -65,16 +65,16 @@ def distances(base: Path, others: Sequence[Path], text: str, tokens: int, thread
             row.tofile(file)
         width = original.vocab_size
         del original
-        said = np.memmap(file, np.float32, "r").reshape(-1, width)
+        cached = np.memmap(file, np.float32, "r").reshape(-1, width)
         for path in (base, *others):
-            yield _distance(path, rows, said, threads)
+            yield _distance(path, rows, cached, threads)
 
 
-def _distance(path: Path, rows: Sequence[Sequence[int]], said: NDArray[np.float32], threads: int) -> Distance:
+def _distance(path: Path, rows: Sequence[Sequence[int]], cached: NDArray[np.float32], threads: int) -> Distance:
     surprises, gaps, same = [], [], []
     at = 0
     for row, theirs in zip(rows, log_probabilities(LlamaModel(path, 0), rows, threads), strict=True):
-        ours = said[at : at + len(theirs)]
+        ours = cached[at : at + len(theirs)]
         at += len(theirs)
         surprises.append(-theirs[np.arange(len(theirs)), row[1:]])
         gaps.append((np.exp(ours) * (ours - theirs)).sum(-1))
@@ -100,10 +100,10 @@ def main() -> None:
     parser.add_argument("--text", type=Path, required=True, help="a text that nothing was calibrated on")
     parser.add_argument("--tokens", type=int, default=4096)
     parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    text = given.text.read_text(encoding="utf-8", errors="replace")
-    for row in distances(given.base, given.files, text, given.tokens):
-        if given.json:
+    options = parser.parse_args()
+    text = options.text.read_text(encoding="utf-8", errors="replace")
+    for row in distances(options.base, options.files, text, options.tokens):
+        if options.json:
             print(json.dumps(asdict(row)), flush=True)
         else:
             size = f"{row.bytes / 2**20:8.1f} MiB {row.bits_per_weight:6.3f} bits"

@@ -78,10 +78,10 @@ def _is_kept(name: str, config: PretrainedConfig) -> bool:
 
 
 def _gguf_name(names: gguf.TensorNameMap, name: str) -> str:
-    found = names.get_name(name, try_suffixes=(".weight", ".bias"))
-    if found is None:
+    gguf_name = names.get_name(name, try_suffixes=(".weight", ".bias"))
+    if gguf_name is None:
         raise ModelError(f"The tensor {name} has no place in a GGUF file.", "Choose a plain Llama or Qwen2 model.")
-    return str(found)
+    return str(gguf_name)
 
 
 def _converted(name: str, tensor: Tensor, config: PretrainedConfig) -> NDArray[Any]:

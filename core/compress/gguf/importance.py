@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 
 
 def importance(folder: HfFolder, sequences: Sequence[Tensor], progress: Progress) -> dict[str, NDArray[np.float32]]:
-    """Mean squares by the tensor's name in GGUF, each [columns]."""
+    """Mean squares of inputs by the tensor's name in GGUF, each [columns] in float32, for sequences of token ids [tokens].
+
+    Raises ModelError for a model that `Blocks` refuses.
+    """
     blocks = Blocks(folder)
     names = gguf.get_tensor_name_map(ARCHITECTURES[folder.config.model_type], blocks.count)
     batches = blocks.embed(sequences)
-    found: dict[str, NDArray[np.float32]] = {}
+    vectors: dict[str, NDArray[np.float32]] = {}
     for index in range(blocks.count):
         sums: list[Tensor] = [torch.zeros(1, dtype=torch.float64, device=blocks.where) for _ in GROUPS]
         tokens = [0] * len(GROUPS)
@@ -41,6 +44,6 @@ def importance(folder: HfFolder, sequences: Sequence[Tensor], progress: Progress
         blocks.run(block, batches, see)
         for group, total, count in zip(GROUPS, sums, tokens, strict=True):
             mean = (total / count).float().cpu().numpy()
-            found |= {str(names.get_name(linear_name(index, layer), (".weight",))): mean for layer in group}
+            vectors |= {str(names.get_name(linear_name(index, layer), (".weight",))): mean for layer in group}
         progress(index + 1, blocks.count, f"weighed layer {index + 1}/{blocks.count}")
-    return found
+    return vectors

@@ -15,7 +15,7 @@ import llama_cpp
 import numpy as np
 
 from core.compress import Progress
-from core.compress.artifacts import ROPE_FACTORS
+from core.compress.facts import ROPE_FACTORS
 from core.compress.gguf import allocation
 from core.compress.gguf.allocation import Damage, Importance
 from core.engines.llamacpp.native import quieten
@@ -42,7 +42,7 @@ def quantize_file(source: Path, target: Path, job: Job, progress: Progress) -> N
     """Write `target` with the weights of `source`. Raises CompressionError with llama.cpp's own words, and OSError
     where the disk is full.
 
-    Where a row is no multiple of a type's block, llama.cpp falls back to a larger type: true bits are in `variant`.
+    Where a row is no multiple of a type's block, llama.cpp falls back to a larger type; `core.compress.facts` counts true bits.
     """
     _run(source, target, job, progress, dry=False)
 
@@ -50,22 +50,22 @@ def quantize_file(source: Path, target: Path, job: Job, progress: Progress) -> N
 def predicted_bytes(source: Path, job: Job) -> int:
     """What the tensors would take, by llama.cpp's own reckoning, fall-backs included (to a hundredth of a MiB)."""
     lines = _run(source, source.with_name("never written"), job, lambda *_step: None, dry=True)
-    found = [match for line in lines if (match := _SIZE.search(line))]
-    if not found:
+    sizes = [match for line in lines if (match := _SIZE.search(line))]
+    if not sizes:
         raise CompressionError("llama.cpp did not say how large the file would be.", "See the log of the job.")
-    return round(float(found[-1][1]) * 2**20)
+    return round(float(sizes[-1][1]) * 2**20)
 
 
 def rules(
     source: Path,
     compression: str,
     importance: Importance | None = None,
-    kept: Callable[[Callable[[], Damage]], Damage] = lambda measure: measure(),
+    cached: Callable[[Callable[[], Damage]], Damage] = lambda measure: measure(),
 ) -> tuple[str, dict[str, int] | None]:
     """llama.cpp's type and the types by tensor for a GGUF type or a dynamic recipe.
 
     In a mixture of experts the recipe's rules decide. In a dense model they only say how large the file may become, and
-    measured errors, which are the same for every recipe and so may be `kept`, decide what each matrix gets of it.
+    measured errors, which are the same for every recipe and so may be `cached`, decide what each matrix gets of it.
     """
     from core.compress.gguf import dynamic
 
@@ -78,13 +78,13 @@ def rules(
         budget = predicted_bytes(source, Job(dynamic.NEAREST, types, importance))
         fixed = sum(int(tensor.n_elements) * 4 for name, tensor in tensors.items() if name not in types)
         matrices = [tensors[name] for name in types]
-        damage = kept(lambda: allocation.measure(matrices, importance))
+        damage = cached(lambda: allocation.measure(matrices, importance))
         types = allocation.plan(matrices, importance, damage, budget - fixed)
     return dynamic.NEAREST, types
 
 
 def _run(source: Path, target: Path, job: Job, progress: Progress, *, dry: bool) -> list[str]:
-    """Let llama.cpp work; returns what it said."""
+    """Run llama.cpp's quantizer; returns the lines of its log."""
     lines: list[str] = []
     errors: list[str] = []
 
@@ -92,13 +92,13 @@ def _run(source: Path, target: Path, job: Job, progress: Progress, *, dry: bool)
     def listen(level: int, text: bytes, _data: object) -> None:
         line = text.decode("utf-8", "replace")
         lines.append(line)
-        found = _PROGRESS.search(line)
-        if found:
-            progress(int(found[1]), int(found[2]), f"quantized {found[3]}")
+        match = _PROGRESS.search(line)
+        if match:
+            progress(int(match[1]), int(match[2]), f"quantized {match[3]}")
         elif level == _ERROR:
             errors.append(line.strip())
 
-    parameters, _kept = _parameters(job, dry=dry)
+    parameters, _referenced = _parameters(job, dry=dry)
     llama_cpp.llama_log_set(listen, None)
     try:
         code = llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(parameters))
@@ -120,17 +120,17 @@ def _parameters(job: Job, *, dry: bool) -> tuple[llama_cpp.llama_model_quantize_
     parameters.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{job.gguf_type.upper()}")
     parameters.nthread = len(os.sched_getaffinity(0))
     parameters.dry_run = dry
-    kept: list[object] = []
+    referenced: list[object] = []
     if job.types:
         entries = [(f"^{re.escape(name)}$".encode(), kind) for name, kind in job.types.items()]
         overrides = (llama_cpp.llama_model_tensor_override * (len(entries) + 1))(*entries, (None, 0))
         parameters.tt_overrides = overrides
-        kept.append(overrides)
+        referenced.append(overrides)
     if job.importance:
         rows = [(name.encode(), np.ascontiguousarray(row, np.float32)) for name, row in job.importance.items()]
         pointer = ctypes.POINTER(ctypes.c_float)
         columns = [(name, row.ctypes.data_as(pointer), row.size) for name, row in rows]
         matrix = (llama_cpp.llama_model_imatrix_data * (len(columns) + 1))(*columns, (None, None, 0))
         parameters.imatrix = matrix
-        kept += [matrix, rows]
-    return parameters, kept
+        referenced += [matrix, rows]
+    return parameters, referenced

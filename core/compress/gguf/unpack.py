@@ -69,8 +69,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("folder", type=Path)
-    given = parser.parse_args()
-    unpack(given.file, given.folder)
+    options = parser.parse_args()
+    unpack(options.file, options.folder)
 
 
 if __name__ == "__main__":

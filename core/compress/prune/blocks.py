@@ -1,10 +1,10 @@
-"""The decoder blocks of a model, one in memory at a time: the hidden states of calibration text pass through them.
+"""The decoder blocks of a model, loaded one at a time: the hidden states of calibration text pass through them.
 
-The peak is one block with the statistics of one group of its layers, and the hidden states of all sequences, which stay in
-main memory; where that is plentiful, what the group reads as well.
+Peak memory is one block, the statistics of one group of its layers, the hidden states of all sequences (in main memory), and
+a cache of the group's inputs where there is room.
 
-What stands between the linear layers is computed here, in as few and as large steps over memory as will do: on a CPU
-transformers' own functions spend more on fresh temporaries than on arithmetic.
+The steps between the linear layers are computed here with few passes over memory: on a CPU transformers' own functions spend
+more on temporaries than on arithmetic.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 BATCH_TOKENS = 4096
-KEPT_SHARE = 0.25
-"""Of the free memory, what may be taken so that nothing is computed twice."""
+CACHE_SHARE = 0.25
+"""The share of free memory that the cache of inputs may take."""
 GROUPS = (
     ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
     ("self_attn.o_proj",),
@@ -36,9 +36,9 @@ GROUPS = (
 )
 """The linear layers of a block; those of one group read the same inputs."""
 ENDS = (1, 3)
-"""The groups that end a block's two halves, attention and feed-forward: what they make is added to the hidden states."""
+"""The groups that end a block's two halves, attention and feed-forward: their outputs are added to the hidden states."""
 See = Callable[[int, Tensor], None]
-"""Is shown a group's number and the inputs of its layers, [tokens, columns]."""
+"""Called with a group's number and the inputs of its layers, [tokens, columns]."""
 _EMBEDDING = "model.embed_tokens.weight"
 
 
@@ -49,23 +49,26 @@ def device() -> torch.device:
 
 @dataclass(slots=True)
 class Batch:
-    """Sequences of calibration text, each filled up at its end, where causal attention lets nothing before it see it.
+    """Sequences of calibration text, padded at the end, where causal attention hides the padding from all real tokens.
 
-    `hidden` [sequences, tokens, width] on their way through the model; `real` [sequences, tokens] is what is not filling;
-    `inputs` [sequences, tokens, columns] what the group of layers that was last observed reads, where that is kept.
+    `hidden` [sequences, tokens, width]: the hidden states. `mask` [sequences, tokens]: True for real tokens.
+    `inputs` [sequences, tokens, columns]: cached inputs of the group that was last observed, or None.
     """
 
     hidden: Tensor
-    real: Tensor
+    mask: Tensor
     inputs: Tensor | None = None
 
     def rows(self, inputs: Tensor) -> Tensor:
-        """The inputs [sequences, tokens, columns] of real tokens, [real tokens, columns]."""
-        return inputs.flatten(0, 1) if self.real.all() else inputs[self.real.to(inputs.device)]
+        """The rows of `inputs` [sequences, tokens, columns] that belong to real tokens, [real tokens, columns]."""
+        return inputs.flatten(0, 1) if self.mask.all() else inputs[self.mask.to(inputs.device)]
 
 
 class Blocks:
-    """Loads and runs the blocks of a Llama- or Qwen2-family model, in bfloat16 on a GPU if so stored, else in float32."""
+    """Loads and runs the blocks of a Llama or Qwen2 model: in bfloat16 on a GPU if stored so, else in float32.
+
+    Raises ModelError for another family, or where tensors do not fit the config.
+    """
 
     def __init__(self, folder: HfFolder, where: torch.device | None = None) -> None:
         folder.require_family()
@@ -79,22 +82,22 @@ class Blocks:
         self._dtype = torch.float32
 
     def names(self, index: int) -> list[str]:
-        """The tensors of one block."""
+        """The names of one block's tensors."""
         return [name for name in self._shapes if name.startswith(_prefix(index))]
 
     def others(self) -> list[str]:
-        """The tensors that belong to no block."""
+        """The names of the tensors that belong to no block."""
         return [name for name in self._shapes if not name.startswith("model.layers.")]
 
     def embed(self, sequences: Sequence[Tensor]) -> list[Batch]:
-        """Token ids [tokens] of each sequence as batches with their first hidden states."""
+        """Padded batches of sequences of token ids, each [tokens], with their embeddings as hidden states."""
         table = self.folder.load([_EMBEDDING])[_EMBEDDING]
         on_gpu = self.where.type == "cuda" and table.dtype == torch.bfloat16
         self._dtype = torch.bfloat16 if on_gpu else torch.float32
-        return [Batch(table[ids].to(self._dtype), real) for ids, real in _filled(sequences)]
+        return [Batch(table[ids].to(self._dtype), mask) for ids, mask in _padded(sequences)]
 
     def build(self, index: int, tensors: dict[str, Tensor]) -> nn.Module:
-        """One block with these tensors, on the device."""
+        """One block on the device, with copies of these tensors (by name)."""
         with torch.device("meta"):
             block: nn.Module = self._cls(self.folder.config, index)
         cut = len(_prefix(index))
@@ -108,7 +111,7 @@ class Blocks:
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def run(self, block: nn.Module, batches: Sequence[Batch], see: See | None = None) -> None:
-        """Replace the hidden states by a block's outputs, showing `see` what its linear layers read."""
+        """Replace the hidden states by a block's outputs; `see` gets the inputs of every group, [tokens, columns]."""
         for batch in batches:
             for group in range(len(GROUPS)):
                 batch.inputs = self._inputs(block, group, batch)
@@ -119,16 +122,16 @@ class Blocks:
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def observe(self, block: nn.Module, group: int, batches: Sequence[Batch], see: Callable[[Tensor], None]) -> None:
-        """Show `see` the inputs of a group of linear layers, [tokens, columns]; what would come after is not computed."""
-        keep = self._affordable(block, group, batches)
+        """Call `see` with the inputs of one group of linear layers, [tokens, columns] a batch; later layers do not run."""
+        cached = self._affordable(block, group, batches)
         for batch in batches:
             inputs = self._inputs(block, group, batch)
             see(batch.rows(inputs))
-            batch.inputs = inputs if keep else None
+            batch.inputs = inputs if cached else None
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def finish(self, block: nn.Module, group: int, batches: Sequence[Batch]) -> None:
-        """Add to the hidden states what the group that was observed last, one of `ENDS`, makes of its inputs."""
+        """Add the outputs of `group`, one of `ENDS` and the last observed, to the hidden states."""
         for batch in batches:
             self._add(block, group, batch)
 
@@ -138,7 +141,7 @@ class Blocks:
         batch.inputs = None
 
     def _inputs(self, block: Any, group: int, batch: Batch) -> Tensor:  # noqa: ANN401 - a module of transformers
-        """What the layers of a group read, [sequences, tokens, columns], from what those before it read, if that is kept."""
+        """The inputs of a group's layers, [sequences, tokens, columns], computed from the cached ones of the group before."""
         if group == 0:
             return _normed(block.input_layernorm, batch.hidden.to(self.where))
         if group == 2:
@@ -150,7 +153,7 @@ class Blocks:
         return gate.mul_(block.mlp.up_proj(before))
 
     def _attended(self, attention: Any, inputs: Tensor) -> Tensor:  # noqa: ANN401 - a module of transformers
-        """What attention has gathered for its output layer, [sequences, tokens, columns]."""
+        """The inputs of attention's output layer, [sequences, tokens, columns]."""
         layers = (attention.q_proj, attention.k_proj, attention.v_proj)
         query, key, value = (layer(inputs).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2) for layer in layers)
         positions = torch.arange(inputs.shape[1], device=self.where)[None]
@@ -159,29 +162,31 @@ class Blocks:
         return mixed.transpose(1, 2).flatten(2)
 
     def _affordable(self, block: nn.Module, group: int, batches: Sequence[Batch]) -> bool:
-        """Whether the inputs of a group can be kept. To a GPU and back they take longer than to be computed again."""
+        """Whether a group's inputs are cached: if they fit, and not beside a GPU, where moving costs more than computing."""
         columns = block.get_submodule(GROUPS[group][0]).weight.shape[1]
-        size: int = sum(batch.real.numel() for batch in batches) * columns * self._dtype.itemsize
-        return self.where.type == "cpu" and size <= KEPT_SHARE * free_memory()
+        size: int = sum(batch.mask.numel() for batch in batches) * columns * self._dtype.itemsize
+        return self.where.type == "cpu" and size <= CACHE_SHARE * free_memory()
 
     def _check(self) -> None:
         """Raise ModelError unless every block has the tensors, in shape, that its config asks for."""
         with torch.device("meta"):
-            wanted = {name: list(value.shape) for name, value in self._cls(self.folder.config, 0).state_dict().items()}
+            expected = {name: list(value.shape) for name, value in self._cls(self.folder.config, 0).state_dict().items()}
         for index in range(self.count):
             cut = len(_prefix(index))
-            found = {name[cut:]: self._shapes[name] for name in self.names(index) if not name.endswith(ROTARY_BUFFER)}
-            for name in sorted(wanted.keys() | found.keys()):
-                if wanted.get(name) != found.get(name):
-                    said = "lacks" if name not in found else "has too much in" if name not in wanted else "has another shape of"
+            shapes = {name[cut:]: self._shapes[name] for name in self.names(index) if not name.endswith(ROTARY_BUFFER)}
+            for name in sorted(expected.keys() | shapes.keys()):
+                if expected.get(name) != shapes.get(name):
+                    problem = (
+                        "lacks" if name not in shapes else "has too much in" if name not in expected else "has another shape of"
+                    )
                     raise ModelError(
-                        f"{self.folder.path} {said} the tensor {_prefix(index)}{name}.",
+                        f"{self.folder.path} {problem} the tensor {_prefix(index)}{name}.",
                         "Choose a model whose weights fit its config.json and are not quantized.",
                     )
 
 
 def _normed(norm: Any, hidden: Tensor) -> Tensor:  # noqa: ANN401 - a module of transformers
-    """Hidden states over their root mean square, times the weights of an RMSNorm."""
+    """RMSNorm of `hidden` [..., width]: divided by its root mean square, times the norm's weights [width]."""
     lengths = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True, dtype=torch.float32)
     scales = lengths.square_().div_(hidden.shape[-1]).add_(norm.variance_epsilon).rsqrt_()
     return torch.mul(hidden, scales).to(hidden.dtype).mul_(norm.weight)
@@ -196,19 +201,19 @@ def _prefix(index: int) -> str:
     return f"model.layers.{index}."
 
 
-def _filled(sequences: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Neighbours in length, filled up to one length, up to so many tokens: ids and what is real, [sequences, tokens]."""
+def _padded(sequences: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of similar length, padded, at most BATCH_TOKENS: (ids, mask), each [sequences, tokens]."""
     batch: list[Tensor] = []
     for sequence in sorted(sequences, key=len):
         if batch and (len(batch) + 1) * len(sequence) > BATCH_TOKENS:
-            yield _fill(batch)
+            yield _pad(batch)
             batch = []
         batch.append(sequence)
     if batch:
-        yield _fill(batch)
+        yield _pad(batch)
 
 
-def _fill(batch: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _pad(batch: list[Tensor]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(sequence) for sequence in batch])
     return pad_sequence(batch, batch_first=True), torch.arange(int(lengths.max())) < lengths[:, None]
 

@@ -1,6 +1,6 @@
-"""The C library's heap. A page that is fresh from the system costs more time than most arithmetic on it.
+"""The C library's heap: a page newly mapped by the system costs more time than most arithmetic on it.
 
-Of the GNU C library alone; elsewhere nothing happens.
+Both functions need the GNU C library and do nothing elsewhere.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """Have memory that is freed, in pieces up to 32 MiB, stay with the process for what is needed next."""
+    """Keep freed memory in the process for reuse, in pieces of up to 32 MiB."""
     if set_option := getattr(ctypes.CDLL(None), "mallopt", None):
         set_option(_MMAP_THRESHOLD, _LARGEST)
         set_option(_TRIM_THRESHOLD, _NEVER)
 
 
 def return_freed_memory() -> None:
-    """Give the system back what is free."""
+    """Return freed memory to the system."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)

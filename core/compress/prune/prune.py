@@ -61,15 +61,15 @@ def prune_folder(source: HfFolder, target: Path, task: Task, record: dict[str, o
     batches = blocks.embed(task.sequences) if task.sequences is not None else None
     for index in range(blocks.count):
         file = target / _file_name(index, total)
-        block, said = _finished(blocks, index, file), "went on after"
+        block, verb = _finished(blocks, index, file), "went on after"
         if block is None:
-            (tensors, losses), said = _pruned(blocks, index, batches, task), "pruned"
+            (tensors, losses), verb = _pruned(blocks, index, batches, task), "pruned"
             lost |= losses
             _note(target, {**record, _LOST: lost})
             _write(tensors, file)
         elif batches is not None:
             blocks.run(block, batches)
-        progress(index + 1, total, f"{said} layer {index + 1}/{blocks.count}{_error(lost, index)}")
+        progress(index + 1, total, f"{verb} layer {index + 1}/{blocks.count}{_error(lost, index)}")
     _finish(blocks, target)
     _note(target, {**record, _LOST: lost})
     progress(total, total, "wrote the other tensors")
@@ -132,9 +132,9 @@ def _check(source: HfFolder, pattern: Pattern) -> None:
 def _begin(target: Path, record: dict[str, object]) -> dict[str, float]:
     """Have a folder that says what it will be, empty or as an earlier try has left it. Returns what was lost so far."""
     with suppress(OSError, ValueError, AttributeError):
-        found = json.loads((target / RECORD).read_text(encoding="utf-8"))
-        lost: dict[str, float] = found.pop(_LOST, {})
-        if found == record:
+        stored = json.loads((target / RECORD).read_text(encoding="utf-8"))
+        lost: dict[str, float] = stored.pop(_LOST, {})
+        if stored == record:
             return lost
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
@@ -190,8 +190,8 @@ def _write(tensors: dict[str, Tensor], file: Path) -> None:
     try:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partly, {"format": "pt"})
     except SafetensorError as error:
-        found = _SYSTEM_ERROR.search(str(error))
-        raise OSError(int(found[1]) if found else errno.EIO, str(error), str(partly)) from error
+        match = _SYSTEM_ERROR.search(str(error))
+        raise OSError(int(match[1]) if match else errno.EIO, str(error), str(partly)) from error
     with partly.open("rb") as written:
         os.fsync(written.fileno())
     partly.replace(file)

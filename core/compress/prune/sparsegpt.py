@@ -1,8 +1,8 @@
 """SparseGPT (Frantar and Alistarh, arXiv:2301.00774): prune a linear layer so that its outputs change least.
 
 A layer with weights W and inputs X (columns are tokens) has the quadratic error |WX - W'X|^2, whose Hessian H = 2 X X^T is
-the same for every row of W. Removing weight w in column j costs w^2 / [H^-1]_jj; what is left of its row makes up for it.
-Going from left to right, the inverses that this needs are the rows of the Cholesky factor of H^-1.
+the same for every row of W. Removing weight w in column j costs w^2 / [H^-1]_jj, after the best update of the row's other
+weights. From left to right, the inverses that this needs are the rows of the Cholesky factor of H^-1.
 
 Weights are held transposed, [columns, rows], so that one step of the loop touches contiguous memory.
 """
@@ -21,20 +21,20 @@ from core.errors import CompressionError
 BLOCK = 128
 DAMPING = 0.01
 STRIPS, NARROWEST = 8, 192
-"""In how many strips of columns a Hessian is worked on, so that its symmetry saves work, and how wide the least may be."""
+"""A Hessian is computed in so many strips of columns, none narrower than this, since symmetry halves the work."""
 SHARED_ROWS = 16384
-"""Of fewer rows, a column is so little work that to wake more threads of the processor for it takes longer."""
+"""With fewer rows one thread is faster: waking others takes longer than a column."""
 
 
 class Hessian:
-    """The running mean of 2 X X^T over all tokens seen, [columns, columns] in float32."""
+    """The running mean of 2 X X^T over all tokens added: `matrix` [columns, columns] in float32, `tokens` their number."""
 
     def __init__(self, columns: int, device: torch.device | str) -> None:
         self.matrix = torch.zeros(columns, columns, dtype=torch.float32, device=device)
         self.tokens = 0
 
     def add(self, inputs: Tensor) -> None:
-        """Take in the inputs of some tokens, [..., columns]. What lies above the diagonal is copied from below it."""
+        """Add the inputs of some tokens, [..., columns]. The upper triangle is copied from the lower one."""
         rows = inputs.reshape(-1, inputs.shape[-1]).float()
         total = self.tokens + len(rows)
         for start, end in _strips(rows.shape[1]):
@@ -45,14 +45,14 @@ class Hessian:
 
     @property
     def mean_squares(self) -> Tensor:
-        """The mean square of each column of the inputs."""
+        """The mean square of each column of the inputs, [columns]."""
         return self.matrix.diagonal() / 2
 
 
 def prune(weights: Sequence[Tensor], hessian: Tensor, pattern: Pattern, name: str) -> list[float]:
-    """Prune matrices [rows, columns] that share their inputs, in place.
+    """Prune matrices [rows, columns] that share their inputs, in place; `hessian` is [columns, columns] in float32.
 
-    Returns what share of its outputs' energy each loses (0 to 1).
+    Returns the share of its outputs' energy that each loses (0 to 1). `name` is for messages.
 
     Raises CompressionError where the Hessian has no Cholesky factor.
     """
@@ -70,13 +70,16 @@ def prune(weights: Sequence[Tensor], hessian: Tensor, pattern: Pattern, name: st
 
 
 def lost_energy(before: Tensor, after: Tensor, hessian: Tensor) -> float:
-    """|(W - W') X|^2 / |W X|^2: how much of a layer's outputs the pruning has lost."""
+    """|(W - W') X|^2 / |W X|^2, 0 to 1: the share of its outputs' energy that a layer has lost.
+
+    `before` and `after` are [rows, columns], `hessian` is [columns, columns], all in float32.
+    """
     whole = _energy(before, hessian)
     return _energy(before - after, hessian) / whole if whole > 0 else 0.0
 
 
 def _energy(weight: Tensor, hessian: Tensor) -> float:
-    """The sum of w H w^T over the rows w."""
+    """The sum of w H w^T over the rows w of `weight` [rows, columns]."""
     total = weight.new_zeros(())
     for start, end in _strips(weight.shape[1]):
         own = weight[:, start:end]
@@ -91,7 +94,7 @@ def _strips(columns: int) -> Iterator[tuple[int, int]]:
 
 
 def _inverse_factor(hessian: Tensor, name: str) -> Tensor:
-    """The upper triangular U with U^T U = (H + damping)^-1."""
+    """The upper triangular U [columns, columns] with U^T U = (H + damping)^-1."""
     damped = hessian.clone()
     diagonal = damped.diagonal()
     diagonal[diagonal == 0] = 1
@@ -110,7 +113,7 @@ def _inverse_factor(hessian: Tensor, name: str) -> Tensor:
 
 
 def _inverse(upper: Tensor) -> Tensor:
-    """The inverse of an upper triangular matrix, by halves: less work, in larger products, than to solve for the identity."""
+    """The inverse of an upper triangular matrix, by halves: less work, in larger products, than solving for the identity."""
     size = len(upper)
     if size <= NARROWEST:
         identity = torch.eye(size, dtype=upper.dtype, device=upper.device)
@@ -124,31 +127,34 @@ def _inverse(upper: Tensor) -> Tensor:
 
 
 def _prune_block(weights: Tensor, factor: Tensor, start: int, end: int, spans: list[tuple[int, int]], pattern: Pattern) -> None:
-    """Prune columns start to end, then let all later columns make up for it."""
+    """Prune columns start to end, then update all later columns.
+
+    `weights` is [columns, rows], `factor` [columns, columns], `spans` the rows of each matrix.
+    """
     block = weights[start:end]
     inner = factor[start:end, start:end]
     scales = inner.diagonal()[:, None]
     errors = torch.empty_like(block)
     if pattern.group is None:
-        kept = torch.cat([_kept(block[:, a:b] / scales, start, pattern) for a, b in spans], 1)
-        gone = ~kept / scales
+        mask = torch.cat([_mask(block[:, a:b] / scales, start, pattern) for a, b in spans], 1)
+        gone = ~mask / scales
     else:
-        kept, gone = torch.empty_like(block, dtype=torch.bool), torch.empty_like(block)
+        mask, gone = torch.empty_like(block, dtype=torch.bool), torch.empty_like(block)
     with _few_threads(block.shape[1]):
         for i, (row, away, error) in enumerate(zip(block.unbind(), gone.unbind(), errors.unbind(), strict=True)):
             if pattern.group is not None and i % pattern.group == 0:
                 group = slice(i, i + pattern.group)
-                kept[group] = pattern.keep_groups((block[group] / scales[group]).square())
-                gone[group] = ~kept[group] / scales[group]
+                mask[group] = pattern.keep_groups((block[group] / scales[group]).square())
+                gone[group] = ~mask[group] / scales[group]
             torch.mul(row, away, out=error)
             block[i + 1 :].addr_(inner[i, i + 1 :], error, alpha=-1)
-    block *= kept
+    block *= mask
     weights[end:].addmm_(factor[start:end, end:].T, errors, alpha=-1)
 
 
 @contextmanager
 def _few_threads(rows: int) -> Iterator[None]:
-    """While this lasts, one thread does all the work on columns of so few rows."""
+    """Within this context torch uses one thread if there are few rows."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if rows < SHARED_ROWS else threads)
     try:
@@ -157,8 +163,8 @@ def _few_threads(rows: int) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _kept(scaled: Tensor, start: int, pattern: Pattern) -> Tensor:
-    """Which weights of one matrix's block stay: those above one threshold over all rows; the totals come out exactly."""
+def _mask(scaled: Tensor, start: int, pattern: Pattern) -> Tensor:
+    """The mask [columns, rows] of the weights of one matrix's block that stay: one threshold over all rows, exact counts."""
     columns, rows = scaled.shape
     count = pattern.count((start + columns) * rows) - pattern.count(start * rows)
     return pattern.keep_largest(scaled.square(), count)

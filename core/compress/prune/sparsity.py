@@ -28,7 +28,7 @@ class Pattern:
         return cls(percent)
 
     def count(self, entries: int) -> int:
-        """How many of so many entries become zero, rounded to whole ones."""
+        """How many of `entries` become zero, rounded."""
         return round(entries * self.percent / 100)
 
     def check(self, columns: int, name: str) -> None:
@@ -39,25 +39,25 @@ class Pattern:
             )
 
     def keep_largest(self, scores: Tensor, count: int) -> Tensor:
-        """True for all but exactly `count` entries of least score; of equal ones the first go."""
+        """The mask, in the shape of `scores`: False for exactly `count` entries of least score, the first of equal ones."""
         flat = scores.reshape(-1)
-        kept = torch.ones_like(flat, dtype=torch.bool)
+        mask = torch.ones_like(flat, dtype=torch.bool)
         if count > 0:
             threshold = _smallest(flat, count)
-            kept = flat > threshold
+            mask = flat > threshold
             below = flat < threshold
             equals = (flat == threshold).nonzero().view(-1)
-            kept[equals[count - int(below.sum()) :]] = True
-        return kept.view(scores.shape)
+            mask[equals[count - int(below.sum()) :]] = True
+        return mask.view(scores.shape)
 
     def keep_groups(self, scores: Tensor) -> Tensor:
-        """True for the `keep` largest entries of each column of [group, rows]."""
+        """The mask [group, rows] of the `keep` largest entries in each column of `scores` [group, rows]."""
         assert self.keep is not None
         return torch.zeros_like(scores, dtype=torch.bool).scatter_(0, scores.topk(self.keep, 0).indices, True)
 
 
 def prune_by_magnitude(weight: Tensor, pattern: Pattern) -> None:
-    """Zero the weights nearest to zero in a matrix [rows, columns], in place (one threshold a matrix)."""
+    """Zero the smallest weights of a matrix [rows, columns] in place, by one threshold for all of it."""
     scores = weight.float().abs()
     if pattern.group is not None:
         weight.mul_(_by_groups(scores, pattern))
@@ -66,7 +66,10 @@ def prune_by_magnitude(weight: Tensor, pattern: Pattern) -> None:
 
 
 def prune_by_wanda(weight: Tensor, mean_squares: Tensor, pattern: Pattern) -> None:
-    """Wanda (Sun et al., arXiv:2306.11695): the score is |w| times the norm of its input; each row is pruned alike."""
+    """Wanda (Sun et al., arXiv:2306.11695): the score is |w| times the norm of its input; every row loses the same share.
+
+    `weight` is [rows, columns], pruned in place; `mean_squares` is [columns].
+    """
     scores = weight.float().abs() * mean_squares.sqrt()
     if pattern.group is not None:
         weight.mul_(_by_groups(scores, pattern))
@@ -78,14 +81,14 @@ def prune_by_wanda(weight: Tensor, mean_squares: Tensor, pattern: Pattern) -> No
 
 
 def _smallest(values: Tensor, place: int) -> float:
-    """The value in that place, from 1, when they are in order. On processors numpy finds it in a tenth of torch's time."""
+    """The value at 1-based position `place` in sorted order. On a CPU numpy takes a tenth of torch's time."""
     if values.device.type == "cpu":
         return float(np.partition(values.detach().numpy(), place - 1)[place - 1])
     return float(values.kthvalue(place).values)
 
 
 def _by_groups(scores: Tensor, pattern: Pattern) -> Tensor:
-    """The mask [rows, columns] of n:m."""
+    """The mask [rows, columns] of n:m for `scores` [rows, columns]."""
     assert pattern.group is not None
     rows, columns = scores.shape
     groups = scores.reshape(rows * columns // pattern.group, pattern.group).T

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.registry import names
+from benchmarks.registry import find, get, names
 from core.results.tables.scores import AVERAGES
 from core.spec import REFERENCES
 
 Row = Mapping[str, Any]
 
 UNKNOWN = "–"
-MINI_SUITE = "pocket-"
 ROUNDING = 0.05
 
 
@@ -61,8 +60,8 @@ def scores_sheets(rows: Sequence[Row], with_runs: bool = False) -> list[Sheet]:
     """
     present = [name for name in names() if any(name in row["benchmarks"] for row in rows)]
     suites = {
-        "scores": ("Scores on the paper's benchmarks", [name for name in present if not name.startswith(MINI_SUITE)]),
-        "scores-mini": ("Scores on the mini-suite", [name for name in present if name.startswith(MINI_SUITE)]),
+        "scores": ("Scores on the paper's benchmarks", [name for name in present if get(name).suite != "pocket"]),
+        "scores-mini": ("Scores on the mini-suite", [name for name in present if get(name).suite == "pocket"]),
     }
     sheets = []
     for key, (title, benchmarks) in suites.items():
@@ -91,7 +90,7 @@ def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Row]
         last = Cell(number(average), interval(row["average_ci"]) if average is not None else (), strong)
         body.append((*_about(row), *cells, last))
     heads = ("Model", "Compression", "Origin", "Parameters", "Bits", "Sparsity", *map(_head, benchmarks), "Average")
-    mini = bool(benchmarks) and benchmarks[0].startswith(MINI_SUITE)
+    mini = bool(benchmarks) and get(benchmarks[0]).suite == "pocket"
     caption = (
         "Percent; EM / F1 where two numbers stand. Small: the 95 % interval (Wilson, or bootstrap for F1 and averages), "
         "n responses (finished of planned where some are missing), those without an answer that could be read, and those that "
@@ -193,8 +192,8 @@ def _average(row: Row, benchmarks: Sequence[str]) -> float | None:
 
 
 def _head(benchmark: str) -> str:
-    titles = {"aime": "AIME 2024", "folio": "FOLIO", "temporal": "Temporal", "musique": "MuSiQue (EM / F1)"}
-    return titles.get(benchmark, benchmark)
+    known = find(benchmark)
+    return known.title if known else benchmark
 
 
 def changes(rows: Sequence[Row], of: Callable[[Row], object]) -> tuple[int, ...]:

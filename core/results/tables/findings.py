@@ -13,8 +13,9 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
+from benchmarks.base import Kind as BenchmarkKind
 from benchmarks.registry import get
 from core.results.methods import Kind, method
 from core.results.run_summary import Digest
@@ -106,7 +107,7 @@ def _normal(parts: Iterable[tuple[float, float, float]]) -> tuple[float, tuple[f
 
 def _knowledge(runs: Sequence[Scored]) -> Finding:
     """Quantized minus pruned variants of one model, on the benchmarks of knowledge."""
-    known = [one for one in runs if one.run.metric == "em_f1" and one.kind in ("quantization", "pruning")]
+    known = [one for one in runs if get(one.run.benchmark).kind == "knowledge" and one.kind in ("quantization", "pruning")]
     cells = [cell for cell in _grouped(known, lambda one: one.dense).values() if len({one.kind for one in cell}) == 2]
     parts = [
         (
@@ -156,9 +157,7 @@ def _height(point: dict[str, Any]) -> float:
 
 def _harder(one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The harder of two benchmarks first: the one with the lower dense accuracy, where chance does not explain that."""
-    if "accuracy" not in {get(p["benchmark"]).metric for p in (one, other)} or "em_f1" in {
-        get(p["benchmark"]).metric for p in (one, other)
-    }:
+    if any(get(point["benchmark"]).kind == "knowledge" for point in (one, other)):
         return None
     low, high = sorted((one, other), key=lambda p: p["curve"][0]["score"])
     apart = low["curve"][0]["score_ci"][1] < high["curve"][0]["score_ci"][0]
@@ -166,10 +165,10 @@ def _harder(one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[str, Any],
 
 
 def _knowledge_first(one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    metrics = [get(p["benchmark"]).metric for p in (one, other)]
-    if sorted(metrics) != ["accuracy", "em_f1"]:
+    first, second = (get(point["benchmark"]).kind for point in (one, other))
+    if first == second:
         return None
-    return (one, other) if metrics[0] == "em_f1" else (other, one)
+    return (one, other) if first == "knowledge" else (other, one)
 
 
 def _shorter(ends: Sequence[dict[str, Any]]) -> Finding:
@@ -216,8 +215,8 @@ def ranking(runs: Sequence[Scored]) -> list[dict[str, Any]]:
     for (name, kind), group in sorted(_grouped(pairs, lambda pair: (pair[0].method, pair[0].kind)).items()):
         row: dict[str, Any] = {"method": name, "kind": kind}
         row |= {"variants": len({one.run.variant for one, _ in group}), "runs": len(group)}
-        for title, metric in (("reasoning", "accuracy"), ("knowledge", "em_f1")):
-            part = [pair for pair in group if pair[0].run.metric == metric]
+        for title in get_args(BenchmarkKind):
+            part = [pair for pair in group if get(pair[0].run.benchmark).kind == title]
             change, ends = _change(part) if part else (None, None)
             row |= {title: change, f"{title}_ci": list(ends) if ends else None}
         rows.append(row)

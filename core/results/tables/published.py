@@ -16,11 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import benchmarks
-from benchmarks.registry import get, names
+from benchmarks.registry import get, names, of
 from core.results.stats import difference
 
-QUESTIONS = {"aime": 30, "folio": 203, "temporal": 250, "musique": 100}
-"""How many questions stand behind a number of the paper."""
 Q_OF_TABLE = {4: 30, 5: 20}
 """The share at either end: Table 4 prints ninths for AIME's 30 questions, which is 30 %."""
 PAPER = Path(benchmarks.__file__).with_name("published.toml")
@@ -49,7 +47,7 @@ def _row(printed: Row) -> dict[str, Any]:
         **{"bits_per_weight": printed.get("bits_per_weight"), "sparsity": printed.get("sparsity")},
         "benchmarks": {name: _cell(printed[name], name) for name in names() if name in printed},
         **{"average": printed.get("average"), "average_ci": None},
-        "average_of": printed.get("average_of", ["aime", "folio", "temporal"]),
+        "average_of": printed.get("average_of", list(of("paper", "reasoning"))),
         "note": printed.get("note"),
     }
 
@@ -69,7 +67,7 @@ def _about(printed: Row) -> dict[str, Any]:
 def _cell(value: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
     """A percentage, or a table of what else is known: n, accuracy, em, f1."""
     known = value if isinstance(value, Mapping) else {"accuracy": value}
-    counts = {"n": known.get("n", QUESTIONS.get(name)), "finished": None, "unparsed": None, "failed": None, "run": None}
+    counts = {"n": known.get("n", get(name).questions), "finished": None, "unparsed": None, "failed": None, "run": None}
     metrics = ("em", "f1") if get(name).metric == "em_f1" else ("accuracy",)
     return counts | {key: known.get(key) for metric in metrics for key in (metric, f"{metric}_ci")}
 
@@ -109,7 +107,7 @@ def published_lengths(q: float) -> list[dict[str, Any]]:
 def _ends(printed: Row, q: float) -> dict[str, Any]:
     name = printed["benchmark"]
     metrics = ("em", "f1") if get(name).metric == "em_f1" else ("accuracy",)
-    n = printed.get("n", QUESTIONS.get(name))
+    n = printed.get("n", get(name).questions)
     short, long = (
         {key: printed.get(end, {}).get(key) for key in ("words", *metrics)}  # an end may be unknown
         for end in ("short", "long")

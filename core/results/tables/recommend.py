@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.registry import of
 from core.errors import UsageError
 from core.results.runs import one_picture, shown_runs
 from core.results.tables.scores import AVERAGES, scores_rows
@@ -18,7 +19,7 @@ from core.results.tables.scores import AVERAGES, scores_rows
 ROOM = 1.1
 DENSE_BITS = 16.0
 _UNITS = {"b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
-_KNOWLEDGE = ("musique", "pocket-facts")
+_KNOWLEDGE = of("paper", "knowledge") + of("pocket", "knowledge")
 
 
 def memory_of(text: str) -> float:

@@ -13,14 +13,12 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from benchmarks.registry import of
 from core.results.runs import Run, one_picture, shown_runs
 from core.results.stats import Interval, bootstrap_average, wilson
 from core.results.tables.audit import Audit
 
-AVERAGES = (
-    ("aime", "folio", "temporal"),
-    ("pocket-arithmetic", "pocket-logic", "pocket-temporal"),
-)
+AVERAGES = (tuple(sorted(of("paper", "reasoning"))), tuple(sorted(of("pocket", "reasoning"))))
 """What *average* means: the paper's three accuracies; for a variant without them, the mini-suite's three."""
 
 _VARIANT = (

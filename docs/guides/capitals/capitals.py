@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from benchmarks.base import DataSource, Extraction, Grade, Item, Metric
+from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.metrics import normalise
 from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import candidates
@@ -18,20 +18,24 @@ class Capitals:
 
     name: ClassVar[str] = "capitals"
     title: ClassVar[str] = "Capitals"
+    short: ClassVar[str] = "Capital"
+    suite: ClassVar[Suite] = "own"
+    kind: ClassVar[Kind] = "knowledge"
     metric: ClassVar[Metric] = "accuracy"
     chance: ClassVar[float] = 0.0
     prompt_key: ClassVar[str] = "capitals"
+    questions: ClassVar[int] = 8
 
     def load(self, source: DataSource) -> list[Item]:
         """All questions, from capitals.jsonl in the data folder."""
-        found = rows(source, "capitals", ("capitals.jsonl",), ("json", None, "train"))
+        questions = rows(source, "capitals", ("capitals.jsonl",), ("json", None, "train"))
         return [
             Item(
                 str(field(row, "country", where)),
                 {"country": str(field(row, "country", where))},
                 (str(field(row, "capital", where)),),
             )
-            for where, row in numbered(found, "Capitals")
+            for where, row in numbered(questions, "Capitals")
         ]
 
     def extract(self, answer_part: str, item: Item) -> Extraction | None:
@@ -42,6 +46,6 @@ class Capitals:
 
     def grade(self, answer_part: str, item: Item) -> Grade:
         """Correct where that place names the capital."""
-        found = self.extract(answer_part, item)
-        said = normalise(found.answer).split() if found else []
-        return Grade(found, correct=set(normalise(item.gold[0]).split()) <= set(said))
+        extraction = self.extract(answer_part, item)
+        words = normalise(extraction.answer).split() if extraction else []
+        return Grade(extraction, correct=set(normalise(item.gold[0]).split()) <= set(words))

@@ -7,18 +7,19 @@ from pathlib import Path
 import gguf
 import pytest
 
-from core.compress.artifacts import Artifact, facts
+from core.compress.artifacts import Artifact
+from core.compress.facts import facts
 from core.compress.gguf.export import export_folder
 from core.compress.gguf.quantize import Job, quantize_file
 from core.compress.hf_folder import HfFolder
-from core.compress.make import Workshop
+from core.compress.make import VariantMaker
 from core.compress.recipes import PLAIN_TYPES, parse
 from core.engines.llamacpp.native import LlamaModel
 from tests.helpers import tiny
 
 
 def make(model: Path, compression: str, out: Path) -> Artifact:
-    return Workshop(model, out, lambda done, total, message: None).make(parse(compression), "hf", "gguf")
+    return VariantMaker(model, out, lambda done, total, message: None).make(parse(compression), "hf", "gguf")
 
 
 def test_the_same_bytes_elsewhere_make_the_same_artifact(hf_model: Path, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from core.compress.artifacts import facts
 from core.compress.calibration import adopt
+from core.compress.facts import facts
 from tests.helpers import tiny
 
 Message = dict[str, Any]

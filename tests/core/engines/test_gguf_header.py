@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.compress.artifacts import gguf_tensors
+from core.compress.facts import gguf_tensors
 from core.engines.gguf_header import BadGguf, read_tensors
 from core.engines.llamacpp.native import row_bytes
 

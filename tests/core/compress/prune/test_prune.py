@@ -50,18 +50,18 @@ def test_blocks_run_as_the_whole_model_does(tmp_path: Path, family: str) -> None
         blocks.run(block, batches)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     (batch,) = batches
-    for length, hidden, real in zip(sorted(lengths), batch.hidden, batch.real, strict=True):
+    for length, hidden, mask in zip(sorted(lengths), batch.hidden, batch.mask, strict=True):
         with torch.no_grad():
             expected = model(torch.stack(sequences(1, length)), output_hidden_states=True).hidden_states[-2]
-        assert torch.allclose(hidden[real], expected[0], atol=1e-4)
+        assert torch.allclose(hidden[mask], expected[0], atol=1e-4)
 
 
-def test_batches_are_filled_up_to_so_many_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_padded_up_to_so_many_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.compress.prune.blocks.BATCH_TOKENS", 80)
     blocks = Blocks(HfFolder.open(tiny.save_model(tmp_path / "model")), torch.device("cpu"))
     batches = blocks.embed([sequences(1, length)[0] for length in (100, 40, 9, 40, 31)])
-    assert [tuple(batch.real.shape) for batch in batches] == [(2, 31), (2, 40), (1, 100)]
-    assert [batch.real.sum(1).tolist() for batch in batches] == [[9, 31], [40, 40], [100]]
+    assert [tuple(batch.mask.shape) for batch in batches] == [(2, 31), (2, 40), (1, 100)]
+    assert [batch.mask.sum(1).tolist() for batch in batches] == [[9, 31], [40, 40], [100]]
 
 
 @pytest.mark.parametrize("method", ["sparsegpt", "wanda", "magnitude"])

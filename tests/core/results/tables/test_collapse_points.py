@@ -9,14 +9,14 @@ import pytest
 from benchmarks.registry import get
 from core.results.methods import method
 from core.results.tables.collapse_points import Step, collapse_point, points
-from core.results.tables.published import QUESTIONS, published_rows, tables
+from core.results.tables.published import published_rows, tables
 from tests.helpers.book import Book, graded
 
 
 @pytest.mark.parametrize("name", ["aime", "folio"])
 def test_the_papers_table_3_gives_the_papers_own_words(name: str) -> None:
     rows = [row for row in published_rows(3) if row["model"] == "R1-Distill-Llama-70B"]
-    n = QUESTIONS[name]
+    n = get(name).questions
     curve = [Step(row["sparsity"], row["benchmarks"][name]["accuracy"] * n / 100, n) for row in rows]
     found = collapse_point(curve, get(name).chance)
     [said] = [row for row in tables()["collapse"] if row["benchmark"] == name]

@@ -1,0 +1,103 @@
+"""Facts that are measured from a model's bytes: hash, size, parameters, bits per weight, zeros."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import gguf
+import numpy as np
+
+from core.compress.hf_folder import HfFolder, is_decoder_linear, model_files
+from core.engines.gguf_header import BadGguf, Tensor, read_tensors
+from core.errors import ModelError
+
+_GGUF_LINEAR = re.compile(r"blk\.\d+\.(attn_(q|k|v|output)|ffn_(gate|up|down))\.weight")
+ROPE_FACTORS = "rope_freqs.weight"
+"""What Llama 3 files hold beside the weights: factors of the rotary embedding, no parameters."""
+_FLOATS = {gguf.GGMLQuantizationType.F32: np.float32, gguf.GGMLQuantizationType.F16: np.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is true of a model on disk.
+
+    `bytes` is the size of the file or of all files of the model; `bits_per_weight` counts tensor data alone, over all
+    parameters; `sparsity` is the share of zeros (0 to 1) in the linear layers of the decoder blocks, None where they
+    are quantized.
+    """
+
+    sha256: str
+    bytes: int
+    parameters: int
+    bits_per_weight: float
+    sparsity: float | None
+
+
+def facts(path: Path) -> Facts:
+    """Facts of a GGUF file or a Hugging Face folder. Raises ModelError if it is damaged."""
+    return _folder_facts(path) if path.is_dir() else _file_facts(path)
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file, or of the sorted listing of a folder's model files (hash and name of each).
+
+    Raises ModelError for a folder without weights, OSError.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    listing = "".join(f"{sha256(file)}  {file.name}\n" for file in model_files(path))
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def gguf_tensors(path: Path) -> list[Tensor]:
+    """The tensors of a GGUF file. Raises ModelError if it is missing, damaged or truncated."""
+    try:
+        return read_tensors(path, _row_bytes)
+    except BadGguf as error:
+        raise ModelError(str(error), "Get or make the file again.") from error
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}", "Check the model's path.") from error
+
+
+def _folder_facts(path: Path) -> Facts:
+    parameters = size = zeros = entries = 0
+    for name, tensor in HfFolder.open(path).tensors():
+        parameters += tensor.numel()
+        size += tensor.nbytes
+        if is_decoder_linear(name):
+            entries += tensor.numel()
+            zeros += tensor.numel() - int(tensor.count_nonzero())
+    total = sum(file.stat().st_size for file in model_files(path))
+    sparsity = zeros / entries if entries else None
+    return Facts(sha256(path), total, parameters, 8 * size / parameters, sparsity)
+
+
+def _file_facts(path: Path) -> Facts:
+    tensors = [tensor for tensor in gguf_tensors(path) if tensor.name != ROPE_FACTORS]
+    if not tensors:
+        raise ModelError(f"{path} holds no weights.", "Name the first part of a model that is split into files.")
+    parameters = sum(tensor.elements for tensor in tensors)
+    size = sum(_row_bytes(tensor.kind, tensor.elements) for tensor in tensors)
+    return Facts(sha256(path), path.stat().st_size, parameters, 8 * size / parameters, _file_sparsity(path, tensors))
+
+
+def _file_sparsity(path: Path, tensors: list[Tensor]) -> float | None:
+    linear = [tensor for tensor in tensors if _GGUF_LINEAR.fullmatch(tensor.name)]
+    if not linear or any(tensor.kind not in _FLOATS for tensor in linear):
+        return None
+    zeros = 0
+    for tensor in linear:
+        kind = _FLOATS[gguf.GGMLQuantizationType(tensor.kind)]
+        weights = np.memmap(path, kind, "r", tensor.start, (tensor.elements,))
+        zeros += tensor.elements - int(np.count_nonzero(weights))
+    return zeros / sum(tensor.elements for tensor in linear)
+
+
+def _row_bytes(kind: int, elements: int) -> int:
+    """Bytes of so many elements of a ggml type. Raises ValueError for an unknown one."""
+    block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType(kind)]
+    return int(elements // block * size)
