@@ -18,9 +18,9 @@ from core.store.connection import connect
 from tests.helpers.tui_rows import add_chunk, alive, sql, until
 from tui import keys
 from tui.app import LrmApp
-from tui.commands import Palette
-from tui.dialogs.basic import Confirm, Note
+from tui.dialogs.messages import Confirm, Note
 from tui.dialogs.new_run import NewRun
+from tui.palette import Palette
 from tui.panes.pane import Pane
 from tui.widgets.footer import Footer
 from tui.widgets.scrolled import Scrolled

@@ -14,9 +14,9 @@ from core.jobs import models
 from tests.helpers.tui_rows import until
 from tui import keys, poller
 from tui.app import LrmApp
-from tui.look import Look
 from tui.meter import Gpu, Meter, Sample
 from tui.panes.pane import Pane
+from tui.terminal import Look
 from tui.widgets.stream import StreamView
 
 SIZES = {"narrow": (80, 24), "middle": (120, 40), "wide": (200, 60)}

@@ -1,4 +1,4 @@
-"""A response as the parts that a reader shows: verdict, prompt, thinking, answer part, where from."""
+"""A response as the parts that a reader shows: verdict, prompt, thinking, answer part, origin."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THINK_END = "</think>"
 
 
 def parts(row: Row, reviews: Sequence[Any], folded: bool) -> list[Part]:
-    """What is known of a response, in reading order; `folded` shows a verbatim loop once, with a count."""
+    """The parts of a response in reading order; `folded` shows a verbatim loop once, with a count."""
     text = row["text"] or ""
     at = len(text) if row["answer_start"] is None else min(int(row["answer_start"]), len(text))
     thinking_end = at - len(THINK_END) if text[:at].endswith(THINK_END) else at
@@ -40,7 +40,7 @@ def _count(row: Row, part: str) -> str:
 
 
 def _prompt(row: Row) -> tuple[str, str]:
-    """The prompt as it was sent; of an imported output that is often unknown, then the question."""
+    """The prompt as it was sent, or the question where the prompt of an imported output is not known: (head, text)."""
     if row["prompt"]:
         return "Prompt", row["prompt"]
     fields = json.loads(row["fields"])
@@ -85,7 +85,7 @@ def _body(name: str, head: str, row: Row, ends: tuple[int, int], folded: bool) -
 
 
 def loop_end(text: str, onset: int, period: int) -> int:
-    """Where a verbatim loop ends: after its last full round, or within the next one where that breaks off."""
+    """The end of a verbatim loop, including the part of a last round that breaks off."""
     unit, at = text[onset : onset + period], onset + period
     while unit and text.startswith(unit, at):
         at += period
@@ -101,10 +101,10 @@ def _verdict(row: Row, reviews: Sequence[Any]) -> Iterator[str]:
         strict = f" · whole answer part: EM {number(row['strict_em'], 0)}, F1 {number(row['strict_f1'], 2)}"
         yield f"EM {number(row['em'], 0)}, F1 {number(row['f1'], 2)}{strict}"
     for review in reviews:
-        said = {None: "the grader's verdict counts", 1: "correct", 0: "wrong"}[review["verdict"]]
+        verdict = {None: "the grader's verdict counts", 1: "correct", 0: "wrong"}[review["verdict"]]
         flag = ", flagged" if review["flagged"] else ""
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(review["at"]))
-        yield f"by hand, {when}: {said}{flag}" + (f" · {review['note']}" if review["note"] else "")
+        yield f"by hand, {when}: {verdict}{flag}" + (f" · {review['note']}" if review["note"] else "")
     limit = f" (limit {row['token_limit']:,} tokens)" if row["token_limit"] else ""
     audit = " · let run on for the audit" if row["audited"] and row["engine"] != "imported" else ""
     yield f"finished by {row['finish_reason']}{limit}{' · LOOP' if row['collapsed'] else ''}{audit}"
