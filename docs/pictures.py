@@ -22,8 +22,8 @@ from core.spec import RunSpec, Sampling
 from core.store.connection import opened
 from tui import keys
 from tui.app import LrmApp
+from tui.panes.live import LivePane
 from tui.panes.pane import Pane
-from tui.widgets.stream import StreamView
 
 SIZE = (120, 30)
 TIMEOUT_S = 120.0
@@ -33,7 +33,7 @@ LINES_OF_TEXT = 8
 
 
 def queue_runs(store: Path) -> None:
-    """Queue runs that take long enough to be drawn, with a seed that the demo does not use."""
+    """Queue runs with a seed that the demo does not use; in the first ones loops are frequent, and run on for the audit."""
     template = RunSpec(
         model="pocket",
         compression="none",
@@ -41,9 +41,10 @@ def queue_runs(store: Path) -> None:
         engine="llama.cpp",
         sampling=Sampling(max_tokens=1024),
         seed=7,
+        audit_share=0.9,
         limit=200,
     )
-    specs = queue.grid(["pocket"], ["sparsegpt-80", "q4_0"], ["pocket-temporal", "pocket-logic", "pocket-arithmetic"], template)
+    specs = queue.grid(["pocket"], ["sparsegpt-85", "q4_0"], ["pocket-temporal", "pocket-logic", "pocket-arithmetic"], template)
     with opened(store, "user") as connection:
         queue.add(connection, specs)
 
@@ -62,8 +63,12 @@ async def draw(store: Path, out: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:
 
-        def streaming() -> bool:
-            return any(len(view.rows) > LINES_OF_TEXT for view in app.query(StreamView))
+        def looping() -> bool:
+            live = app.query_one(LivePane)
+            loops = [stream.response_id for stream in app.snapshot.streams if stream.loop] if app.snapshot else []
+            if loops and live.chosen not in loops:
+                live.table.select(str(loops[0]))
+            return live.chosen in loops and len(live.stream.rows) > LINES_OF_TEXT
 
         def has_rows() -> bool:
             return app.query_one(f"#{app.shown}", Pane).table.row_count > 0
@@ -71,7 +76,7 @@ async def draw(store: Path, out: Path) -> None:
         def running() -> bool:
             return any(job.state == "running" and job.done for job in app.snapshot.jobs) if app.snapshot else False
 
-        for name, ready in {"live": streaming, "queue": running, **dict.fromkeys(keys.PANES[2:], has_rows)}.items():
+        for name, ready in {"live": looping, "queue": running, **dict.fromkeys(keys.PANES[2:], has_rows)}.items():
             await pilot.press(str(keys.PANES.index(name) + 1))
             if not await until(pilot, ready):
                 sys.exit(f"{name}: nothing to draw after {TIMEOUT_S:.0f} s.")
