@@ -104,7 +104,8 @@ class LrmApp(App[None]):
         for pane in self._panes():
             if isinstance(pane_state := state.get(pane.id or ""), dict):
                 pane.restore(pane_state)
-        self.action_pane(state["pane"] if state.get("pane") in keys.PANES else keys.PANES[0])
+        last = state.get("pane")
+        self.action_pane(last if isinstance(last, str) and last in keys.PANES else keys.PANES[0])
         self.poller.start()
 
     def on_ready(self) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from textual import work
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
@@ -17,7 +16,7 @@ from tui import keys
 class KeyCommands(Provider):
     """Offers the action of each key."""
 
-    def _offered(self) -> Iterator[tuple[keys.Key, partial[Any]]]:
+    def _offered(self) -> Iterator[tuple[keys.Key, partial[Coroutine[object, object, bool]]]]:
         """Active keys, each with a call that runs its action: of the screen first, then of the app, then of tables."""
         active = {one.binding.id: one for one in self.screen.active_bindings.values() if one.enabled}
         order = {"app": 1, "table": 2}

@@ -18,8 +18,8 @@ from tui import keys
 from tui.app import LrmApp
 from tui.dialogs.messages import Confirm, Note
 from tui.dialogs.new_run import NewRun
-from tui.panes.live import LivePane
 from tui.panes.lengths import SHARES, LengthsPane
+from tui.panes.live import LivePane
 from tui.panes.pane import Pane
 from tui.panes.report import ReportPane
 from tui.panes.scores import ScoresPane

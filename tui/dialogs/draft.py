@@ -117,7 +117,7 @@ class Draft:
 
 
 def _of_file(name: str) -> bool:
-    """Whether a compression is calibrated on a file; it is checked when the runs are queued."""
+    """Whether a compression is calibrated on a file; such runs are checked when they are queued."""
     return Path(name.partition("@")[2] or "/").expanduser().is_file()
 
 

@@ -130,13 +130,13 @@ class ResponseScreen(ModalScreen[int], ResponseActions):
         """Open the search line."""
         self.query_one(Finder).open()
 
-    @on(Finder.Sought)
-    def _sought(self, message: Finder.Sought) -> None:
+    @on(Finder.Search)
+    def _search_typed(self, message: Finder.Search) -> None:
         self.reader.find(re.compile(re.escape(message.text), re.IGNORECASE) if message.text else None)
         self._head()
 
-    @on(Finder.Left)
-    def _search_left(self) -> None:
+    @on(Finder.Closed)
+    def _search_closed(self) -> None:
         self.reader.focus()
 
     def action_match(self, step: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -19,7 +20,7 @@ SPAN = Style(bold=True, underline=True, color="green")
 THINK_END = "</think>"
 
 
-def parts(row: Row, reviews: Sequence[Any], folded: bool) -> list[Part]:
+def parts(row: Row, reviews: Sequence[sqlite3.Row], folded: bool) -> list[Part]:
     """The parts of a response in reading order; `folded` shows a verbatim loop once, with a count."""
     text = row["text"] or ""
     at = len(text) if row["answer_start"] is None else min(int(row["answer_start"]), len(text))
@@ -48,7 +49,7 @@ def _prompt(row: Row) -> tuple[str, str]:
 
 
 def _body(name: str, head: str, row: Row, ends: tuple[int, int], folded: bool) -> Iterator[Part]:
-    """A stretch of the text, with its loop apart and the span that was parsed marked."""
+    """The parts of a passage of the text: its loop is a part of its own, and the parsed span is marked."""
     text = row["text"] or ""
     start, end = ends
     while start < end and text[start].isspace():
@@ -94,7 +95,7 @@ def loop_end(text: str, onset: int, period: int) -> int:
     return min(at, len(text))
 
 
-def _verdict(row: Row, reviews: Sequence[Any]) -> Iterator[str]:
+def _verdict(row: Row, reviews: Sequence[sqlite3.Row]) -> Iterator[str]:
     parsed = "nothing could be parsed" if row["parsed"] is None else f"parsed {row['parsed']!r} by rule {row['rule']}"
     yield f"{graded(row)} · {parsed} · gold {gold(row['gold'])}"
     if row["em"] is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from rich.text import Text
 from textual import on
@@ -105,11 +104,11 @@ class LivePane(Pane):
         """Choose a stream of this job when the pane is drawn next."""
         self._job = job
 
-    def remember(self) -> dict[str, Any]:
+    def remember(self) -> dict[str, object]:
         """Only whether the end is followed: streams do not last until the next session."""
         return {"follow": self.stream.follow}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, object]) -> None:
         """See `Pane`."""
         self.stream.follow = state.get("follow") is not False
 
@@ -224,11 +223,11 @@ class LivePane(Pane):
         """Open the search line."""
         self.query_one(Finder).open()
 
-    @on(Finder.Sought)
-    def _search(self, message: Finder.Sought) -> None:
+    @on(Finder.Search)
+    def _search(self, message: Finder.Search) -> None:
         self._show_match(message.text, self.stream.search(message.text))
 
-    @on(Finder.Left)
+    @on(Finder.Closed)
     def _searched(self) -> None:
         self.table.focus()
         self._title()

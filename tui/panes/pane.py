@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from textual.containers import Vertical
 
@@ -42,11 +41,11 @@ class Pane(Vertical):
     def draw(self) -> None:
         """Draw the latest snapshot."""
 
-    def remember(self) -> dict[str, Any]:
+    def remember(self) -> dict[str, object]:
         """The state to restore in the next session, as JSON values."""
         return {"row": self.table.selected}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, object]) -> None:
         """Restore what `remember` returned. Called before the first snapshot; the file may hold anything."""
         if isinstance(row := state.get("row"), str):
             self.table.await_row(row)

@@ -234,13 +234,13 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         """Open the filter line."""
         self.query_one(FilterLine).begin(self.filter)
 
-    @on(Finder.Sought)
-    def _sought(self, message: Finder.Sought) -> None:
+    @on(Finder.Search)
+    def _filter_typed(self, message: Finder.Search) -> None:
         self.filter = message.text.strip()
         self._show()
 
-    @on(Finder.Left)
-    def _filter_left(self) -> None:
+    @on(Finder.Closed)
+    def _filter_closed(self) -> None:
         self.front.focus()
 
     def action_clear(self) -> None:
@@ -268,16 +268,17 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         self.choices = replace(self.choices, **changed)
         self.draw()
 
-    def remember(self) -> dict[str, Any]:
+    def remember(self) -> dict[str, object]:
         """View, filter, sort orders, choices and cursor."""
         choices = {name: getattr(self.choices, name) for name in Choices.__slots__}
         return {**super().remember(), "view": self.view.name, "filter": self.filter, "sorts": self.sorts, "choices": choices}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, object]) -> None:
         """See `Pane`."""
         super().restore(state)
         names = [view.name for view in self.views]
-        self.at = names.index(state["view"]) if state.get("view") in names else 0
+        view = state.get("view")
+        self.at = names.index(view) if isinstance(view, str) and view in names else 0
         self.filter = str(state.get("filter") or "")
         if isinstance(sorts := state.get("sorts"), dict):
             pairs = {name: tuple(sort) for name, sort in sorts.items() if name in names and isinstance(sort, list | tuple)}

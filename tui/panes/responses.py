@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from rich.text import Text
 from textual import on, work
@@ -297,13 +296,13 @@ class ResponsesPane(Pane, ResponseActions):
         """Open the filter line; its words are searched in the texts."""
         self.query_one(FilterLine).begin(written(self.filter))
 
-    @on(Finder.Sought)
-    def _sought(self, message: Finder.Sought) -> None:
+    @on(Finder.Search)
+    def _filter_typed(self, message: Finder.Search) -> None:
         if self._typing is not None:
             self._typing.stop()
-        self._typing = self.set_timer(TYPING_S, lambda: self._typed(message.text))
+        self._typing = self.set_timer(TYPING_S, lambda: self._apply(message.text))
 
-    def _typed(self, text: str) -> None:
+    def _apply(self, text: str) -> None:
         try:
             filter = parse(text)
         except UsageError as error:
@@ -315,8 +314,8 @@ class ResponsesPane(Pane, ResponseActions):
         else:
             self._title()
 
-    @on(Finder.Left)
-    def _filter_left(self) -> None:
+    @on(Finder.Closed)
+    def _filter_closed(self) -> None:
         self.front.focus()
 
     def action_page(self, step: int) -> None:
@@ -336,11 +335,11 @@ class ResponsesPane(Pane, ResponseActions):
         if response is not None and any(row["id"] == response for row in self._rows):
             self.table.select(str(response))
 
-    def remember(self) -> dict[str, Any]:
+    def remember(self) -> dict[str, object]:
         """The filter, and the row under the cursor."""
         return {"row": self.table.selected, "filter": written(self.filter)}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, object]) -> None:
         """See `Pane`."""
         super().restore(state)
         try:

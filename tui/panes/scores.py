@@ -112,5 +112,5 @@ class ScoresPane(ReportPane):
         self.choose(memory=memory.strip())
 
     def action_knowledge(self) -> None:
-        """Count facts in the recommendation, or leave them out."""
+        """Weigh what a model knows in the recommendation, or not."""
         self.choose(knowledge=not self.choices.knowledge)

@@ -10,18 +10,18 @@ from tui.widgets.field import Field
 
 
 class Finder(Field):
-    """Posts `Sought` with each change, and `Left` when it is closed."""
+    """Posts `Search` with each change, and `Closed` when it is closed."""
 
     BINDINGS = keys.bindings("finder")
 
-    class Sought(Message):
+    class Search(Message):
         """The text to search for has changed."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
 
-    class Left(Message):
+    class Closed(Message):
         """The line was closed."""
 
     def __init__(self, id: str | None = None) -> None:
@@ -37,7 +37,7 @@ class Finder(Field):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Search while typing."""
         event.stop()
-        self.post_message(self.Sought(self.value))
+        self.post_message(self.Search(self.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter closes the line and keeps the search."""
@@ -51,4 +51,4 @@ class Finder(Field):
 
     def _leave(self) -> None:
         self.display = False
-        self.post_message(self.Left())
+        self.post_message(self.Closed())

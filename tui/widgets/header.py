@@ -85,7 +85,7 @@ class Offer(Static):
             self._set(f"{what}; {waits}. {mend}")
 
     def _set(self, text: str) -> None:
-        if text != self._text:  # an update lays the whole screen out
+        if text != self._text:  # an update lays out the whole screen
             self._text = text
             self.update(safe(text))
 
