@@ -171,7 +171,7 @@ class ResponsesPane(Pane, ResponseActions):
                     hand_back(self, self._counted, filter, browse.count(connection, filter))
         except (LrmError, FileNotFoundError) as error:
             if not worker.is_cancelled:
-                hand_back(self, self._say, str(error))
+                hand_back(self, self._show_error, str(error))
         finally:
             if self._reading is mine:  # otherwise it belongs to a later query
                 self._reading = None
@@ -203,7 +203,7 @@ class ResponsesPane(Pane, ResponseActions):
             self._count = count
             self._title()
 
-    def _say(self, trouble: str) -> None:
+    def _show_error(self, trouble: str) -> None:
         self._loading, self._trouble = False, trouble
         self._title()
 
@@ -306,7 +306,7 @@ class ResponsesPane(Pane, ResponseActions):
         try:
             filter = parse(text)
         except UsageError as error:
-            self._say(str(error))
+            self._show_error(str(error))
             return
         self._trouble = ""
         if filter != self.filter:
