@@ -28,7 +28,7 @@ from tui.panes.pane import Pane
 SIZE = (120, 30)
 TIMEOUT_S = 120.0
 STEP_S = 0.25
-LINES_OF_TEXT = 8
+LINES_OF_TEXT = 4
 """Lines that the text in Live has before it is drawn."""
 
 
@@ -44,7 +44,7 @@ def queue_runs(store: Path) -> None:
         audit_share=0.9,
         limit=200,
     )
-    specs = queue.grid(["pocket"], ["sparsegpt-85", "q4_0"], ["pocket-temporal", "pocket-logic", "pocket-arithmetic"], template)
+    specs = queue.grid(["pocket"], ["sparsegpt-85", "q4_0"], ["pocket-logic", "pocket-arithmetic", "pocket-temporal"], template)
     with opened(store, "user") as connection:
         queue.add(connection, specs)
 
