@@ -1,4 +1,4 @@
-"""The workbench: five panes over one store. It imports nothing heavy before its first paint."""
+"""The app: five panes over one store. It imports nothing slow before the first paint."""
 
 from __future__ import annotations
 
@@ -22,13 +22,11 @@ from core.store.filters import Wanted
 from core.store.snapshot import Snapshot
 from core.text import printable
 from tui import keys
-from tui.access import start_runner
-from tui.commands import KeyCommands, Palette
+from tui.background import start_runner
 from tui.dialogs.help import help_screen, notices_screen
-from tui.line import leave_when_lost
-from tui.look import PLAIN_THEME, Ascii, Look
 from tui.memory import Memory, state_folder, write_private
 from tui.meter import Sample
+from tui.palette import KeyCommands, Palette
 from tui.panes.lengths import LengthsPane
 from tui.panes.live import LivePane
 from tui.panes.pane import Pane
@@ -36,19 +34,22 @@ from tui.panes.queue import QueuePane
 from tui.panes.responses import ResponsesPane
 from tui.panes.scores import ScoresPane
 from tui.poller import MachineSampled, Polled, Poller, SnapshotReady, StoreMissing, StoreTrouble, StreamText
+from tui.terminal import PLAIN_THEME, Ascii, Look, leave_when_lost
 from tui.widgets.footer import Footer
 from tui.widgets.header import Header, Offer
+from tui.workbench import Workbench
 
 CLIPBOARD_CHARACTERS = 50_000
-"""More than this is not sent through the terminal, whose line it would block; the file has it all."""
+"""At most so many are sent to the terminal's clipboard, since more would block it; the file holds the whole text."""
 FULL_COLLECTION_S = 30.0
+"""Seconds between full garbage collections."""
 NEVER = 1_000_000
-"""Collections of the middle generation before a full one: none comes by itself."""
+"""A threshold for the oldest generation that is never reached, so that no full collection starts by itself."""
 SEVERITIES: dict[str, SeverityLevel] = {"warning": "warning", "error": "error"}
 
 
 class LrmApp(App[None]):
-    """Screens show what the poller posts; wishes go to the store in thread workers."""
+    """Shows what the poller posts; changes to the store are made in thread workers."""
 
     CSS_PATH: ClassVar = ["app.tcss", "reading.tcss"]
     TITLE = "lrm-tui"
@@ -79,13 +80,13 @@ class LrmApp(App[None]):
         self._ascii = Ascii(self.look.ascii)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's, but NO_COLOR takes the greys too where the theme leaves colours to the terminal; ASCII last."""
-        plain = self.native_ansi_color
-        kept = [NoColor() if plain and isinstance(f, Monochrome) else f for f in super().get_line_filters()]
-        return [*kept, self._ascii] if self._ascii.enabled else kept
+        """Textual's filters, except that NO_COLOR also removes greys in an ANSI theme; ASCII is applied last."""
+        ansi = self.native_ansi_color
+        filters = [NoColor() if ansi and isinstance(f, Monochrome) else f for f in super().get_line_filters()]
+        return [*filters, self._ascii] if self._ascii.enabled else filters
 
     def compose(self) -> ComposeResult:
-        """Header, the panes, footer."""
+        """The header, the panes and the footer."""
         yield Header(self.store, self.readonly)
         yield Offer()
         with ContentSwitcher(initial="queue"):
@@ -97,48 +98,49 @@ class LrmApp(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Take up what was left last time, and begin to watch the store."""
-        kept = self.memory.recall() if self.memory else {}
-        self._choose_theme(kept.get("theme"))
+        """Restore the state of the last session and start the poller."""
+        state = self.memory.recall() if self.memory else {}
+        self._choose_theme(state.get("theme"))
         for pane in self._panes():
-            if isinstance(left := kept.get(pane.id or ""), dict):
-                pane.restore(left)
-        self.action_pane(kept["pane"] if kept.get("pane") in keys.PANES else keys.PANES[0])
+            if isinstance(pane_state := state.get(pane.id or ""), dict):
+                pane.restore(pane_state)
+        last = state.get("pane")
+        self.action_pane(last if isinstance(last, str) and last in keys.PANES else keys.PANES[0])
         self.poller.start()
 
     def on_ready(self) -> None:
-        """Collect garbage from here on, but never look through all that the start has made: keys wait meanwhile."""
+        """Turn garbage collection on, leaving out what the start has made: a full collection would delay keys."""
         if not gc.isenabled():
             gc.freeze()
             young, middle, _ = gc.get_threshold()
-            gc.set_threshold(young, middle, NEVER)  # a full collection takes as long as a pane: it has a time of its own
+            gc.set_threshold(young, middle, NEVER)  # full collections run on a timer: one takes as long as drawing a pane
             gc.enable()
             self.set_interval(FULL_COLLECTION_S, lambda: gc.collect())
 
-    def _choose_theme(self, kept: object) -> None:
-        """The theme that is asked for, else the terminal's colours under NO_COLOR, else the one chosen last time."""
-        for wanted in (self.look.theme, PLAIN_THEME if self.no_color else None, kept):
-            if isinstance(wanted, str) and wanted in self.available_themes:
-                self.theme = wanted
+    def _choose_theme(self, remembered: object) -> None:
+        """Use the theme of --theme, else the terminal's colours under NO_COLOR, else the theme of the last session."""
+        for theme in (self.look.theme, PLAIN_THEME if self.no_color else None, remembered):
+            if isinstance(theme, str) and theme in self.available_themes:
+                self.theme = theme
                 return
 
     def remember(self) -> None:
-        """Keep pane, filters, cursors and colours for next time."""
+        """Save pane, filters, cursors and theme for the next session."""
         if self.memory is not None:
             panes = {pane.id: pane.remember() for pane in self._panes() if pane.id}
-            self.memory.keep({"pane": self.shown, "theme": self.theme, **panes})
+            self.memory.save({"pane": self.shown, "theme": self.theme, **panes})
 
     async def action_quit(self) -> None:
-        """Leave; the runs go on."""
+        """Close the app; runs continue."""
         self.leave()
 
     def leave(self) -> None:
-        """Keep what is to be found again, and end."""
+        """Save the state and exit."""
         self.remember()
         self.exit()
 
     def on_unmount(self) -> None:
-        """Stop watching."""
+        """Stop the poller."""
         self.poller.end()
 
     @property
@@ -147,7 +149,7 @@ class LrmApp(App[None]):
 
     @property
     def shown(self) -> str:
-        """The name of the pane in front."""
+        """The name of the pane that is shown."""
         return self._base.current or keys.PANES[0]
 
     def _panes(self) -> list[Pane]:
@@ -155,12 +157,12 @@ class LrmApp(App[None]):
 
     @on(Polled)
     def _polled(self, message: Polled) -> None:
-        """Take what the poller has seen; while the screen closes, its widgets go before the messages do."""
+        """Handle a message of the poller; while the app closes, messages may arrive after the widgets are gone."""
         if self.screen_stack:
             with suppress(NoMatches):
-                self._take(message)
+                self._handle(message)
 
-    def _take(self, message: Polled) -> None:
+    def _handle(self, message: Polled) -> None:
         match message:
             case SnapshotReady():
                 self._trouble = ""
@@ -193,7 +195,7 @@ class LrmApp(App[None]):
         self.screen_stack[0].query_one(Offer).show(self.snapshot, self.readonly)
 
     def _announce(self, snapshot: Snapshot) -> None:
-        """Say what happened since the screen opened; older notices are not news."""
+        """Show each notice that is newer than the app's start, once."""
         newest = max((notice.id for notice in snapshot.notices), default=0)
         seen = newest if self._notices_seen is None else self._notices_seen
         for notice in reversed(snapshot.notices):
@@ -210,14 +212,14 @@ class LrmApp(App[None]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Textual's, for text from anywhere: screens and widgets come through here too."""
+        """Textual's `notify` without markup and control characters: screens and widgets call it too, with any text."""
         super().notify(printable(message, keep_newlines=True), title=title, severity=severity, timeout=timeout, markup=False)
 
     def _toast(self, text: str, level: str) -> None:
         self.notify(text, severity=SEVERITIES.get(level, "information"))
 
     def copy(self, text: str, name: str) -> None:
-        """Copy by OSC 52, made safe to paste, and to a file as it is, since terminals may not take it; say where it is."""
+        """Copy to the clipboard (OSC 52) without control characters, and unchanged to a file, which is named in a message."""
         file = state_folder() / "copies" / f"{name}.txt"
         self.copy_to_clipboard(printable(text[:CLIPBOARD_CHARACTERS], keep_newlines=True))
         try:
@@ -232,48 +234,58 @@ class LrmApp(App[None]):
         """Show an error with its remedy."""
         self._toast(str(error), "error")
 
-    def ask(self, what: Callable[[sqlite3.Connection], None], serve: bool = False) -> None:
-        """Write a wish into the store, aside, and with `serve` see that a runner takes it up; an error becomes a message."""
-        self._ask(what, serve)
+    def change_store(self, change: Callable[[sqlite3.Connection], None], serve: bool = False) -> None:
+        """Change the store in a thread; with `serve` then make sure that a runner serves it. An error becomes a message."""
+        self._change_store(change, serve)
 
-    @work(thread=True, group="wishes")
-    def _ask(self, what: Callable[[sqlite3.Connection], None], serve: bool) -> None:
-        trouble: LrmError | None = None
+    @work(thread=True, group="changes")
+    def _change_store(self, change: Callable[[sqlite3.Connection], None], serve: bool) -> None:
+        failure: LrmError | None = None
         try:
             with opened(self.store, "user") as connection:
-                what(connection)
+                change(connection)
         except LrmError as error:
-            trouble = error
-        if serve and trouble is None:
-            trouble = start_runner(self.store)
-        if trouble is not None:
-            self.call_from_thread(self.tell, trouble)
+            failure = error
+        if serve and failure is None:
+            failure = start_runner(self.store)
+        if failure is not None:
+            self.call_from_thread(self.tell, failure)
+
+    def follow(self, response: int | None) -> None:
+        """Have the poller post the text of this response."""
+        self.poller.follow(response)
 
     def queued(self, result: object) -> None:
-        """The form came back."""
+        """Show what the form for new runs has queued."""
         from tui.dialogs.new_run import Queued
 
         if isinstance(result, Queued):
             self._toast(f"Queued {len(result.jobs)} runs.", "info")
-            if result.trouble is not None:
-                self.tell(result.trouble)
+            if result.error is not None:
+                self.tell(result.error)
 
     def show_streams(self, job: int) -> None:
-        """Live, at a stream of this job."""
+        """Go to Live, at a stream of this job."""
         self._base.query_one(LivePane).prefer(job)
         self.action_pane("live")
 
     def show_responses(self, job: int) -> None:
-        """The responses of this job."""
+        """Go to Responses, with those of this job."""
         self.browse(Wanted(job=job))
 
     def browse(self, wanted: Wanted) -> None:
-        """The responses that are wanted."""
-        self._base.query_one(ResponsesPane).show_wanted(wanted)
+        """Go to Responses, with this filter."""
+        self._base.query_one(ResponsesPane).show_filtered(wanted)
         self.action_pane("responses")
 
+    def show_variants(self, response: int) -> None:
+        """Open the responses of all variants to the same question."""
+        from tui.dialogs.variants import VariantsScreen
+
+        self.push_screen(VariantsScreen(self.store, response))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The runner can be started only where there is a store to serve and none serves it."""
+        """Starting the runner is offered only where there is a store and no runner serves it."""
         if self.readonly and action in keys.writing("app"):
             return False
         if action == "start_runner":
@@ -281,36 +293,40 @@ class LrmApp(App[None]):
         return True
 
     def action_pane(self, name: str) -> None:
-        """Bring a pane to the front."""
+        """Show a pane."""
         self._base.current = name
         pane = self._base.query_one(f"#{name}", Pane)
         pane.show()
         self._head()
-        self.call_after_refresh(self.remember)  # a disk that is slow to write must not keep the pane waiting
+        self.call_after_refresh(self.remember)  # afterwards, since a slow disk must not delay the pane
 
     def action_command_palette(self) -> None:
-        """Find a command by name."""
+        """Open the command palette."""
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
     def action_help(self) -> None:
-        """Show the keys of what has the focus, of this pane and of all."""
+        """Show the keys: of this pane first, then of what has the focus, then all others."""
         self.push_screen(help_screen(self.shown, self.focused))
 
     def action_notices(self) -> None:
-        """Show the last notices, which a message on the screen shows for some seconds only."""
+        """Show the last notices; each was on the screen for a few seconds only."""
         self.push_screen(notices_screen(self.snapshot.notices if self.snapshot else ()))
 
     @work(thread=True, exclusive=True, group="runner")
     def action_start_runner(self) -> None:
-        """Start the runner and wait for its handshake, aside."""
-        trouble = start_runner(self.store)
-        if trouble is not None:
-            self.call_from_thread(self.tell, trouble)
+        """Start the runner in a thread."""
+        failure = start_runner(self.store)
+        if failure is not None:
+            self.call_from_thread(self.tell, failure)
+
+
+_: type[Workbench] = LrmApp
+"""Checked by mypy: the app has what panes and dialogs need."""
 
 
 def run(store: Path, data: Path | None = None, readonly: bool = False, look: Look | None = None) -> int:
-    """Open the workbench on a store and return when it is left, with the exit code: 1 where it failed."""
+    """Open the workbench on a store until it is closed. Returns the exit code, 1 where it failed."""
     look = look or Look()
     app = LrmApp(store, data, readonly, look, Memory(state_folder() / "screen.json", store))
     leave_when_lost(lambda: app.call_from_thread(app.leave))

@@ -23,7 +23,7 @@ def main() -> None:
 def _app(given: Namespace) -> int:
     gc.disable()  # until the app is there: hardly anything that its start makes is garbage
     from tui.app import run
-    from tui.look import Look
+    from tui.terminal import Look
 
     look = Look(given.ascii, given.slow, given.mouse, given.theme)
     return run(store(given), data_folder(given), given.readonly, look)

@@ -1,4 +1,4 @@
-"""The one registry of keys: bindings, footer, help, command palette and docs/keys.md are all made from it."""
+"""The registry of keys: bindings, footers, help, command palette and docs/keys.md are made from it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from textual.binding import Binding, BindingType
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of a screen. `footer` is its short name in the footer; without one it stands in the help alone.
+    """A key of a screen. `footer` is its short name in the footer; a key without one is listed in the help only.
 
-    `writes` marks wishes that change the store or start something: a read-only screen does not offer them.
+    `writes` marks actions that change the store or start something: a read-only screen does not offer them.
     """
 
     id: str
@@ -26,7 +26,7 @@ class Key:
 
     @property
     def shown(self) -> str:
-        """How the key is written in help and docs."""
+        """The key as help and docs write it."""
         return self.label or self.key.replace(",", " ")
 
 
@@ -61,16 +61,16 @@ KEYS = (
     Key("queue.down", "J", "move(1)", "Move the job down", "queue", writes=True),
     Key("queue.open", "enter", "open", "Show the job's streams, responses or error", "queue", "Open", label="⏎"),
     Key("queue.error", "e", "error", "Show the job's message and error", "queue"),
-    Key("live.follow", "f", "follow", "Follow the end of the text, or hold it where it is", "live", "Follow"),
-    Key("live.pause", "space", "pause", "Hold the whole pane still, or let it go on", "live", "Pause"),
+    Key("live.follow", "f", "follow", "Follow the end of the text, or stop following", "live", "Follow"),
+    Key("live.pause", "space", "pause", "Pause the whole pane, or resume it", "live", "Pause"),
     Key("live.search", "slash", "search", "Search the text", "live", "Search", label="/"),
     Key("live.next", "n", "match(1)", "Next match", "live"),
     Key("live.previous", "N", "match(-1)", "Previous match", "live"),
-    Key("live.loop", "l", "loop", "Jump to where the loop starts", "live", "Loop"),
+    Key("live.loop", "l", "loop", "Go to the start of the loop", "live", "Loop"),
     Key("live.copy", "y", "copy", "Copy the text, to the clipboard and to a file", "live", "Copy"),
-    Key("live.back", "[", "page(-1)", "A page of text back", "live"),
-    Key("live.on", "]", "page(1)", "A page of text on", "live"),
-    Key("scores.view", "v", "view(1)", "Next view: table, published, compare, recommend, curves", "scores", "View"),
+    Key("live.back", "[", "page(-1)", "A page of text up", "live"),
+    Key("live.on", "]", "page(1)", "A page of text down", "live"),
+    Key("scores.view", "v", "view(1)", "Next view: table, published, recorded, compare, recommend, curves", "scores", "View"),
     Key("scores.view_back", "V", "view(-1)", "Previous view", "scores"),
     Key(
         "scores.open",
@@ -89,8 +89,8 @@ KEYS = (
     Key("scores.other", "]", "other(1)", "Compare with the next variant", "scores", "Next B"),
     Key("scores.other_back", "[", "other(-1)", "Compare with the previous variant", "scores"),
     Key("scores.swap", "x", "swap", "Swap A and B", "scores", "Swap"),
-    Key("scores.budget", "b", "budget", "Say how much memory there is", "scores", "Memory"),
-    Key("scores.knowledge", "w", "knowledge", "What a model knows matters, or not", "scores", "Knowledge"),
+    Key("scores.budget", "b", "budget", "Set the memory budget", "scores", "Memory"),
+    Key("scores.knowledge", "w", "knowledge", "Weigh what a model knows (F1), or not", "scores", "Knowledge"),
     Key("scores.copy", "y", "copy", "Copy the table, to the clipboard and to a file", "scores", "Copy"),
     Key("lengths.view", "v", "view(1)", "Next view: table, deciles, collapse", "lengths", "View"),
     Key("lengths.view_back", "V", "view(-1)", "Previous view", "lengths"),
@@ -121,8 +121,8 @@ KEYS = (
     ),
     Key("responses.order", "o", "order", "Next order: newest, oldest, longest, shortest first", "responses", "Order"),
     Key("responses.all", "a", "every", "Every response: drop the filter", "responses", "All"),
-    Key("responses.back", "[", "page(-1)", "A page back", "responses"),
-    Key("responses.on", "]", "page(1)", "A page on", "responses"),
+    Key("responses.back", "[", "page(-1)", "A page up", "responses"),
+    Key("responses.on", "]", "page(1)", "A page down", "responses"),
     Key("responses.open", "enter", "open", "Read the whole response", "responses", "Read", label="⏎"),
     Key("responses.compare", "v", "variants", "The same question across variants, side by side", "responses", "Variants"),
     Key("responses.review", "m", "review", "Judge or flag the response by hand, with a note", "responses", "Mark", writes=True),
@@ -132,7 +132,7 @@ KEYS = (
     Key("response.part", "p", "part('prompt')", "Go to the prompt", "response"),
     Key("response.thinking", "t", "part('thinking')", "Go to the thinking", "response"),
     Key("response.answer", "a", "part('answer')", "Go to the answer part", "response", "Answer"),
-    Key("response.loop", "l", "part('loop')", "Go to where the loop starts", "response"),
+    Key("response.loop", "l", "part('loop')", "Go to the start of the loop", "response"),
     Key("response.fold", "z", "fold", "Show every round of a loop, or its first one with a count", "response"),
     Key("response.search", "slash", "search", "Search the text", "response", "Search", label="/"),
     Key("response.match", "n", "match(1)", "Next match", "response"),
@@ -147,15 +147,15 @@ KEYS = (
     Key("table.page_down", "pagedown", "page_down", "A page down", "table"),
     Key("table.top", "home,g", "scroll_top", "To the first row", "table", label="home g"),
     Key("table.bottom", "end,G", "scroll_bottom", "To the last row", "table", label="end G"),
-    Key("table.left", "left", "cursor_left", "Scroll to the left", "table", label="←"),
-    Key("table.right", "right", "cursor_right", "Scroll to the right", "table", label="→"),
+    Key("table.left", "left", "cursor_left", "The column to the left; in lists of rows, scroll", "table", label="←"),
+    Key("table.right", "right", "cursor_right", "The column to the right; in lists of rows, scroll", "table", label="→"),
     Key("variants.close", "escape", "dismiss", "Back", "variants", "Back"),
     Key("variants.open", "enter", "open", "Read the response under the cursor", "variants", "Read", label="⏎"),
     Key("variants.left", "x", "left", "Put the response under the cursor on the left", "variants", "To the left"),
     Key("variants.changes", "c", "change(1)", "Next difference", "variants", "Next diff"),
     Key("variants.changes_back", "C", "change(-1)", "Previous difference", "variants"),
-    Key("variants.down", "]", "page(1)", "A page of text on", "variants"),
-    Key("variants.up", "[", "page(-1)", "A page of text back", "variants"),
+    Key("variants.down", "]", "page(1)", "A page of text down", "variants"),
+    Key("variants.up", "[", "page(-1)", "A page of text up", "variants"),
     Key("variants.review", "m", "review", "Judge or flag by hand, with a note", "variants", "Mark", writes=True),
     Key("variants.copy", "y", "copy", "Copy the difference, to the clipboard and to a file", "variants", "Copy"),
     Key("variants.help", "?,f1", "help", "These keys", "variants", label="?"),
@@ -165,7 +165,7 @@ KEYS = (
     Key("ask.close", "escape", "dismiss", "Back without an answer", "ask", "Back"),
     Key("review.save", "ctrl+s", "save", "Store the verdict", "review", "Save"),
     Key("review.close", "escape", "dismiss", "Back without a verdict", "review", "Back"),
-    Key("finder.leave", "escape", "leave", "Forget the search", "finder", label="esc"),
+    Key("finder.leave", "escape", "leave", "Clear the search; a filter goes back to what it was", "finder", label="esc"),
     Key("form.submit", "ctrl+s", "submit", "Queue the runs", "form", "Queue"),
     Key("form.help", "f1", "help", "These keys", "form", "Help"),
     Key("form.close", "escape", "dismiss", "Back without queueing", "form", "Back"),
@@ -179,8 +179,8 @@ KEYS = (
     Key("app.responses", "5", "pane('responses')", "Responses", "app"),
     Key("app.start", "s", "start_runner", "Start the runner, when none serves", "app", "Start", writes=True),
     Key("app.palette", "ctrl+p", "command_palette", "Find a command by name", "app", label="ctrl+p"),
-    Key("app.theme", "T", "change_theme", "Choose colours", "app"),
-    Key("app.notices", "!", "notices", "What happened: the last notices", "app"),
+    Key("app.theme", "T", "change_theme", "Choose a colour theme", "app"),
+    Key("app.notices", "!", "notices", "Show the last notices", "app"),
     Key("app.help", "?,f1", "help", "These keys", "app", "Help", label="?"),
     Key("app.quit", "q", "quit", "Leave the screen; the runs go on", "app", "Quit"),
     Key("app.quit_now", "ctrl+q", "quit", "Leave the screen from anywhere", "app", priority=True),
@@ -188,12 +188,12 @@ KEYS = (
 
 
 def of(screen: str) -> tuple[Key, ...]:
-    """The keys of one screen, in the order in which they are shown."""
+    """The keys of one screen, in the order of the help."""
     return tuple(key for key in KEYS if key.screen == screen)
 
 
 def bindings(screen: str) -> list[BindingType]:
-    """Textual's bindings for one screen."""
+    """Textual's bindings of one screen."""
     return [
         Binding(
             key.key,

@@ -1,4 +1,4 @@
-"""What the screen remembers of itself between openings: a small file in the user's state folder, never in the store."""
+"""What the app remembers between sessions: a small file in the user's state folder, never in the store."""
 
 from __future__ import annotations
 
@@ -7,45 +7,44 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 MOST_STORES = 50
 
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where a user's programs keep their state (XDG_STATE_HOME, else ~/.local/state)."""
+    """The folder of the app's state: in XDG_STATE_HOME, else in ~/.local/state."""
     base = environment.get("XDG_STATE_HOME") or str(Path(environment.get("HOME", "~")).expanduser() / ".local" / "state")
     return Path(base) / "lrm-tui"
 
 
 class Memory:
-    """Pane, filters, cursors and colours of one store's screen. A file that cannot be read or written is no trouble."""
+    """Pane, filters, cursors and theme for one store. A file that cannot be read or written is ignored."""
 
     def __init__(self, file: Path, store: Path) -> None:
         self._file, self._store = file, str(store.absolute())
 
-    def recall(self) -> dict[str, Any]:
-        """What was kept last; empty where nothing was."""
-        kept = self._all().get(self._store)
-        return kept if isinstance(kept, dict) else {}
+    def recall(self) -> dict[str, object]:
+        """What was saved last; empty where nothing was."""
+        state = self._all().get(self._store)
+        return state if isinstance(state, dict) else {}
 
-    def keep(self, values: Mapping[str, Any]) -> None:
-        """Remember this for next time, and what was kept of the stores opened last."""
-        others = {store: kept for store, kept in self._all().items() if store != self._store}
+    def save(self, values: Mapping[str, object]) -> None:
+        """Save this for the store, beside the states of the stores opened last."""
+        others = {store: state for store, state in self._all().items() if store != self._store}
         latest = dict(list({**others, self._store: dict(values)}.items())[-MOST_STORES:])
         with suppress(OSError):
             write_private(self._file, json.dumps(latest, indent=1))
 
-    def _all(self) -> dict[str, Any]:
+    def _all(self) -> dict[str, object]:
         try:
-            found = json.loads(self._file.read_text(encoding="utf-8"))
+            states = json.loads(self._file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return states if isinstance(states, dict) else {}
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file as a whole, for its owner alone. Raises OSError."""
+    """Write a file in one step, readable by its owner alone. Raises OSError."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     new = file.with_name(f".{file.name}.{os.getpid()}")
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", errors="replace") as out:

@@ -1,4 +1,4 @@
-"""What the machine is doing: processor and memory by psutil, GPUs by NVML where there are any.
+"""Load of the machine: processor and memory by psutil, GPUs by NVML where there are any.
 
 Both libraries are imported with the first sample, in the poller's thread, so that the first paint does not wait for them.
 """

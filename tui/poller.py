@@ -1,6 +1,6 @@
-"""The thread that watches the store and posts one frozen picture of it per tick, only when something changed.
+"""The thread that watches the store and posts a snapshot of it, at most one a tick and only when something changed.
 
-It uses the standard library alone, because it runs before the first paint. Screens never query what it posts.
+It imports nothing slow, because it runs before the first paint. Screens show its snapshots and never query them again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from tui.meter import Meter, Sample
 
 TICK_S, SLOW_TICK_S = 0.5, 1.5
 RUNNER_S, METER_S = 1.0, 1.0
-"""Seconds between looks at the runner's heartbeat, since a killed one changes nothing in the store, and at the machine."""
+"""Seconds between looks at the runner (a killed one changes nothing in the store) and at the machine."""
 
 
 class Polled(Message):
-    """What the poller posts."""
+    """Base of the poller's messages."""
 
 
 class SnapshotReady(Polled):
@@ -43,7 +43,7 @@ class StoreMissing(Polled):
 
 
 class StoreTrouble(Polled):
-    """The store cannot be read as it is."""
+    """The store cannot be read; `error` says why."""
 
     def __init__(self, error: LrmError) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class StoreTrouble(Polled):
 
 
 class MachineSampled(Polled):
-    """What the machine is doing now."""
+    """A new sample of the machine."""
 
     def __init__(self, sample: Sample) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class MachineSampled(Polled):
 
 
 class StreamText(Polled):
-    """New text of the followed response; `first` starts it, `final` ends it."""
+    """New text of the followed response; `first` marks its beginning, `final` its end."""
 
     def __init__(self, response_id: int, text: str, first: bool, final: bool) -> None:
         super().__init__()
@@ -71,11 +71,13 @@ class StreamText(Polled):
 
 @dataclass(slots=True)
 class _Cursor:
+    """How far the followed response has been read: its next chunk, and characters posted so far."""
+
     response_id: int
     attempt: int | None
     chunk: int = 0
     characters: int = 0
-    begun: bool = False
+    started: bool = False
 
 
 class Poller(threading.Thread):
@@ -96,31 +98,31 @@ class Poller(threading.Thread):
         self._meter_due = self._runner_due = 0.0
         self._last: Snapshot | None = None
         self._cursor: _Cursor | None = None
-        self._said: str | None = None
+        self._reported: str | None = None  # the trouble that was posted last, so that it is posted once
 
     def follow(self, response_id: int | None) -> None:
-        """Post the text of this response from its beginning, and all that it gains."""
+        """Post the text of this response from its beginning, then whatever is added to it."""
         self._followed = response_id
 
     def end(self) -> None:
-        """Stop at the next tick."""
+        """Stop after the present tick."""
         self._ended.set()
 
     def run(self) -> None:
-        """Tick until the end."""
-        self._meter_due = time.monotonic() + self._tick_s  # what it imports would hold up the first picture of the store
+        """Tick until `end` is called."""
+        self._meter_due = time.monotonic() + self._tick_s  # not in the first tick: its imports would delay the first snapshot
         while True:
             try:
                 self._tick()
                 self._sample()
-            except Exception as error:  # noqa: BLE001 - a poller that died would leave a screen that only looks alive
+            except Exception as error:  # noqa: BLE001 - if this thread died the screen would freeze unnoticed
                 self._trouble(error)
             if self._ended.wait(self._tick_s):
                 break
         self._close()
 
     def _tick(self) -> None:
-        if not self._opened():
+        if not self._open():
             return
         connection, watch = self._connection, self._watch
         assert connection is not None and watch is not None
@@ -134,10 +136,10 @@ class Poller(threading.Thread):
                 self._runner_due = time.monotonic() + RUNNER_S
                 self._offer(replace(self._last, runner=views.runner(connection)))
             self._tail(connection, changed)
-        self._said = None
+        self._reported = None
 
-    def _opened(self) -> bool:
-        """Whether there is a store to read; one that was replaced by another file is opened anew."""
+    def _open(self) -> bool:
+        """Open the store, again where its file was replaced. Returns whether there is one to read."""
         try:
             file = self._store.stat().st_ino
         except FileNotFoundError:
@@ -158,58 +160,59 @@ class Poller(threading.Thread):
         return True
 
     def _sample(self) -> None:
-        """Look at the machine; the first time this imports what it takes."""
+        """Take a sample of the machine; the first call imports the libraries for it."""
         if time.monotonic() >= self._meter_due:
             self._meter = self._meter or Meter()
             self._meter_due = time.monotonic() + max(METER_S, self._tick_s)
             self._post(MachineSampled(self._meter.sample()))
 
     def _missing(self) -> None:
-        if self._said != "missing":
-            self._said = "missing"
+        if self._reported != "missing":
+            self._reported = "missing"
             self._last = None
             self._post(StoreMissing())
 
     def _trouble(self, error: Exception) -> None:
         self._close()
-        known = error if isinstance(error, LrmError) else StoreError(f"Reading failed: {error!r}.", "Run `lrm-tui doctor`.")
-        if self._said != str(known):
-            self._said = str(known)
-            self._post(StoreTrouble(known))
+        trouble = error if isinstance(error, LrmError) else StoreError(f"Reading failed: {error!r}.", "Run `lrm-tui doctor`.")
+        if self._reported != str(trouble):
+            self._reported = str(trouble)
+            self._post(StoreTrouble(trouble))
 
     def _offer(self, snapshot: Snapshot) -> None:
-        """Post a picture unless it differs from the last one in the time of the heartbeat only."""
-        quiet = replace(snapshot, runner=replace(snapshot.runner, beat=None))
-        if quiet != self._last:
-            self._last = quiet
+        """Post a snapshot, unless only the time of the runner's heartbeat differs from the last one."""
+        without_beat = replace(snapshot, runner=replace(snapshot.runner, beat=None))
+        if without_beat != self._last:
+            self._last = without_beat
             self._post(SnapshotReady(snapshot))
 
     def _tail(self, connection: sqlite3.Connection, changed: bool) -> None:
-        wanted = self._followed
-        if wanted is None:
+        """Post the new text of the followed response."""
+        followed = self._followed
+        if followed is None:
             self._cursor = None
             return
         streams = self._last.streams if self._last else ()
-        attempt = next((stream.attempt for stream in streams if stream.response_id == wanted), None)
+        attempt = next((stream.attempt for stream in streams if stream.response_id == followed), None)
         cursor = self._cursor
-        if cursor is None or cursor.response_id != wanted or attempt not in (cursor.attempt, None):
-            cursor = self._cursor = _Cursor(wanted, attempt)  # a new attempt may have begun anew
+        if cursor is None or cursor.response_id != followed or attempt not in (cursor.attempt, None):
+            cursor = self._cursor = _Cursor(followed, attempt)  # a new attempt may start from the beginning
         elif not changed:
             return
         connection.execute("BEGIN")
         try:
-            text, cursor.chunk = views.tail(connection, wanted, cursor.chunk)
-            row = None if text else views.response(connection, wanted)
+            text, cursor.chunk = views.tail(connection, followed, cursor.chunk)
+            row = None if text else views.response(connection, followed)
         finally:
             connection.execute("ROLLBACK")
         final = row is not None and row["state"] == "done"
         if row is not None and final:
             text = str(row["text"] or "")[cursor.characters :]
         cursor.characters += len(text)
-        if text or final or not cursor.begun:
-            self._post(StreamText(wanted, text, not cursor.begun, final))
-            cursor.begun = True
-        if final and self._followed == wanted:
+        if text or final or not cursor.started:
+            self._post(StreamText(followed, text, not cursor.started, final))
+            cursor.started = True
+        if final and self._followed == followed:
             self._followed = None
 
     def _close(self) -> None:

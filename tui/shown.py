@@ -1,4 +1,4 @@
-"""How values look on the screen. Whatever comes from a model, a file or an error passes through `safe`."""
+"""How values look on the screen. Text from models, files and errors passes through `safe` or `lines`."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def safe(text: object, style: str = "") -> Text:
-    """One line of text from anywhere, without control characters and without markup."""
+    """One line of untrusted text, without control characters and markup."""
     return Text(printable(str(text)), style=style, no_wrap=True, overflow="ellipsis", end="")
 
 
 def right(text: object, style: str = "") -> Text:
-    """Like `safe`, set to the right."""
+    """Like `safe`, right-aligned."""
     shown = safe(text, style)
     shown.justify = "right"
     return shown
 
 
 def lines(text: object, style: str = "") -> Text:
-    """Text of several lines from anywhere, wrapped where it is drawn."""
+    """Untrusted text of several lines, wrapped where it is drawn."""
     return Text(printable(str(text), keep_newlines=True), style=style)
 
 
 def number(value: float | None, digits: int = 1) -> str:
-    """A number with fixed digits, or a dash."""
+    """A number with `digits` decimals, or a dash for None."""
     return UNKNOWN if value is None else f"{value:.{digits}f}"
 
 
 def interval(bounds: Sequence[float] | None) -> str:
-    """A confidence interval in percent, or nothing."""
+    """A confidence interval in percent, or an empty text."""
     return "" if not bounds else f"{bounds[0]:.0f}–{bounds[1]:.0f}"
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds in at most six characters."""
+    """Seconds as minutes, hours or days, in at most six characters; a dash for None."""
     if seconds is None:
         return UNKNOWN
     whole = max(0, round(seconds))
@@ -61,7 +61,7 @@ def duration(seconds: float | None) -> str:
 
 
 def progress(done: int, total: int | None, room: int) -> Text:
-    """A bar and the count, such as `██▌ 12/60`, in `room` cells; a long count leaves the bar less than its three."""
+    """A bar and a count, such as `██▌ 12/60`, in `room` cells; a long count shortens the bar."""
     if not total:
         return safe(str(done) if done else UNKNOWN)
     width = min(3, room - len(f" {done}/{total}"))
@@ -75,12 +75,12 @@ def progress(done: int, total: int | None, room: int) -> Text:
 
 
 def spark(levels: Sequence[float], width: int, top: float = 1.0) -> str:
-    """The last `width` values as bars from 0 to `top`."""
+    """The last `width` values as bars, of which the highest stands for `top`."""
     return "".join(_BARS[max(0, min(7, round(7 * value / top) if top else 0))] for value in levels[-width:]).rjust(width)
 
 
 def size(count: float) -> str:
-    """Bytes in at most eight characters, such as `1.4 GiB`."""
+    """Bytes with a unit, such as `1.4 GiB`, in at most eight characters."""
     unit, *larger = ("B", "KiB", "MiB", "GiB", "TiB")
     while count >= 1000 and larger:
         count, unit = count / 1024, larger.pop(0)
@@ -88,16 +88,16 @@ def size(count: float) -> str:
 
 
 def variant(job: JobRow) -> str:
-    """A model and what was done to it."""
+    """The name of a variant: model and compression."""
     return f"{job.model} {job.compression}"
 
 
 def job_name(job: JobRow) -> str:
-    """How a job is called in questions and messages."""
+    """The name of a job in questions and messages."""
     what = f"on {job.benchmark}" if job.benchmark else "(preparation)"
     return f"job {job.id}: {variant(job)} {what}"
 
 
 def eta(job: JobRow) -> str:
-    """Time left, or a dash."""
+    """The time that a job still takes, or a dash."""
     return duration(job.eta_s(time.time()))

@@ -19,9 +19,9 @@ from tests.helpers.tui_rows import add_chunk, alive, sql
 from tests.helpers.waiting import eventually
 from tui import keys
 from tui.app import LrmApp
-from tui.commands import Palette
-from tui.dialogs.basic import Confirm, Note
+from tui.dialogs.messages import Confirm, Note
 from tui.dialogs.new_run import NewRun
+from tui.palette import Palette
 from tui.panes.pane import Pane
 from tui.widgets.footer import Footer
 from tui.widgets.scrolled import Scrolled

@@ -12,14 +12,18 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from core.store.connection import connect
+from core.store.filters import ORDERS, VERDICTS
 from tests.helpers.tui_rows import add_chunk, sql
 from tests.helpers.waiting import eventually
 from tui import keys
 from tui.app import LrmApp
-from tui.dialogs.basic import Confirm, Note
+from tui.dialogs.messages import Confirm, Note
 from tui.dialogs.new_run import NewRun
+from tui.panes.lengths import SHARES, LengthsPane
 from tui.panes.live import LivePane
 from tui.panes.pane import Pane
+from tui.panes.report import ReportPane
+from tui.panes.scores import ScoresPane
 from tui.widgets.choices import Choices
 from tui.widgets.finder import Finder
 
@@ -53,6 +57,21 @@ async def test_key(store: Path, key: keys.Key) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await eventually(lambda: pane(app).table.row_count == 5 and pane(app).table.has_focus)
         await CHECKS[key.id](app, pilot, store)
+
+
+def description(name: str) -> str:
+    return next(key.description for key in keys.KEYS if key.id == name)
+
+
+@pytest.mark.parametrize(("key", "pane_class"), [("scores.view", ScoresPane), ("lengths.view", LengthsPane)])
+def test_help_lists_every_view_of_a_pane(key: str, pane_class: type[ReportPane]) -> None:
+    assert description(key) == "Next view: " + ", ".join(view.name.lower() for view in pane_class.views)
+
+
+def test_help_lists_shares_and_orders_as_the_keys_walk_them() -> None:
+    assert f"{', '.join(f'{share:.0f}' for share in SHARES)} %" in description("lengths.share")
+    assert f"{', '.join(ORDERS)} first" in description("responses.order")
+    assert ", ".join(VERDICTS[1:4]) in description("responses.filter")
 
 
 def test_no_key_means_two_things_in_one_place() -> None:
@@ -184,25 +203,25 @@ async def hold(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
 async def search(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     live = await streaming(app, pilot, store)
     await pilot.press(press("live.search"), *"NEEDLE", "enter")
-    assert live._found.endswith("of 2") and live.table.has_focus and not live.stream.follow
+    assert live._search_state.endswith("of 2") and live.table.has_focus and not live.stream.follow
 
 
 @check("live.next")
 async def following(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     live = await streaming(app, pilot, store)
     await pilot.press("slash", *"needle", "enter")
-    first = live._found
+    first = live._search_state
     await pilot.press(press("live.next"))
-    assert live._found != first and live._found.endswith("of 2")
+    assert live._search_state != first and live._search_state.endswith("of 2")
 
 
 @check("live.previous")
 async def previous(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     live = await streaming(app, pilot, store)
     await pilot.press("slash", *"needle", "enter")
-    first = live._found
+    first = live._search_state
     await pilot.press("n", press("live.previous"))
-    assert live._found == first
+    assert live._search_state == first
 
 
 @check("live.loop")
@@ -274,7 +293,7 @@ async def forget(app: LrmApp, pilot: Pilot[None], store: Path) -> None:
     live = await streaming(app, pilot, store)
     await pilot.press("slash", *"hay", press("finder.leave"))
     finder = live.query_one(Finder)
-    assert not finder.display and finder.value == "" and live._found == ""
+    assert not finder.display and finder.value == "" and live._search_state == ""
 
 
 async def form(app: LrmApp, pilot: Pilot[None]) -> None:

@@ -10,13 +10,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input, SelectionList
 
 from core.engines import memory
-from core.jobs import models
+from core.jobs import estimate, models
 from tests.helpers.waiting import eventually
 from tui import keys, poller
 from tui.app import LrmApp
-from tui.look import Look
 from tui.meter import Gpu, Meter, Sample
 from tui.panes.pane import Pane
+from tui.terminal import Look
 from tui.widgets.stream import StreamView
 
 SIZES = {"narrow": (80, 24), "middle": (120, 40), "wide": (200, 60)}
@@ -79,6 +79,7 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poller, "METER_S", 1e9)
     monkeypatch.setattr(Meter, "sample", lambda _: Sample(37.0, 3 << 30, 16 << 30, (Gpu(0, 81, 21 << 30, 24 << 30, 61),)))
     monkeypatch.setattr(memory, "free_memory", lambda: 10 << 30)
+    monkeypatch.setattr(estimate, "threads", lambda _: 1)  # the usual number of slots depends on it
     monkeypatch.setattr(models, "known", lambda _: ["pocket"])
 
 

@@ -13,8 +13,8 @@ from core.store.filters import Wanted
 from tests.helpers.tui_rows import sql
 from tests.helpers.waiting import eventually
 from tui.app import LrmApp
-from tui.dialogs.basic import Ask, Note
 from tui.dialogs.flips import FlipsScreen
+from tui.dialogs.messages import Ask, Note
 from tui.dialogs.response import ResponseScreen
 from tui.dialogs.review import ReviewScreen
 from tui.dialogs.variants import VariantsScreen
@@ -74,23 +74,23 @@ async def test_the_list_filters_orders_and_searches(library: Path) -> None:
             ("F", "looped", 4),
         ):
             await pilot.press(key)
-            assert pane.wanted.verdict == verdict
+            assert pane.filter.verdict == verdict
             await see(app, f"{count} responses" if count else verdict)
         await pilot.press("a")
         await see(app, f"{EVERY} responses")
         for order in ("oldest", "longest", "shortest", "newest"):
             await pilot.press("o")
-            assert pane.wanted.order == order
+            assert pane.filter.order == order
         await see(app, "newest first")
         await pilot.press("slash", *"zebras w", "backspace", *"words:>200")
-        await eventually(lambda: pane.wanted == Wanted(search="zebras", min_words=200), 120)
+        await eventually(lambda: pane.filter == Wanted(search="zebras", min_words=200), 120)
         await see(app, "Found", "«zebras»")
         await pilot.press("enter")
         assert pane.table.has_focus
         await pilot.press("slash", *" job:x")
         await see(app, "no whole number")
         await pilot.press("escape")
-        await eventually(lambda: pane.wanted == Wanted(search="zebras", min_words=200), 120)
+        await eventually(lambda: pane.filter == Wanted(search="zebras", min_words=200), 120)
         await pilot.press("slash", *" nowhere", "enter")
         await see(app, "No response passes this filter")
         await pilot.press("a")
@@ -141,7 +141,7 @@ async def test_one_response_is_read_searched_and_left(library: Path) -> None:
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         pane = await at_responses(app, pilot)
         await pilot.press("slash", *"looped", "enter")
-        await eventually(lambda: pane.wanted.verdict == "looped" and len(pane._rows) == 4, 120)
+        await eventually(lambda: pane.filter.verdict == "looped" and len(pane._rows) == 4, 120)
         await pilot.press("enter")
         screen = app.screen
         assert isinstance(screen, ResponseScreen)
@@ -275,7 +275,7 @@ async def test_scores_are_sorted_filtered_and_followed(library: Path) -> None:
         await pilot.press("down", "enter")
         assert app.shown == "responses"
         await see(app, f"{PER_RUN} responses", "job:")
-        assert app.query_one(ResponsesPane).wanted.job in (1, 5, 9)
+        assert app.query_one(ResponsesPane).filter.job in (1, 5, 9)
         await pilot.press("3", "V")
         assert pane.view.name == "Curves"
         await see(app, "sparsity in percent")
@@ -387,7 +387,7 @@ async def test_lengths_views_and_keys(library: Path) -> None:
         assert pane.view.name == "Collapse"
         await eventually(lambda: pane.records, 120)
         await pilot.press("y", "enter")
-        await eventually(lambda: app.query_one(ResponsesPane).wanted.verdict == "looped", 120)
+        await eventually(lambda: app.query_one(ResponsesPane).filter.verdict == "looped", 120)
         await pilot.press("4", "V")
         assert pane.view.name == "Deciles"
         await see(app, "tenth of length")
@@ -404,7 +404,7 @@ async def test_what_was_chosen_is_there_on_return_and_on_reopening(library: Path
         assert row > 0
         responses = await at_responses(app, pilot)
         await pilot.press("slash", *"wrong words:>5 longest", "enter")
-        await eventually(lambda: responses.wanted.verdict == "wrong", 120)
+        await eventually(lambda: responses.filter.verdict == "wrong", 120)
         await eventually(lambda: responses._rows, 120)
         await pilot.press("down")
         await pilot.press("4")
@@ -418,7 +418,7 @@ async def test_what_was_chosen_is_there_on_return_and_on_reopening(library: Path
         assert again.filter == "logic" and again.choices.share == 20 and again.sorts == pane.sorts
         await pilot.press("5")
         responses = app.query_one(ResponsesPane)
-        assert responses.wanted == Wanted("wrong", min_words=5, order="longest")
+        assert responses.filter == Wanted("wrong", min_words=5, order="longest")
         await eventually(lambda: responses.table.selected == kept["responses"]["row"], 120)
 
 

@@ -15,9 +15,9 @@ from tests.helpers.tui_rows import alive, sql
 from tests.helpers.waiting import eventually
 from tui import keys
 from tui.app import LrmApp
-from tui.look import Look, as_ascii
 from tui.memory import Memory
 from tui.panes.pane import Pane
+from tui.terminal import Look, as_ascii
 
 
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs"))))
@@ -35,16 +35,16 @@ def test_memory_keeps_stores_apart_and_forgets_damage(tmp_path: Path) -> None:
     file = tmp_path / "state" / "screen.json"
     one, two = Memory(file, Path("/a.db")), Memory(file, Path("/b.db"))
     assert one.recall() == {}
-    one.keep({"pane": "live"})
-    two.keep({"pane": "scores"})
+    one.save({"pane": "live"})
+    two.save({"pane": "scores"})
     assert one.recall() == {"pane": "live"} and two.recall() == {"pane": "scores"}
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     for n in range(60):
-        Memory(file, Path(f"/{n}.db")).keep({"n": n})
+        Memory(file, Path(f"/{n}.db")).save({"n": n})
     assert one.recall() == {} and len(json.loads(file.read_text())) == 50
     file.write_text("no JSON")
     assert one.recall() == {}
-    Memory(Path("/proc/no/such.json"), Path("/a.db")).keep({})
+    Memory(Path("/proc/no/such.json"), Path("/a.db")).save({})
 
 
 async def test_the_screen_comes_back_as_it_was(store: Path, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""The screens over the panes: forms, readers, questions and help."""
+"""The screens that open over the panes: forms, readers, questions and help."""

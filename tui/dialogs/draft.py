@@ -1,4 +1,4 @@
-"""What the form for new runs holds, as typed, and what it comes to."""
+"""The contents of the form for new runs, as typed, and the runs that they describe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.spec import Policy, RunSpec
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The form's fields. `chained` joins what is pruned or distilled with what is quantized; `base` has what is not asked."""
+    """The form's fields. `chained` joins pruned or distilled with quantized; `base` has the settings without a field."""
 
     models: tuple[str, ...]
     compressions: tuple[str, ...]
@@ -31,7 +31,7 @@ class Draft:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The compressions, joined where that is asked for. Raises UsageError for one that does not exist."""
+        """The compressions, joined where `chained`. Raises UsageError for one that does not exist."""
         from core.compress.recipes import expand, parse
 
         names = tuple(expand(self.compressions))
@@ -46,7 +46,7 @@ class Draft:
         return tuple([name for name in names if name not in (*first, *last)] + joined)
 
     def specs(self, data: Path | None) -> tuple[list[RunSpec], dict[str, LrmError]]:
-        """The grid, and what is wrong with it by field (`grid`: with the whole); where something is, there are no runs."""
+        """The runs, and the errors by field (`grid`: of the whole). Where there are errors, there are no runs."""
         wrong: dict[str, LrmError] = {}
         tokens = _number(self.max_tokens, int, "tokens", wrong)
         limit = _number(self.limit, int, "limit", wrong)
@@ -95,7 +95,7 @@ class Draft:
         return specs, {}
 
     def _models(self, wrong: dict[str, LrmError]) -> dict[str, int]:
-        """The models, each with its own limit of tokens."""
+        """The models, each with its default limit of tokens; adds to `wrong`."""
         from core.jobs.models import resolve
 
         limits: dict[str, int] = {}
@@ -117,12 +117,12 @@ class Draft:
 
 
 def _of_file(name: str) -> bool:
-    """Whether a compression is calibrated on a file, which is taken in when the runs are queued."""
+    """Whether a compression is calibrated on a file; such runs are checked when they are queued."""
     return Path(name.partition("@")[2] or "/").expanduser().is_file()
 
 
 def _number(text: str, kind: type[int] | type[float], field: str, wrong: dict[str, LrmError]) -> float | None:
-    """A number, or None for an empty field."""
+    """The number in a field, or None where it is empty; adds to `wrong`."""
     try:
         return kind(text) if text else None
     except ValueError:

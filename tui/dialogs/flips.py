@@ -1,4 +1,4 @@
-"""The questions that flipped between two variants; enter shows both responses side by side."""
+"""The questions that one of two variants answers correctly and the other does not."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Pair = tuple[str, sqlite3.Row, sqlite3.Row]
 
 
 class FlipsScreen(ModalScreen[None]):
-    """Questions that B lost, then those that it gained."""
+    """Lists the questions that B lost, then those that it gained."""
 
     BINDINGS = keys.bindings("flips")
 
@@ -47,14 +47,14 @@ class FlipsScreen(ModalScreen[None]):
         self._pairs: dict[str, Pair] = {}
 
     def compose(self) -> ComposeResult:
-        """Who is compared, and the questions."""
+        """Title, table, a text in place of an empty table, keys."""
         yield Static(id="flips-title")
         yield LazyTable(COLUMNS, _cells, id="flips")
         yield Static(id="no-flips")
         yield Footer()
 
     def on_mount(self) -> None:
-        """Read both sides."""
+        """Read the responses of both variants."""
         r = self._record
         title = f"{r['benchmark']} · A {r['a']} | B {r['b']} · lost {len(r['lost'])}, gained {len(r['gained'])}"
         self.query_one("#flips-title", Static).update(safe(title, "bold"))
@@ -66,13 +66,13 @@ class FlipsScreen(ModalScreen[None]):
         record = self._record
         try:
             with opened(self._store, "reader") as connection:
-                found = browse.answers(connection, record["runs"], [*record["lost"], *record["gained"]])
+                answers = browse.answers(connection, record["runs"], [*record["lost"], *record["gained"]])
         except (LrmError, FileNotFoundError) as error:
             hand_back(self, self._nothing, str(error))
             return
         pairs: list[Pair] = []
         for change in ("lost", "gained"):
-            sides = ([found.get((run, key)) for run in record["runs"]] for key in record[change])
+            sides = ([answers.get((run, key)) for run in record["runs"]] for key in record[change])
             pairs += [(change, a, b) for a, b in sides if a is not None and b is not None]
         hand_back(self, self._show, pairs)
 
@@ -87,7 +87,7 @@ class FlipsScreen(ModalScreen[None]):
             self._nothing("Both have the same questions right.")
 
     def action_open(self) -> None:
-        """Both responses side by side."""
+        """Show both responses side by side."""
         from tui.dialogs.variants import VariantsScreen
 
         pair = self._pairs.get(self.query_one(LazyTable).selected or "")
@@ -95,7 +95,7 @@ class FlipsScreen(ModalScreen[None]):
             self.app.push_screen(VariantsScreen(self._store, pair[1]["id"], pair[2]["id"]))
 
     def action_help(self) -> None:
-        """Help for this screen."""
+        """Show this screen's keys."""
         from tui.dialogs.help import help_screen
 
         self.app.push_screen(help_screen("flips", self.app.focused))

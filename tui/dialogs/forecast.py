@@ -1,4 +1,4 @@
-"""What the runs of the form would take, in words: how many, how big, whether they fit, how long."""
+"""The forecast below the form for new runs: how many, how big, whether they fit into memory, how long."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.shown import UNKNOWN, duration, right, safe, size
 
 
 def estimates(store: Path, specs: Sequence[RunSpec]) -> list[Estimate]:
-    """What the runs would take, by what the store has seen, where there is one. Raises LrmError."""
+    """Estimates of the runs, from the past runs of the store where there is one. Raises LrmError."""
     try:
         with opened(store, "reader") as connection:
             return estimate(connection, specs)
@@ -23,14 +23,14 @@ def estimates(store: Path, specs: Sequence[RunSpec]) -> list[Estimate]:
         return estimate(None, specs)
 
 
-def forecast(found: Sequence[Estimate]) -> Text:
-    """A line on all runs, then one a variant."""
-    variants = [list(group) for _, group in groupby(found, lambda one: (one.model, one.spec.compression, one.spec.engine))]
-    asked = sum(one.questions for one in found)
-    shown = safe(f"{_many(len(found), 'run')} of {_many(len(variants), 'variant')}, {_many(asked, 'question')}", "bold")
-    known = [one.seconds for one in found if one.seconds is not None]
-    if len(known) == len(found):
-        shown.append(f" · about {duration(sum(known))}, going by {_many(max(one.past for one in found), 'past run')}", "bold")
+def forecast(runs: Sequence[Estimate]) -> Text:
+    """A line on all runs, then one for each variant."""
+    variants = [list(group) for _, group in groupby(runs, lambda one: (one.model, one.spec.compression, one.spec.engine))]
+    asked = sum(one.questions for one in runs)
+    shown = safe(f"{_many(len(runs), 'run')} of {_many(len(variants), 'variant')}, {_many(asked, 'question')}", "bold")
+    known = [one.seconds for one in runs if one.seconds is not None]
+    if len(known) == len(runs):
+        shown.append(f" · about {duration(sum(known))}, going by {_many(max(one.past for one in runs), 'past run')}", "bold")
     elif known:
         shown.append(f" · {duration(sum(known))} for the {len(known)} that past runs tell of", "bold")
     else:
@@ -45,7 +45,7 @@ def _many(count: int, what: str) -> str:
 
 
 def _line(group: Sequence[Estimate]) -> Text:
-    """One variant: its name, size, room and time."""
+    """One variant: name, size, whether it fits, time."""
     one = group[0]
     line = safe(f"{one.model} {one.spec.compression}")
     line.truncate(28, overflow="ellipsis", pad=True)

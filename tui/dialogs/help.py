@@ -11,7 +11,7 @@ from textual.widgets import DataTable
 
 from core.store.snapshot import Notice
 from tui import keys
-from tui.dialogs.basic import Note
+from tui.dialogs.messages import Note
 from tui.shown import lines, safe
 from tui.widgets.lazy_table import LazyTable
 
@@ -19,13 +19,13 @@ LEVELS = {"info": "", "warning": "yellow", "error": "bold red"}
 
 
 def help_screen(pane: str, focused: Widget | None) -> Note:
-    """Help for the pane that is shown, what has the focus there, what works everywhere, then the rest."""
+    """Keys of the pane that is shown, of a focused table, of the app, then all others."""
     focus = ("table",) if isinstance(focused, DataTable | LazyTable) else ()
     return Note("Keys", keys_of(tuple(dict.fromkeys((pane, *focus, "app", *keys.TITLES)))))
 
 
 def keys_of(screens: Sequence[str]) -> Text:
-    """A table of keys, one group per screen."""
+    """The keys of these screens, one group a screen."""
     shown = Text()
     for screen in screens:
         shown.append(f"{keys.TITLES[screen]}\n", "bold")
@@ -35,7 +35,7 @@ def keys_of(screens: Sequence[str]) -> Text:
 
 
 def notices_screen(notices: Sequence[Notice]) -> Note:
-    """The last notices, newest first, with what to do about them."""
+    """The last notices with their remedies, newest first."""
     body = Text() if notices else lines("Nothing has happened yet.", "dim")
     for notice in notices:
         stamp = time.strftime("%m-%d %H:%M", time.localtime(notice.at))

@@ -1,4 +1,4 @@
-"""The form for new runs: a grid of models, compressions and benchmarks, and what it would take."""
+"""The form for new runs: a grid of models, compressions and benchmarks, with a forecast of what it takes."""
 
 from __future__ import annotations
 
@@ -25,23 +25,22 @@ from core.jobs.presets import PRESETS
 from core.spec import POLICIES, Policy, RunSpec
 from core.store.connection import opened
 from tui import keys
-from tui.access import start_runner
-from tui.background import hand_back
-from tui.dialogs.basic import Note
+from tui.background import hand_back, start_runner
 from tui.dialogs.draft import Draft
 from tui.dialogs.forecast import estimates, forecast
 from tui.dialogs.help import keys_of
+from tui.dialogs.messages import Note
 from tui.shown import lines, safe
 from tui.widgets.choices import Choices, head
 from tui.widgets.field import Field
 from tui.widgets.footer import Footer
 
 FIRST = ("pocket", "none", "pocket-temporal")
-"""Chosen at the start: a new user only has to say go."""
+"""Model, compression and benchmark chosen at the start, so that a new user only has to submit."""
 FEW = "40"
-"""Questions of somebody's first run, where there is no store yet."""
+"""Questions of a first run, where there is no store yet."""
 WAIT_S = 0.25
-"""How long nothing may have changed before what the runs take is worked out anew."""
+"""The forecast is computed so long after the last change."""
 
 _POLICY_NAMES: dict[Policy, str] = {"audit": "stop, with audit", "stop": "stop", "observe": "observe"}
 NUMBERS = ("limit", "tokens", "temperature", "seed", "gpus", "replicas")
@@ -50,15 +49,15 @@ FIELDS = ("models", "compressions", *NUMBERS, "grid")
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """What came of the form: the runs, and why the runner did not start, where it did not."""
+    """What the form has queued: run ids, and the error where the runner did not start."""
 
     jobs: tuple[int, ...]
-    trouble: LrmError | None = None
+    error: LrmError | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What can be chosen: models, benchmarks, finished runs to distill from, and whether GPUs can."""
+class Options:
+    """The options of the lists: models, benchmarks, finished runs (id, name) to distill from; `gpus`: whether to ask."""
 
     models: tuple[str, ...]
     benchmarks: tuple[str, ...]
@@ -67,9 +66,9 @@ class Known:
 
 
 class NewRun(ModalScreen[Queued]):
-    """Dismissed with `Queued`, or None when it was left. Errors stand beside their fields, which keep what was typed.
+    """Dismissed with `Queued`, or None where it was closed. Errors stand beside their fields, which keep their text.
 
-    With `spec` it is filled in from a run that was queued before.
+    With `spec` it is filled in from an earlier run.
     """
 
     BINDINGS = keys.bindings("form")
@@ -84,7 +83,7 @@ class NewRun(ModalScreen[Queued]):
         self._busy = False
 
     def compose(self) -> ComposeResult:
-        """Three lists, the other fields, then what it comes to."""
+        """Three lists, the other fields, the forecast, keys."""
         base = self._base
         with Horizontal(id="form-title"):
             yield Static(lines("New runs", "bold"))
@@ -134,12 +133,12 @@ class NewRun(ModalScreen[Queued]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Find out aside what there is to choose from."""
+        """Start to read the options of the lists."""
         for wrong in self.query(".wrong"):
             wrong.display = False
         self.query_one("#hardware").display = (self._base.gpus, self._base.replicas) != (None, 1)
         self._look()
-        for models in self.query("#models"):  # none, where the form is left before it is there
+        for models in self.query("#models"):  # there are none where the form is closed before it is drawn
             models.focus()
 
     @work(thread=True, group="names")
@@ -155,24 +154,24 @@ class NewRun(ModalScreen[Queued]):
         with suppress(LrmError, FileNotFoundError), opened(self._store, "reader") as connection:
             models, teachers = queue.models(connection), queue.teachers(connection)
         folders: tuple[str, ...] = ()
-        asked = False
-        with suppress(LrmError):  # the settings' own command says what is wrong with them
+        ask_gpus = False
+        with suppress(LrmError):  # `lrm-tui settings` says what is wrong with them
             general = load().general
-            folders, asked = general.model_folders, general.executor == "ray" or bool(gpus.present(general))
+            folders, ask_gpus = general.model_folders, general.executor == "ray" or bool(gpus.present(general))
         everything = tuple(dict.fromkeys((*known(folders), *models)))
-        hand_back(self, self._list, Known(everything, tuple(names()), tuple(teachers), asked))
+        hand_back(self, self._list, Options(everything, tuple(names()), tuple(teachers), ask_gpus))
 
-    def _list(self, known: Known) -> None:
-        if known.gpus:
+    def _list(self, options: Options) -> None:
+        if options.gpus:
             self.query_one("#hardware").display = True
         model, compression, benchmark = self._chosen
-        models = tuple(dict.fromkeys((*known.models, model)))
+        models = tuple(dict.fromkeys((*options.models, model)))
         self._choices("models").add_options(Selection(safe(_short(name)), name, name == model) for name in models)
-        self._choices("benchmarks").add_options(Selection(safe(n), n, n == benchmark) for n in known.benchmarks)
+        self._choices("benchmarks").add_options(Selection(safe(n), n, n == benchmark) for n in options.benchmarks)
         compressions = self._choices("compressions")
-        if known.teachers:
+        if options.teachers:
             compressions.add_option(head("Distilled from run"))
-            compressions.add_options(Selection(safe(f"{job}: {name}"), f"distill-{job}") for job, name in known.teachers)
+            compressions.add_options(Selection(safe(f"{job}: {name}"), f"distill-{job}") for job, name in options.teachers)
         self._choose_compressions((compression,))
         for name in ("models", "compressions", "benchmarks"):
             self._choices(name).highlighted = 0
@@ -181,18 +180,18 @@ class NewRun(ModalScreen[Queued]):
     def _choices(self, name: str) -> Choices:
         return self.query_one(f"#{name}", Choices)
 
-    def _choose_compressions(self, wanted: Sequence[str]) -> None:
-        """Mark what is in the list; the rest stands below it, as if it had been typed."""
+    def _choose_compressions(self, names: Sequence[str]) -> None:
+        """Select these in the list; names that it lacks go into the field below it."""
         choices = self._choices("compressions")
         listed = {choices.get_option_at_index(n).value for n in range(choices.option_count)}
         choices.deselect_all()
-        for name in wanted:
+        for name in names:
             if name in listed:
                 choices.select(name)
-        self.query_one("#more-compressions", Input).value = ", ".join(name for name in wanted if name not in listed)
+        self.query_one("#more-compressions", Input).value = ", ".join(name for name in names if name not in listed)
 
     def draft(self) -> Draft:
-        """What the form holds now."""
+        """The present contents of the form."""
         policy = next(policy for policy in POLICIES if policy == self.query_one("#policy", Select).value)
         return Draft(
             self._both("models"),
@@ -211,11 +210,11 @@ class NewRun(ModalScreen[Queued]):
         )
 
     def _both(self, name: str) -> tuple[str, ...]:
-        """What is marked in a list, in the list's order, and what is typed below it."""
-        marked = self._choices(name)
-        listed = [marked.get_option_at_index(n).value for n in range(marked.option_count)]
+        """What is selected in a list, in its order, then what is typed below it."""
+        choices = self._choices(name)
+        listed = [choices.get_option_at_index(n).value for n in range(choices.option_count)]
         typed = [word for part in self._typed(f"more-{name}").split(",") if (word := part.strip())]
-        return tuple(dict.fromkeys([value for value in listed if value in marked.selected] + typed))
+        return tuple(dict.fromkeys([value for value in listed if value in choices.selected] + typed))
 
     def _typed(self, name: str) -> str:
         return self.query_one(f"#{name}", Input).value.strip()
@@ -224,17 +223,17 @@ class NewRun(ModalScreen[Queued]):
     @on(SelectionList.SelectedChanged)
     @on(Select.Changed, "#engine, #policy, #chain")
     def _changed(self) -> None:
-        self._weigh(self.draft())
+        self._forecast(self.draft())
 
     @on(Select.Changed, "#preset")
     def _preset(self, event: Select.Changed) -> None:
         preset = PRESETS.get(str(event.value))
         if preset is None:
             return
-        for name, wanted in (("models", preset.models), ("benchmarks", preset.benchmarks)):
-            if wanted:
+        for name, values in (("models", preset.models), ("benchmarks", preset.benchmarks)):
+            if values:
                 self._choices(name).deselect_all()
-                for value in wanted:
+                for value in values:
                     self._choices(name).select(value)
         self._choose_compressions(preset.compressions)
         self.query_one("#policy", Select).value = preset.policy
@@ -243,8 +242,8 @@ class NewRun(ModalScreen[Queued]):
         self.notify(preset.hint, markup=False)
 
     @work(thread=True, exclusive=True, group="forecast")
-    def _weigh(self, draft: Draft) -> None:
-        """Work out what the runs take, once nothing has changed for a moment."""
+    def _forecast(self, draft: Draft) -> None:
+        """Compute the forecast, unless the form changes again within WAIT_S."""
         worker = get_current_worker()
         time.sleep(WAIT_S)
         if worker.is_cancelled:
@@ -257,20 +256,20 @@ class NewRun(ModalScreen[Queued]):
             except LrmError as error:
                 wrong = {"models": error}
         if not worker.is_cancelled:
-            hand_back(self, self._weighed, shown, wrong)
+            hand_back(self, self._show_forecast, shown, wrong)
 
-    def _weighed(self, shown: Text, wrong: Mapping[str, LrmError]) -> None:
+    def _show_forecast(self, shown: Text, wrong: Mapping[str, LrmError]) -> None:
         self.query_one("#forecast", Static).update(shown)
-        self._complain(wrong)
+        self._show_errors(wrong)
 
-    def _complain(self, wrong: Mapping[str, LrmError]) -> None:
-        """Say what is wrong beside each field."""
+    def _show_errors(self, wrong: Mapping[str, LrmError]) -> None:
+        """Show each error beside its field."""
         for name in FIELDS:
-            place = self.query_one(f"#wrong-{name}", Static)
+            line = self.query_one(f"#wrong-{name}", Static)
             error = wrong.get(name)
-            place.display = error is not None
+            line.display = error is not None
             if error is not None:
-                place.update(lines(f"{error.message} ", "bold red").append_text(lines(error.remedy)))
+                line.update(lines(f"{error.message} ", "bold red").append_text(lines(error.remedy)))
 
     def action_help(self) -> None:
         """Show the form's keys."""
@@ -303,11 +302,11 @@ class NewRun(ModalScreen[Queued]):
 
     def _failed(self, wrong: Mapping[str, LrmError]) -> None:
         self._busy = False
-        self._weighed(Text(), wrong)
+        self._show_forecast(Text(), wrong)
 
 
 def _compressions() -> list[Selection[str]]:
-    """Every kind of compression, by groups; what is left out can be typed."""
+    """The usual compressions in groups; others can be typed."""
     groups = {
         "Quantized (GGUF)": recipes.PLAIN_TYPES,
         "Quantized, importance matrix": recipes.WEIGHTED_TYPES,
@@ -331,10 +330,10 @@ def _select(name: str, options: list[tuple[str, str]], chosen: str) -> Select[st
 
 
 def _input(name: str, value: str = "", placeholder: str = "") -> Input:
-    """A line to type into. Nothing is selected with the focus: that comes late on a busy machine, after the first keys."""
+    """An input. Its text is not selected on focus: on a busy machine that would come after the first keys."""
     return Field(value, placeholder, compact=True, select_on_focus=False, id=name)
 
 
 def _short(model: str) -> str:
-    """A path's last part, for a narrow list; other names as they are."""
+    """The last part of a path, since the list is narrow; other names unchanged."""
     return Path(model).name if model.startswith("/") else model

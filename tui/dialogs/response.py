@@ -1,4 +1,4 @@
-"""One response as a whole: verdict, prompt, thinking, answer part, and where it came from."""
+"""One response: verdict, prompt, thinking, answer part and origin."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ from tui.widgets.reader import Reader
 
 
 class ResponseScreen(ModalScreen[int], ResponseActions):
-    """Shows one response of a filtered list; dismissed with the number of the one that was shown last."""
+    """Shows one response of a filtered list. Dismissed with the number of the one that was shown last."""
 
     BINDINGS = keys.bindings("response")
 
-    def __init__(self, store: Path, wanted: Wanted, at: Cursor) -> None:
+    def __init__(self, store: Path, filter: Wanted, at: Cursor) -> None:
         super().__init__()
-        self._store, self._wanted, self._at = store, wanted, at
+        self._store, self._filter, self._at = store, filter, at
         self._row: Mapping[str, Any] | None = None
         self._reviews: list[sqlite3.Row] = []
         self._folded = True
 
     def compose(self) -> ComposeResult:
-        """Title, text, search, keys."""
+        """Title, text, search line, keys."""
         yield Static(id="response-title")
         yield Reader(id="response")
         yield Finder(id="response-search")
@@ -61,10 +61,10 @@ class ResponseScreen(ModalScreen[int], ResponseActions):
         return self._at.id
 
     def on_mount(self) -> None:
-        """Read the first one; what the list was searched for is marked."""
+        """Read the response; the words that the list was searched for are marked."""
         self.reader.focus()
-        if self._wanted.search:
-            self.reader.find(search.pattern(self._wanted.search))
+        if self._filter.search:
+            self.reader.find(search.pattern(self._filter.search))
         self._read(0)
 
     @work(thread=True, exclusive=True)
@@ -73,11 +73,11 @@ class ResponseScreen(ModalScreen[int], ResponseActions):
             with opened(self._store, "reader") as connection:
                 at = self._at
                 if step:
-                    found = browse.page(connection, self._wanted, 1, at, backwards=step < 0).rows
-                    if not found:
+                    rows = browse.page(connection, self._filter, 1, at, backwards=step < 0).rows
+                    if not rows:
                         hand_back(self, self._end, step)
                         return
-                    at = browse.cursor(found[0])
+                    at = browse.cursor(rows[0])
                 row, judged = views.response(connection, at.id), reviews(connection, at.id)
         except (LrmError, FileNotFoundError) as error:
             hand_back(self, self._title, str(error))
@@ -105,15 +105,15 @@ class ResponseScreen(ModalScreen[int], ResponseActions):
         self._head()
 
     def _head(self) -> None:
-        row, (here, of) = self._row, self.reader.matches
+        row, (here, count) = self._row, self.reader.matches
         if row is None:
             return
-        found = f"match {here} of {of} · " if of else ""
+        match = f"match {here} of {count} · " if count else ""
         name = f"{row['model']} {row['compression']} · {row['benchmark']} {row['key']}"
-        self._title(f"{row['id']} · {found}{verdict(row)} · {name}")
+        self._title(f"{row['id']} · {match}{verdict(row)} · {name}")
 
     def action_step(self, step: int) -> None:
-        """The next or previous response of the list."""
+        """Read the next or previous response of the list."""
         self._read(step)
 
     def action_part(self, name: str) -> None:
@@ -122,37 +122,37 @@ class ResponseScreen(ModalScreen[int], ResponseActions):
             self.notify("No loop was seen in this response." if name == "loop" else f"It has no {name}.", markup=False)
 
     def action_fold(self) -> None:
-        """Every round of a loop, or its first one."""
+        """Show every round of a loop, or its first one alone."""
         self._folded = not self._folded
         self._draw(keep=True)
 
     def action_search(self) -> None:
-        """Type what to look for in this text."""
+        """Open the search line."""
         self.query_one(Finder).open()
 
-    @on(Finder.Sought)
-    def _sought(self, message: Finder.Sought) -> None:
+    @on(Finder.Search)
+    def _search_typed(self, message: Finder.Search) -> None:
         self.reader.find(re.compile(re.escape(message.text), re.IGNORECASE) if message.text else None)
         self._head()
 
-    @on(Finder.Left)
-    def _search_left(self) -> None:
+    @on(Finder.Closed)
+    def _search_closed(self) -> None:
         self.reader.focus()
 
     def action_match(self, step: int) -> None:
-        """The next or previous match."""
+        """Go to the next or previous match."""
         self.reader.step(step)
         self._head()
 
     def action_copy(self) -> None:
         """Copy the model's text."""
         if self._row is not None:
-            self.owner.copy(self._row["text"] or "", f"response-{self.response}")
+            self.workbench.copy(self._row["text"] or "", f"response-{self.response}")
 
     def reviewed(self) -> None:
-        """Read it again with its new verdict."""
+        """Read the response again, with its new verdict."""
         self._read(0)
 
     async def action_dismiss(self, result: int | None = None) -> None:
-        """Back to the list, at the response that was read last."""
+        """Close with the number of the response that is shown."""
         self.dismiss(self.response)

@@ -1,48 +1,48 @@
-"""What can be done with a response wherever it is shown: judge it by hand, see it beside other variants', get help."""
+"""What can be done with a response wherever it is shown: judge it by hand, compare it with other variants', get help."""
 
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.widget import Widget
 
 from core.store.reviews import review
 from tui import keys
 from tui.background import hand_back
+from tui.workbench import Workbench, workbench_of
 
 if TYPE_CHECKING:
-    from tui.app import LrmApp
-    from tui.dialogs.review import Judged
+    from tui.dialogs.review import HandVerdict
 
 
 class ResponseActions(Widget):
-    """A second base of a screen that shows `response`; `reviewed` is called when a verdict by hand has been stored."""
+    """Mixin for a screen or pane that shows a response; `reviewed` is called when a verdict by hand has been stored."""
 
     SCREEN: ClassVar[str] = "response"
-    """What the registry of keys calls it."""
+    """Its name in the registry of keys."""
 
     @property
-    def owner(self) -> LrmApp:
-        """The app, with its store and its ways to ask."""
-        return cast("LrmApp", self.app)
+    def workbench(self) -> Workbench:
+        """The app."""
+        return workbench_of(self)
 
     @property
     def response(self) -> int | None:
-        """The number of the response that is meant."""
+        """The number of the response that the actions apply to."""
         raise NotImplementedError
 
     def reviewed(self) -> None:
-        """The response has a new verdict."""
+        """Called after a new verdict was stored."""
 
     def action_review(self) -> None:
         """Ask for a verdict by hand."""
         from tui.dialogs.review import ReviewScreen
 
         if self.response is not None:
-            self.app.push_screen(ReviewScreen(self.owner.store, self.response), self._judged)
+            self.app.push_screen(ReviewScreen(self.workbench.store, self.response), self._judged)
 
-    def _judged(self, judged: Judged | None) -> None:
+    def _judged(self, judged: HandVerdict | None) -> None:
         if judged is None:
             return
 
@@ -50,21 +50,19 @@ class ResponseActions(Widget):
             review(connection, judged.response, judged.verdict, judged.flagged, judged.note)
             hand_back(self, self.reviewed)
 
-        self.owner.ask(store)
+        self.workbench.change_store(store)
 
     def action_variants(self) -> None:
-        """The same question across variants."""
-        from tui.dialogs.variants import VariantsScreen
-
+        """Compare with the other variants' responses to the same question."""
         if self.response is not None:
-            self.app.push_screen(VariantsScreen(self.owner.store, self.response))
+            self.workbench.show_variants(self.response)
 
     def action_help(self) -> None:
-        """Help for this screen."""
+        """Show this screen's keys."""
         from tui.dialogs.help import help_screen
 
         self.app.push_screen(help_screen(self.SCREEN, self.app.focused))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Nothing that writes is offered on a read-only screen."""
-        return not (self.owner.readonly and action in keys.writing(self.SCREEN))
+        """A read-only screen offers no action that writes."""
+        return not (self.workbench.readonly and action in keys.writing(self.SCREEN))

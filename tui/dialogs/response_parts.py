@@ -1,8 +1,9 @@
-"""A response as the parts that a reader shows: verdict, prompt, thinking, answer part, where from."""
+"""A response as the parts that a reader shows: verdict, prompt, thinking, answer part, origin."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -19,8 +20,8 @@ SPAN = Style(bold=True, underline=True, color="green")
 THINK_END = "</think>"
 
 
-def parts(row: Row, reviews: Sequence[Any], folded: bool) -> list[Part]:
-    """What is known of a response, in reading order; `folded` shows a verbatim loop once, with a count."""
+def parts(row: Row, reviews: Sequence[sqlite3.Row], folded: bool) -> list[Part]:
+    """The parts of a response in reading order; `folded` shows a verbatim loop once, with a count."""
     text = row["text"] or ""
     at = len(text) if row["answer_start"] is None else min(int(row["answer_start"]), len(text))
     thinking_end = at - len(THINK_END) if text[:at].endswith(THINK_END) else at
@@ -40,7 +41,7 @@ def _count(row: Row, part: str) -> str:
 
 
 def _prompt(row: Row) -> tuple[str, str]:
-    """The prompt as it was sent; of an imported output that is often unknown, then the question."""
+    """The prompt as it was sent, or the question where the prompt of an imported output is not known: (head, text)."""
     if row["prompt"]:
         return "Prompt", row["prompt"]
     fields = json.loads(row["fields"])
@@ -48,7 +49,7 @@ def _prompt(row: Row) -> tuple[str, str]:
 
 
 def _body(name: str, head: str, row: Row, ends: tuple[int, int], folded: bool) -> Iterator[Part]:
-    """A stretch of the text, with its loop apart and the span that was parsed marked."""
+    """The parts of a passage of the text: its loop is a part of its own, and the parsed span is marked."""
     text = row["text"] or ""
     start, end = ends
     while start < end and text[start].isspace():
@@ -85,7 +86,7 @@ def _body(name: str, head: str, row: Row, ends: tuple[int, int], folded: bool) -
 
 
 def loop_end(text: str, onset: int, period: int) -> int:
-    """Where a verbatim loop ends: after its last full round, or within the next one where that breaks off."""
+    """The end of a verbatim loop, including the part of a last round that breaks off."""
     unit, at = text[onset : onset + period], onset + period
     while unit and text.startswith(unit, at):
         at += period
@@ -94,17 +95,17 @@ def loop_end(text: str, onset: int, period: int) -> int:
     return min(at, len(text))
 
 
-def _verdict(row: Row, reviews: Sequence[Any]) -> Iterator[str]:
+def _verdict(row: Row, reviews: Sequence[sqlite3.Row]) -> Iterator[str]:
     parsed = "nothing could be parsed" if row["parsed"] is None else f"parsed {row['parsed']!r} by rule {row['rule']}"
     yield f"{graded(row)} · {parsed} · gold {gold(row['gold'])}"
     if row["em"] is not None:
         strict = f" · whole answer part: EM {number(row['strict_em'], 0)}, F1 {number(row['strict_f1'], 2)}"
         yield f"EM {number(row['em'], 0)}, F1 {number(row['f1'], 2)}{strict}"
     for review in reviews:
-        said = {None: "the grader's verdict counts", 1: "correct", 0: "wrong"}[review["verdict"]]
+        verdict = {None: "the grader's verdict counts", 1: "correct", 0: "wrong"}[review["verdict"]]
         flag = ", flagged" if review["flagged"] else ""
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(review["at"]))
-        yield f"by hand, {when}: {said}{flag}" + (f" · {review['note']}" if review["note"] else "")
+        yield f"by hand, {when}: {verdict}{flag}" + (f" · {review['note']}" if review["note"] else "")
     limit = f" (limit {row['token_limit']:,} tokens)" if row["token_limit"] else ""
     audit = " · let run on for the audit" if row["audited"] and row["engine"] != "imported" else ""
     yield f"finished by {row['finish_reason']}{limit}{' · LOOP' if row['collapsed'] else ''}{audit}"

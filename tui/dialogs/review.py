@@ -1,4 +1,4 @@
-"""A verdict by hand: beside the grader's, with a note that says why."""
+"""The dialog for a verdict by hand, with a flag and a note."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from tui.widgets.field import Field
 from tui.widgets.footer import Footer
 
 CHOICES = (None, True, False)
+"""The verdicts in the order of the buttons; None leaves it to the grader."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What was decided; verdict None leaves it to the grader."""
+class HandVerdict:
+    """The answer of the dialog; `verdict` None leaves it to the grader."""
 
     response: int
     verdict: bool | None
@@ -38,8 +39,8 @@ class Judged:
     note: str
 
 
-class ReviewScreen(ModalScreen[Judged]):
-    """Asks for verdict, flag and note. Dismissed with them, or with None."""
+class ReviewScreen(ModalScreen[HandVerdict]):
+    """Asks for verdict, flag and note. Dismissed with a HandVerdict, or None where it was closed."""
 
     BINDINGS = keys.bindings("review")
 
@@ -48,7 +49,7 @@ class ReviewScreen(ModalScreen[Judged]):
         self._store, self._response = store, response
 
     def compose(self) -> ComposeResult:
-        """What the grader says, the choice, the note."""
+        """The grader's verdict, the choice, flag, note, keys."""
         with Vertical(classes="dialog"):
             yield Static(f"Response {self._response}, judged by hand", classes="title")
             yield Static(id="graded")
@@ -63,7 +64,7 @@ class ReviewScreen(ModalScreen[Judged]):
             yield Footer()
 
     def on_mount(self) -> None:
-        """Show what is there."""
+        """Read the present verdicts."""
         self.query_one(RadioSet).focus()
         self._read()
 
@@ -78,13 +79,13 @@ class ReviewScreen(ModalScreen[Judged]):
         if row is not None:
             hand_back(self, self._show, row, list(judged))
 
-    def _say(self, said: str, style: str) -> None:
-        self.query_one("#graded", Static).update(lines(said, style))
+    def _say(self, text: str, style: str) -> None:
+        self.query_one("#graded", Static).update(lines(text, style))
 
     def _show(self, row: Mapping[str, Any], judged: list[sqlite3.Row]) -> None:
         parsed = UNKNOWN if row["parsed"] is None else row["parsed"]
-        said = f"The grader says {graded(row)}: parsed {parsed}, gold {gold(row['gold'])}."
-        self._say(said, "dim")
+        text = f"The grader says {graded(row)}: parsed {parsed}, gold {gold(row['gold'])}."
+        self._say(text, "dim")
         hand = None if row["hand"] is None else bool(row["hand"])
         self.query(RadioButton)[CHOICES.index(hand)].value = True
         self.query_one(Checkbox).value = bool(row["flagged"])
@@ -92,7 +93,7 @@ class ReviewScreen(ModalScreen[Judged]):
 
     @on(Input.Submitted)
     def action_save(self) -> None:
-        """Give the verdict."""
+        """Close with the verdict."""
         verdict = CHOICES[max(0, self.query_one(RadioSet).pressed_index)]
         note = self.query_one(Input).value
-        self.dismiss(Judged(self._response, verdict, self.query_one(Checkbox).value, note))
+        self.dismiss(HandVerdict(self._response, verdict, self.query_one(Checkbox).value, note))

@@ -1,4 +1,4 @@
-"""The same question across variants: every response to it, and two of them side by side with what differs marked."""
+"""All responses to one question, and two of them side by side with their differences marked."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ COLUMNS = (
 
 
 class VariantsScreen(ModalScreen[None], ResponseActions):
-    """The response on the left stays; the one under the cursor stands on the right."""
+    """The left text stays; the response under the cursor is shown on the right."""
 
     SCREEN = "variants"
     BINDINGS = keys.bindings(SCREEN)
@@ -56,7 +56,7 @@ class VariantsScreen(ModalScreen[None], ResponseActions):
         self._blocks: Sequence[Block] = ()
 
     def compose(self) -> ComposeResult:
-        """The question, the responses, the two texts, keys."""
+        """Title, table, the names of both sides, the two texts, keys."""
         yield Static(id="variants-title")
         yield LazyTable(COLUMNS, self._cells, id="variants-table")
         yield Static(id="sides")
@@ -74,7 +74,7 @@ class VariantsScreen(ModalScreen[None], ResponseActions):
         return self._right
 
     def on_mount(self) -> None:
-        """Read the list."""
+        """Read the responses."""
         self.table.focus()
         self._list()
 
@@ -153,31 +153,31 @@ class VariantsScreen(ModalScreen[None], ResponseActions):
         """Read the response under the cursor."""
         row = next((row for row in self._rows if row["id"] == self._right), None)
         if row is not None:
-            wanted = Wanted(benchmark=row["benchmark"], item=row["key"])
-            self.app.push_screen(ResponseScreen(self._store, wanted, browse.cursor(row)))
+            filter = Wanted(benchmark=row["benchmark"], item=row["key"])
+            self.app.push_screen(ResponseScreen(self._store, filter, browse.cursor(row)))
 
     def action_left(self) -> None:
-        """The response under the cursor goes to the left."""
+        """Show the response under the cursor on the left."""
         if self._right is not None:
             self._left = self._right
             self._compare()
 
     def action_change(self, step: int) -> None:
-        """The next or previous difference."""
+        """Scroll to the next or previous difference."""
         if not self.query_one(SideBySide).change(step):
             self.notify("No more differences.", markup=False)
 
     def action_page(self, step: int) -> None:
-        """A page of the texts."""
+        """Scroll the texts by a page."""
         self.query_one(SideBySide).page(step)
 
     def action_copy(self) -> None:
-        """Copy the difference: equal words plain, [-only left-] and {+only right+}."""
+        """Copy both texts as one: equal words as they are, [-only left-], {+only right+}."""
         pieces = [b.left if b.equal else "".join(_marked(b)) for b in self._blocks]
-        self.owner.copy(printable("".join(pieces), keep_newlines=True), f"diff-{self._left}-{self._right}")
+        self.workbench.copy(printable("".join(pieces), keep_newlines=True), f"diff-{self._left}-{self._right}")
 
     def reviewed(self) -> None:
-        """Read the list again."""
+        """Read the responses again, with the new verdict."""
         self._list()
 
 

@@ -1,4 +1,4 @@
-"""Pane 4: the shortest and the longest responses scored apart, scores by tenth of length, and repetition collapse."""
+"""Pane 4: scores of the shortest and longest responses, scores by tenth of length, and repetition collapse."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from tui.views.lengths import CollapseView, DecilesView, LengthsView
 from tui.views.view import View
 
 SHARES = (30.0, 20.0, 10.0, 50.0)
-"""The paper's two, and two more."""
+"""Percent of the responses at each end: the paper's two, then two more."""
 
 
 class LengthsPane(ReportPane):
-    """Three views over lengths."""
+    """Three views of lengths."""
 
     BINDINGS = keys.bindings("lengths")
     views: ClassVar[tuple[View, ...]] = (LengthsView(), DecilesView(), CollapseView())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Shares matter in the first view alone."""
+        """Only the first view has shares."""
         return not (action == "share" and self.at) and super().check_action(action, parameters)
 
     def turn(self, at: int) -> None:
-        """Other keys are offered with another view."""
+        """Show another view and its keys."""
         super().turn(at)
         self.refresh_bindings()
 
     def action_share(self) -> None:
-        """The next share of the shortest and longest."""
+        """Choose the next share of the shortest and longest."""
         at = SHARES.index(self.choices.share) if self.choices.share in SHARES else -1
         self.choose(share=SHARES[(at + 1) % len(SHARES)])
 
     def action_collapse(self) -> None:
-        """The collapse table, or the first one again."""
+        """Show the collapse table, or the first one again."""
         self.turn(0 if self.at == 2 else 2)

@@ -1,9 +1,8 @@
-"""Pane 2: the streams under way, and the text of the chosen one."""
+"""Pane 2: the responses being generated, and the text of the chosen one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from rich.text import Text
 from textual import on
@@ -42,7 +41,7 @@ Text appears here as soon as a run generates.
 
 
 def mark(stream: StreamRow) -> str:
-    """What a stream is doing."""
+    """The state of a stream, as a key of MARKS."""
     if stream.loop:
         return "LOOP"
     if stream.suspicious:
@@ -51,7 +50,7 @@ def mark(stream: StreamRow) -> str:
 
 
 def cells(stream: StreamRow) -> Cells:
-    """One line of the list of streams."""
+    """The cells of one stream."""
     shown = mark(stream)
     return {
         "item": safe(stream.item),
@@ -67,7 +66,7 @@ def cells(stream: StreamRow) -> Cells:
 
 
 class LivePane(Pane):
-    """Up and down choose a stream; its text runs below."""
+    """A list of streams, and below it the text of the one under the cursor."""
 
     BINDINGS = keys.bindings("live")
 
@@ -79,11 +78,11 @@ class LivePane(Pane):
         self._last: StreamRow | None = None
         self._waiting: list[StreamText] = []
         self._text: list[str] = []
-        self._found = ""
+        self._search_state = ""
 
     def compose(self) -> ComposeResult:
-        """Gauges, the list, a title line, the text, and the line to search with."""
-        slow = self.owner.look.slow
+        """Gauges, the list, a title line, the text, and the search line."""
+        slow = self.workbench.look.slow
         yield Gauges(not slow, id="gauges")
         yield LazyTable([c for c in COLUMNS if not slow or c.key != "novelty"], cells, id="streams")
         yield Static(lines(EMPTY, "dim"), id="no-streams")
@@ -92,45 +91,45 @@ class LivePane(Pane):
         yield Finder(id="stream-search")
 
     @property
-    def table(self) -> LazyTable[StreamRow]:  # type: ignore[override]  # it has the ways of the other panes' tables
+    def table(self) -> LazyTable[StreamRow]:  # type: ignore[override]  # it has the methods that `Pane` uses
         """The list of streams."""
         return self.query_one(LazyTable)
 
     @property
     def stream(self) -> StreamView:
-        """The view of the chosen stream's text."""
+        """The text of the chosen stream."""
         return self.query_one(StreamView)
 
     def prefer(self, job: int) -> None:
-        """Choose a stream of this job at the next drawing."""
+        """Choose a stream of this job when the pane is drawn next."""
         self._job = job
 
-    def remember(self) -> dict[str, Any]:
-        """Whether the end is followed; streams come and go."""
+    def remember(self) -> dict[str, object]:
+        """Only whether the end is followed: streams do not last until the next session."""
         return {"follow": self.stream.follow}
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, object]) -> None:
         """See `Pane`."""
-        self.stream.follow = kept.get("follow") is not False
+        self.stream.follow = state.get("follow") is not False
 
     def measure(self, sample: Sample) -> None:
-        """What the machine does now."""
+        """Show a new sample of the machine."""
         running = (job for job in self.snapshot.jobs if job.state == "running") if self.snapshot else ()
         self.query_one(Gauges).add(sample, sum(job.tokens_per_second or 0 for job in running))
 
     def draw(self) -> None:
-        """Draw the list; follow the stream under the cursor."""
+        """Draw the list and follow the stream under the cursor."""
         if self.paused:
             self._title()
             return
         streams = self.snapshot.streams if self.snapshot else ()
-        self.table.sync([(str(stream.response_id), stream) for stream in streams], say=False)
-        wanted = next((stream for stream in streams if stream.job_id == self._job), None)
-        if wanted is not None:
-            self.table.select(str(wanted.response_id))
+        self.table.sync([(str(stream.response_id), stream) for stream in streams], post=False)
+        preferred = next((stream for stream in streams if stream.job_id == self._job), None)
+        if preferred is not None:
+            self.table.select(str(preferred.response_id))
             self._job = None
-        if self.chosen is None or self._present() or self.stream.follow or wanted:
-            self._choose()  # who holds the text of a stream that has finished is still reading it
+        if self.chosen is None or self._present() or self.stream.follow or preferred:
+            self._choose()  # otherwise a finished text that is held still is being read: keep it
         idle = not streams and self.chosen is None
         self.query_one("#no-streams").display = idle
         for part in ("#streams", "#stream-title", "#stream"):
@@ -145,13 +144,13 @@ class LivePane(Pane):
         if key is not None and int(key) != self.chosen and not self.paused:
             self.chosen, self._last = int(key), None
             self._begin()
-            self.owner.poller.follow(self.chosen)
+            self.workbench.follow(self.chosen)
         self._title()
 
     def _begin(self) -> None:
         self.stream.start()
         self._text.clear()
-        self._found = ""
+        self._search_state = ""
 
     def _present(self) -> StreamRow | None:
         streams = self.snapshot.streams if self.snapshot else ()
@@ -165,18 +164,18 @@ class LivePane(Pane):
             self.stream.loop(stream.loop)
 
     def _heading(self, stream: StreamRow | None) -> Text:
-        """Which text this is and how it stands."""
+        """Which response the text is of, its state, and notes."""
         if self._last is None:
             return safe("" if self.chosen is None else f"Response {self.chosen}")
         last = self._last
         title = safe(f"{last.variant} · {last.benchmark} {last.item} · ", "bold")
         title.append_text(_state(last) if stream else safe("finished", "bold"))
         saved = next((job.tokens_saved for job in self.snapshot.jobs if job.id == last.job_id), 0) if self.snapshot else 0
-        notes = (
+        notes: tuple[tuple[str, object], ...] = (
             ("PAUSED (space goes on)", self.paused),
             (f"{saved:,} tokens saved", saved),
             ("held (f follows)", not self.stream.follow and not self.paused),
-            (self._found, self._found),
+            (self._search_state, self._search_state),
             (f"{self.stream.dropped} earlier lines are in the store", self.stream.dropped),
         )
         for note, shown in notes:
@@ -185,7 +184,7 @@ class LivePane(Pane):
         return title
 
     def receive(self, message: StreamText) -> None:
-        """Add text of the chosen stream; while the pane is paused it waits."""
+        """Add text of the chosen stream, or keep it for later while the pane is paused."""
         if message.response_id != self.chosen:
             return
         if self.paused:
@@ -193,7 +192,7 @@ class LivePane(Pane):
             return
         if message.first:
             self._begin()
-            self._title()  # a loop that is known already is folded from where it was seen
+            self._title()  # sets a loop that is known already, so that the text is folded from there
         self._text.append(message.text)
         self.stream.append(message.text)
         self._title()
@@ -201,14 +200,14 @@ class LivePane(Pane):
             self.stream.finish()
 
     def action_follow(self) -> None:
-        """Follow the end, or hold still."""
+        """Follow the end of the text, or stop following."""
         self.stream.follow = not self.stream.follow
         if self.stream.follow:
             self.stream.scroll_end(animate=False)
         self._title()
 
     def action_pause(self) -> None:
-        """Hold everything still, or show what came meanwhile."""
+        """Pause the pane, or show what has arrived meanwhile."""
         self.paused = not self.paused
         waiting, self._waiting = self._waiting, []
         for message in waiting:
@@ -216,47 +215,47 @@ class LivePane(Pane):
         self.draw()
 
     def action_page(self, step: int) -> None:
-        """Page through the text."""
+        """Scroll the text by a page."""
         self.stream.page(step)
         self._title()
 
     def action_search(self) -> None:
-        """Open the line to search with."""
+        """Open the search line."""
         self.query_one(Finder).open()
 
-    @on(Finder.Sought)
-    def _search(self, message: Finder.Sought) -> None:
-        self._say_found(message.text, self.stream.search(message.text))
+    @on(Finder.Search)
+    def _search(self, message: Finder.Search) -> None:
+        self._show_match(message.text, self.stream.search(message.text))
 
-    @on(Finder.Left)
+    @on(Finder.Closed)
     def _searched(self) -> None:
         self.table.focus()
         self._title()
 
     def action_match(self, step: int) -> None:
-        """The next or previous match."""
+        """Go to the next or previous match."""
         text = self.query_one(Finder).value
         if text:
-            self._say_found(text, self.stream.match(step))
+            self._show_match(text, self.stream.match(step))
 
-    def _say_found(self, text: str, found: tuple[int, int]) -> None:
-        at, of = found
-        self._found = "" if not text else f"match {at} of {of}" if of else "no match"
+    def _show_match(self, text: str, match: tuple[int, int]) -> None:
+        at, count = match
+        self._search_state = "" if not text else f"match {at} of {count}" if count else "no match"
         self._title()
 
     def action_loop(self) -> None:
         """Go to where the loop starts."""
-        self._found = "" if self.stream.to_loop() else "no loop in these lines"
+        self._search_state = "" if self.stream.to_loop() else "no loop in these lines"
         self._title()
 
     def action_copy(self) -> None:
-        """Copy what has come so far."""
+        """Copy the text that has arrived so far."""
         if self.chosen is not None:
-            self.owner.copy("".join(self._text), f"response-{self.chosen}")
+            self.workbench.copy("".join(self._text), f"response-{self.chosen}")
 
 
 def _state(stream: StreamRow) -> Text:
-    """The mark, and of a loop how often it went round and what is done about it."""
+    """The state of a stream; for a loop also its rounds and whether it was stopped."""
     shown = mark(stream)
     if stream.loop is None:
         return safe(shown, MARKS[shown])

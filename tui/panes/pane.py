@@ -1,58 +1,55 @@
-"""What the five panes share: the latest picture is kept while hidden, and drawn on show."""
+"""What the five panes share: a hidden pane keeps the latest snapshot and draws it when it is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
 
 from textual.containers import Vertical
 
 from core.store.snapshot import Snapshot
 from tui import keys
 from tui.widgets.table import RowTable
-
-if TYPE_CHECKING:
-    from tui.app import LrmApp
+from tui.workbench import Workbench, workbench_of
 
 
 class Pane(Vertical):
-    """A pane draws snapshots in `draw`, which is called only while it is shown."""
+    """Base of the panes; `draw` is called only while the pane is shown."""
 
     snapshot: Snapshot | None = None
 
     @property
-    def owner(self) -> LrmApp:
-        """The app, with its store and its ways to ask."""
-        return cast("LrmApp", self.app)
+    def workbench(self) -> Workbench:
+        """The app."""
+        return workbench_of(self)
 
     @property
     def table(self) -> RowTable:
-        """The pane's table, which takes the keys."""
+        """The pane's table, which has the focus."""
         return self.query_one(RowTable)
 
     def update(self, snapshot: Snapshot | None, shown: bool) -> None:
-        """Take a new picture; None says that there is no store yet."""
+        """Take a new snapshot; None means that there is no store yet."""
         self.snapshot = snapshot
         if shown:
             self.draw()
 
     def show(self) -> None:
-        """Come to the front."""
+        """Draw the pane and focus it."""
         self.draw()
         self.table.focus()
 
     def draw(self) -> None:
-        """Draw the latest picture."""
+        """Draw the latest snapshot."""
 
-    def remember(self) -> dict[str, Any]:
-        """What is to be found again when the screen is opened next time, as JSON values."""
+    def remember(self) -> dict[str, object]:
+        """The state to restore in the next session, as JSON values."""
         return {"row": self.table.selected}
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
-        """Take up what `remember` gave; called before the first picture, with anything that a file may hold."""
-        if isinstance(row := kept.get("row"), str):
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Restore what `remember` returned. Called before the first snapshot; the file may hold anything."""
+        if isinstance(row := state.get("row"), str):
             self.table.await_row(row)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Nothing that writes is offered on a read-only screen."""
-        return not (self.owner.readonly and action in keys.writing(self.id or ""))
+        """A read-only screen offers no action that writes."""
+        return not (self.workbench.readonly and action in keys.writing(self.id or ""))

@@ -1,4 +1,4 @@
-"""Pane 1: the queue, and what may be asked of it."""
+"""Pane 1: the queue and its actions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.errors import LrmError
 from core.store.connection import opened
 from core.store.snapshot import JobRow
 from tui import keys
-from tui.dialogs.basic import Confirm, Note
+from tui.dialogs.messages import Confirm, Note
 from tui.panes.pane import Pane
 from tui.shown import STATE_STYLES, duration, eta, job_name, lines, number, progress, right, safe, variant
 from tui.widgets.table import Cells, Column, RowTable
@@ -41,7 +41,7 @@ READ_ONLY = "This screen is read-only: open another without --readonly to queue 
 
 
 def cells(job: JobRow, gpus: str = "") -> Cells:
-    """One line of the queue; `gpus` names the GPUs that its engine uses."""
+    """The cells of one job; `gpus` names the GPUs that its engine uses."""
     state = f"{job.state[:6]}→{job.wanted[:2]}" if job.wanted else job.state
     return {
         "id": right(job.id),
@@ -83,21 +83,21 @@ class QueuePane(Pane, can_focus=True):
         empty = self.query_one("#empty", Static)
         empty.display = not jobs
         if not jobs:
-            there = "The queue is empty." if self.snapshot else f"There is no store yet at {self.owner.store}."
-            empty.update(lines(f"{there}\n\n{READ_ONLY if self.owner.readonly else FIRST}"))
+            state = "The queue is empty." if self.snapshot else f"There is no store yet at {self.workbench.store}."
+            empty.update(lines(f"{state}\n\n{READ_ONLY if self.workbench.readonly else FIRST}"))
         if self.screen.focused in (None, self, self.table):
             self.focus_keys()
-        self._go_on()
+        self._follow_running()
         self._about()
 
     def _line(self, job: JobRow) -> tuple[JobRow, str, Cells]:
-        """A job and its cells, those of last time where nothing of it has changed."""
+        """A job with its cells; an unchanged job keeps the cells it had."""
         gpus, before = self._gpus(job), self._lines.get(job.id)
         return before if before and before[:2] == (job, gpus) else (job, gpus, cells(job, gpus))
 
     def _gpus(self, job: JobRow) -> str:
-        """Where a running engine is: the numbers of its GPUs, the processor, or somewhere on a cluster."""
-        machine = self.owner.machine
+        """Where a job's engine runs: the numbers of its GPUs, `cpu`, or `ray` for a cluster."""
+        machine = self.workbench.machine
         if machine is None or job.pid is None:
             return ""
         return ",".join(map(str, machine.gpus_of.get(job.pid, ()))) or self._without_gpu
@@ -111,10 +111,10 @@ class QueuePane(Pane, can_focus=True):
         except LrmError:
             return "cpu"
 
-    def _go_on(self) -> None:
-        """A cursor on the running job goes on to the next one, which is the first line, when it has finished.
+    def _follow_running(self) -> None:
+        """Move the cursor to the first row, the next job, when the job under it has finished.
 
-        So does one on the job that is about to run: a short one may never be seen running.
+        This applies to a running job, and to the first queued one: a short job may never be seen running.
         """
         job = self._job()
         if job is not None and job.id == self._watched and job.state == "done":
@@ -126,20 +126,20 @@ class QueuePane(Pane, can_focus=True):
             self._watched = job.id if job and (job.state == "running" or (first and job.state == "queued")) else None
 
     def focus_keys(self) -> None:
-        """The table takes the keys; without rows the pane itself does."""
-        wanted = self.table if self.table.display else self
-        if not wanted.has_focus:
-            wanted.focus()
+        """Focus the table, or the pane itself where there are no rows."""
+        target = self.table if self.table.display else self
+        if not target.has_focus:
+            target.focus()
 
     def show(self) -> None:
-        """Come to the front."""
+        """Draw the pane and focus it."""
         self.draw()
         self.focus_keys()
 
     @on(DataTable.RowHighlighted)
     def _moved(self) -> None:
-        """The cursor is elsewhere, or for the first time anywhere: the rows come after the first drawing."""
-        self._go_on()
+        """The cursor has moved, or has come to its first row."""
+        self._follow_running()
         self._about()
 
     def _about(self) -> None:
@@ -152,10 +152,10 @@ class QueuePane(Pane, can_focus=True):
         return next((job for job in jobs if str(job.id) == key), None)
 
     def action_new_run(self) -> None:
-        """Open the form."""
+        """Open the form for new runs."""
         from tui.dialogs.new_run import NewRun
 
-        self.app.push_screen(NewRun(self.owner.store, self.owner.data), self.owner.queued)
+        self.app.push_screen(NewRun(self.workbench.store, self.workbench.data), self.workbench.queued)
 
     def action_clone(self) -> None:
         """Open the form, filled in from the run under the cursor."""
@@ -168,69 +168,69 @@ class QueuePane(Pane, can_focus=True):
         from tui.dialogs.new_run import NewRun
 
         try:
-            with opened(self.owner.store, "reader") as connection:
+            with opened(self.workbench.store, "reader") as connection:
                 spec = queue.spec_of(connection, job)
         except LrmError as error:
-            self.app.call_from_thread(self.owner.tell, error)
+            self.app.call_from_thread(self.workbench.tell, error)
             return
-        form = NewRun(self.owner.store, spec.data or self.owner.data, spec)
-        self.app.call_from_thread(self.app.push_screen, form, self.owner.queued)
+        form = NewRun(self.workbench.store, spec.data or self.workbench.data, spec)
+        self.app.call_from_thread(self.app.push_screen, form, self.workbench.queued)
 
     def action_cancel(self) -> None:
-        """Ask by name, then cancel."""
+        """Cancel the job after a question that names it."""
         from core.jobs import queue
 
         job = self._job()
         if job is None:
             return
 
-        def answered(yes: bool | None) -> None:
+        def on_answer(yes: bool | None) -> None:
             if yes:
-                self.owner.ask(partial(queue.cancel, job=job.id))
+                self.workbench.change_store(partial(queue.cancel, job=job.id))
 
-        self.app.push_screen(Confirm(f"Cancel {job_name(job)}?", "Its finished responses stay."), answered)
+        self.app.push_screen(Confirm(f"Cancel {job_name(job)}?", "Its finished responses stay."), on_answer)
 
     def action_pause(self) -> None:
-        """Hold the job back, or let a paused one go on."""
+        """Pause the job, or resume a paused one."""
         from core.jobs import queue
 
         if job := self._job():
-            self.owner.ask(partial(queue.toggle, job=job.id), serve=job.state == "paused")
+            self.workbench.change_store(partial(queue.toggle, job=job.id), serve=job.state == "paused")
 
     def action_requeue(self) -> None:
-        """Let the job go on."""
+        """Queue a paused, failed or cancelled job again."""
         from core.jobs import queue
 
         if job := self._job():
-            self.owner.ask(partial(queue.requeue, job=job.id), serve=True)
+            self.workbench.change_store(partial(queue.requeue, job=job.id), serve=True)
 
     def action_move(self, step: int) -> None:
         """Swap the job with its neighbour."""
         from core.jobs import queue
 
         if job := self._job():
-            self.owner.ask(partial(queue.move, job=job.id, step=step))
+            self.workbench.change_store(partial(queue.move, job=job.id, step=step))
 
     def action_open(self) -> None:
-        """Go where the job can be seen: its error, its streams or its responses."""
+        """Show the job's error, its streams or its responses."""
         job = self._job()
         if job is None:
             return
         if job.error or job.kind == "prepare":
             self.action_error()
         elif job.state == "running":
-            self.owner.show_streams(job.id)
+            self.workbench.show_streams(job.id)
         else:
-            self.owner.show_responses(job.id)
+            self.workbench.show_responses(job.id)
 
     def action_error(self) -> None:
-        """The job's message and error as a whole."""
+        """Show the job's whole message and error."""
         if job := self._job():
             self.app.push_screen(Note(job_name(job), about(job)))
 
 
 def about(job: JobRow) -> Text:
-    """What happened to a job, and what to do next."""
+    """A job's state, message, error and remedy."""
     took = duration(job.finished - job.started) if job.started and job.finished else ""
     shown = lines(f"{job_name(job)} · {job.state}" + (f" after {took}" if took else ""))
     if job.message:

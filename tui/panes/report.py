@@ -1,7 +1,7 @@
-"""What Scores and Lengths share: views over tables that are computed aside, sorted, filtered, plotted and followed.
+"""What Scores and Lengths share: views whose tables can be sorted, filtered, plotted and copied.
 
-A view's records are computed by a thread worker on the first visit and when responses or verdicts have changed, so that keys
-are answered meanwhile; the table that was there stays until the new one is ready.
+A view's records are computed in a thread worker when it is first shown and when responses or verdicts have changed. The old
+table stays until the new one is ready.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ from tui.widgets.finder import Finder
 from tui.widgets.table import Column, RowTable
 
 State = tuple[object, ...]
+"""What a view's records were computed from: counts of responses and reviews, and the choices that the view uses."""
 
 
 class ReportPane(Pane):
-    """Subclasses name their views."""
+    """Base of both panes; subclasses set `views`."""
 
     views: ClassVar[tuple[View, ...]] = ()
     empty = """Nothing has finished yet.
@@ -49,12 +50,12 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         self.sorts: dict[str, tuple[str, bool]] = {}
         self._records: dict[str, Sequence[Record]] = {}
         self._computed: dict[str, State] = {}
-        self._wanted: dict[str, State] = {}
+        self._requested: dict[str, State] = {}
         self._shown: dict[str, Record] = {}
         self._trouble = ""
 
     def compose(self) -> ComposeResult:
-        """The views, what the numbers are, the table, a plot, a line about the row under the cursor, and the filter."""
+        """The views' names, a title, the table, a plot, a line about the row under the cursor, and the filter line."""
         yield Static(id="report-views")
         yield Static(id="report-title")
         yield RowTable((), fixed=1, cursor="cell", id="report-table")
@@ -65,38 +66,38 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
 
     @property
     def view(self) -> View:
-        """The one that is shown."""
+        """The view that is shown."""
         return self.views[self.at]
 
     @property
     def records(self) -> Sequence[Record]:
-        """What it has computed so far."""
+        """The records of the view that is shown; empty until they have been computed."""
         return self._records.get(self.view.name, ())
 
     @property
     def front(self) -> Widget:
-        """The table, or what stands in its place."""
+        """The table, or the text in its place."""
         return self.table if self.table.display else self.query_one(Empty)
 
     def show(self) -> None:
-        """Come to the front."""
+        """Draw the pane and focus it."""
         self.draw()
         self.front.focus()
 
     def draw(self) -> None:
-        """Compute anew where responses have finished, or verdicts changed, since."""
+        """Draw the view, and compute it again where responses or verdicts have changed since."""
         finished = self.snapshot.finished_responses if self.snapshot else 0
         if not finished:
             self._records.clear()
             self._computed.clear()
-            self._wanted.clear()
+            self._requested.clear()
             self._show()
             return
         view = self.view
-        used = tuple(getattr(self.choices, name) for name in view.uses)
-        state = (finished, self.snapshot.reviews if self.snapshot else 0, used)
-        if state not in (self._computed.get(view.name), self._wanted.get(view.name)):
-            self._wanted[view.name] = state
+        choices = tuple(getattr(self.choices, name) for name in view.uses)
+        state = (finished, self.snapshot.reviews if self.snapshot else 0, choices)
+        if state not in (self._computed.get(view.name), self._requested.get(view.name)):
+            self._requested[view.name] = state
             self._compute(view, self.choices, state)
         self._show()
 
@@ -107,9 +108,9 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         trouble: str = ""
         records: Sequence[Record] = ()
         try:
-            if not self.owner.readonly:
-                prepare(self.owner.store)
-            with opened(self.owner.store, "reader") as connection:
+            if not self.workbench.readonly:
+                prepare(self.workbench.store)
+            with opened(self.workbench.store, "reader") as connection:
                 records = view.records(connection, choices)
         except (LrmError, FileNotFoundError) as error:
             trouble = str(error)
@@ -117,30 +118,30 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
             hand_back(self, self._take, view, state, records, trouble)
 
     def _take(self, view: View, state: State, records: Sequence[Record], trouble: str) -> None:
-        if self._wanted.get(view.name) != state:
-            return  # another one is under way
+        if self._requested.get(view.name) != state:
+            return  # a newer computation is under way
         self._computed[view.name], self._records[view.name], self._trouble = state, records, trouble
         if view is self.view:
             self._show()
 
     def _show(self) -> None:
-        """Draw what is there of this view."""
+        """Draw the view's records as far as they have been computed."""
         view, width = self.view, self.size.width
         records = self._sorted([record for record in self.records if self._passes(record)])
         self._shown = {view.key(record): record for record in records}
         table = self.table
         table.sync([(key, view.cells(record, width)) for key, record in self._shown.items()], self._columns(records, width))
         self._heads()
-        waiting = self._wanted.get(view.name) != self._computed.get(view.name)
+        waiting = self._requested.get(view.name) != self._computed.get(view.name)
         finished = bool(self.snapshot and self.snapshot.finished_responses)
-        none = self._trouble or ("Computing …" if waiting else view.nothing(self.choices) if finished else self.empty)
+        reason = self._trouble or ("Computing …" if waiting else view.nothing(self.choices) if finished else self.empty)
         if self.records and not records:
-            none = f"No row holds {self.filter!r}.\n\n/ changes the filter, escape drops it."
-        self.query_one(Empty).instead_of(table, None if records else none)
+            reason = f"No row holds {self.filter!r}.\n\n/ changes the filter, escape drops it."
+        self.query_one(Empty).instead_of(table, None if records else reason)
         self._about()
 
     def _columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
-        """The view's, with an arrow at the one that it is sorted by."""
+        """The view's columns, with an arrow at the one that it is sorted by."""
         column, falling = self.sorts.get(self.view.name, ("", False))
         arrow = "▼" if falling else "▲"
         return [
@@ -167,11 +168,11 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
             return records
         column, falling = self.sorts[self.view.name]
         known = [record for record in records if self.view.value(record, column) is not None]
-        known.sort(key=lambda record: _place(self.view.value(record, column)), reverse=falling)
+        known.sort(key=lambda record: _sort_key(self.view.value(record, column)), reverse=falling)
         return known + [record for record in records if self.view.value(record, column) is None]
 
     def on_resize(self) -> None:
-        """Wide screens show more in a cell."""
+        """Draw again: cells show more on wide screens."""
         if self.records:
             self.call_after_refresh(self._show)
 
@@ -195,17 +196,17 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         from core.results.show.terminal_plot import terminal_plot
 
         record = self.record
-        found = self.view.plot(record, self.records) if record is not None and self.view.plotted else None
+        plot = self.view.plot(record, self.records) if record is not None and self.view.plotted else None
         area = self.query_one("#report-plot", Static)
-        if found is None or area.size.height < 5:
+        if plot is None or area.size.height < 5:
             area.update(Text())
             return
-        ascii, legend = self.owner.look.ascii, _legend(found)
-        drawn = terminal_plot(found.series, area.size.width, area.size.height - 1, found.x_label, ascii)
+        ascii, legend = self.workbench.look.ascii, _legend(plot)
+        drawn = terminal_plot(plot.series, area.size.width, area.size.height - 1, plot.x_label, ascii)
         area.update(Text("\n").join([legend, Text.from_ansi(drawn, no_wrap=True)]))
 
     def action_view(self, step: int) -> None:
-        """Another view."""
+        """Show the next or previous view."""
         self.turn((self.at + step) % len(self.views))
 
     def turn(self, at: int) -> None:
@@ -216,7 +217,7 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         self.front.focus()
 
     def action_sort(self) -> None:
-        """Sort by the column under the cursor: falling, rising, as it came."""
+        """Sort by the column under the cursor: falling, rising, unsorted."""
         column, name = self.table.selected_column, self.view.name
         if column is None:
             return
@@ -230,16 +231,16 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         self._show()
 
     def action_filter(self) -> None:
-        """Type words that rows must hold."""
+        """Open the filter line."""
         self.query_one(FilterLine).begin(self.filter)
 
-    @on(Finder.Sought)
-    def _sought(self, message: Finder.Sought) -> None:
+    @on(Finder.Search)
+    def _filter_typed(self, message: Finder.Search) -> None:
         self.filter = message.text.strip()
         self._show()
 
-    @on(Finder.Left)
-    def _filter_left(self) -> None:
+    @on(Finder.Closed)
+    def _filter_closed(self) -> None:
         self.front.focus()
 
     def action_clear(self) -> None:
@@ -248,10 +249,10 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         self._show()
 
     def action_follow(self) -> None:
-        """The responses behind the cell under the cursor."""
-        wanted = self.view.follow(self.record, self.table.selected_column or "") if self.record else None
-        if wanted is not None:
-            self.owner.browse(wanted)
+        """Go to the responses behind the cell under the cursor."""
+        behind = self.view.follow(self.record, self.table.selected_column or "") if self.record else None
+        if behind is not None:
+            self.workbench.browse(behind)
 
     def action_copy(self) -> None:
         """Copy the table as tab-separated text."""
@@ -260,34 +261,35 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         for record in self._shown.values():
             cells = self.view.cells(record, self.size.width)
             rows.append("\t".join(cells[c.key].plain.strip() if c.key in cells else "" for c in columns))
-        self.owner.copy("\n".join(rows) + "\n", f"{self.id}-{self.view.name.lower()}")
+        self.workbench.copy("\n".join(rows) + "\n", f"{self.id}-{self.view.name.lower()}")
 
     def choose(self, **changed: Any) -> None:  # noqa: ANN401 - the fields of Choices
-        """Other choices; views that use them compute anew."""
+        """Change choices; views that use them are computed again."""
         self.choices = replace(self.choices, **changed)
         self.draw()
 
-    def remember(self) -> dict[str, Any]:
-        """View, filter, orders, choices and cursor."""
-        chosen = {name: getattr(self.choices, name) for name in Choices.__slots__}
-        return {**super().remember(), "view": self.view.name, "filter": self.filter, "sorts": self.sorts, "choices": chosen}
+    def remember(self) -> dict[str, object]:
+        """View, filter, sort orders, choices and cursor."""
+        choices = {name: getattr(self.choices, name) for name in Choices.__slots__}
+        return {**super().remember(), "view": self.view.name, "filter": self.filter, "sorts": self.sorts, "choices": choices}
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, object]) -> None:
         """See `Pane`."""
-        super().restore(kept)
+        super().restore(state)
         names = [view.name for view in self.views]
-        self.at = names.index(kept["view"]) if kept.get("view") in names else 0
-        self.filter = str(kept.get("filter") or "")
-        if isinstance(sorts := kept.get("sorts"), dict):
+        view = state.get("view")
+        self.at = names.index(view) if isinstance(view, str) and view in names else 0
+        self.filter = str(state.get("filter") or "")
+        if isinstance(sorts := state.get("sorts"), dict):
             pairs = {name: tuple(sort) for name, sort in sorts.items() if name in names and isinstance(sort, list | tuple)}
             self.sorts = {name: (str(s[0]), bool(s[1])) for name, s in pairs.items() if len(s) == 2}
-        if isinstance(choices := kept.get("choices"), dict):
-            fit: dict[str, Any] = {n: v for n, v in choices.items() if type(v) is type(getattr(self.choices, n, None))}
-            self.choices = replace(self.choices, **fit)
+        if isinstance(choices := state.get("choices"), dict):
+            valid: dict[str, Any] = {n: v for n, v in choices.items() if type(v) is type(getattr(self.choices, n, None))}
+            self.choices = replace(self.choices, **valid)
 
 
 def _legend(plot: Plot) -> Text:
-    """The names of the lines with their signs."""
+    """The names of a plot's lines, each with its marker."""
     from core.results.show.terminal_plot import MARKERS, colour_of
 
     legend = Text(no_wrap=True, overflow="ellipsis")
@@ -296,13 +298,13 @@ def _legend(plot: Plot) -> Text:
     return legend
 
 
-def _place(value: float | str | None) -> tuple[float, str]:
-    """Numbers by size, then texts by letter."""
+def _sort_key(value: float | str | None) -> tuple[float, str]:
+    """Sorts numbers by size and texts by letter, regardless of case."""
     return (0.0, value.lower()) if isinstance(value, str) else (float(value or 0), "")
 
 
 def _memory() -> str:
-    """The memory of this machine, as a first budget."""
+    """The memory of this machine, the budget to start with."""
     from psutil import virtual_memory
 
     return f"{virtual_memory().total / 1e9:.0f}GB"

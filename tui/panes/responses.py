@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from rich.text import Text
 from textual import on, work
@@ -39,7 +38,7 @@ from tui.widgets.table import Cells, Column
 PAGE = 200
 WINDOW = 3 * PAGE
 TYPING_S = 0.25
-"""A filter is applied this long after the last key, so that half words are not searched."""
+"""A filter is applied so long after the last key, so that half-typed words are not searched."""
 
 COLUMNS = (
     Column("id", "Id", 6, number=True),
@@ -62,7 +61,7 @@ f and / change it, a shows every response again."""
 
 
 def cells(row: sqlite3.Row) -> Cells:
-    """One line of the list."""
+    """The cells of one response."""
     return {
         "id": right(row["id"]),
         "variant": safe(f"{row['model']} {row['compression']}"),
@@ -77,25 +76,25 @@ def cells(row: sqlite3.Row) -> Cells:
 
 
 class ResponsesPane(Pane, ResponseActions):
-    """A window over the responses that are wanted; reading is done by thread workers, so that keys are always answered."""
+    """A window of rows over the responses that pass the filter; thread workers read them, so that keys never wait."""
 
     BINDINGS = keys.bindings("responses")
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
-        self.wanted = Wanted()
+        self.filter = Wanted()
         self._rows: list[sqlite3.Row] = []
         self._before = self._after = False
         self._count: int | None = None
         self._drawn: tuple[int, int] | None = None
         self._reading: sqlite3.Connection | None = None
         self._loading = False
-        self._left = 0
+        self._unindexed = 0
         self._trouble = ""
         self._typing: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """What is shown, the table, a glance at the response under the cursor, and the line to type a filter."""
+        """A title, the table, a preview of the response under the cursor, and the filter line."""
         yield Static(id="responses-title")
         yield Browser(COLUMNS, cells, id="responses-table")
         yield Empty(id="no-responses")
@@ -118,12 +117,12 @@ class ResponsesPane(Pane, ResponseActions):
         return int(self.table.selected) if self.table.selected else None
 
     def show(self) -> None:
-        """Come to the front."""
+        """Draw the pane and focus it."""
         self.draw()
         self.front.focus()
 
     def draw(self) -> None:
-        """Read the window again where it may have changed: new responses at its top, reviews anywhere."""
+        """Read the window again where it may have changed: at its top by new responses, anywhere by reviews."""
         now = (self.snapshot.finished_responses, self.snapshot.reviews) if self.snapshot else (0, 0)
         if now == self._drawn:
             return
@@ -136,87 +135,88 @@ class ResponsesPane(Pane, ResponseActions):
             self._read(self._top)
             self._index()
         elif reviewed:
-            self._read(self._again)
+            self._read(self._same_rows)
 
-    def _begin(self, wanted: Wanted) -> None:
-        """Another filter or order: from its first row."""
-        self.wanted, self._count, self._trouble = wanted, None, ""
-        self._read(lambda connection: (browse.page(connection, wanted, PAGE), "top"))
+    def show_filtered(self, filter: Wanted) -> None:
+        """Show the responses that pass another filter, or in another order, from the first one."""
+        self.filter, self._count, self._trouble = filter, None, ""
+        self._read(lambda connection: (browse.page(connection, filter, PAGE), "top"))
 
     def _top(self, connection: sqlite3.Connection) -> tuple[Page, str]:
-        return browse.page(connection, self.wanted, max(PAGE, len(self._rows))), "same"
+        return browse.page(connection, self.filter, max(PAGE, len(self._rows))), "same"
 
-    def _again(self, connection: sqlite3.Connection) -> tuple[Page, str]:
+    def _same_rows(self, connection: sqlite3.Connection) -> tuple[Page, str]:
         rows = browse.rows(connection, [row["id"] for row in self._rows])
         return Page(rows, self._before, self._after), "same"
 
-    def _read(self, what: Callable[[sqlite3.Connection], tuple[Page, str]]) -> None:
-        """Ask aside; a question that is still being answered is broken off."""
+    def _read(self, query: Callable[[sqlite3.Connection], tuple[Page, str]]) -> None:
+        """Run a query in a thread; one that is still running is interrupted."""
         if (reading := self._reading) is not None:
-            with suppress(sqlite3.ProgrammingError):  # its thread has the answer, and has closed it meanwhile
+            with suppress(sqlite3.ProgrammingError):  # its thread has just finished and closed it
                 reading.interrupt()
         self._loading = True
         self._title()
-        self._ask(what)
+        self._query(query)
 
     @work(thread=True, exclusive=True, group="responses")
-    def _ask(self, what: Callable[[sqlite3.Connection], tuple[Page, str]]) -> None:
-        worker, wanted, mine = get_current_worker(), self.wanted, None
+    def _query(self, query: Callable[[sqlite3.Connection], tuple[Page, str]]) -> None:
+        worker, filter, mine = get_current_worker(), self.filter, None
         try:
-            with opened(self.owner.store, "reader") as connection:
+            with opened(self.workbench.store, "reader") as connection:
                 self._reading = mine = connection
-                page, where = what(connection)
+                page, where = query(connection)
                 if not worker.is_cancelled:
                     hand_back(self, self._take, page, where)
                 if not worker.is_cancelled and (where != "next" or self._count is None):
-                    hand_back(self, self._counted, wanted, browse.count(connection, wanted))
+                    hand_back(self, self._counted, filter, browse.count(connection, filter))
         except (LrmError, FileNotFoundError) as error:
             if not worker.is_cancelled:
-                hand_back(self, self._say, str(error))
+                hand_back(self, self._show_error, str(error))
         finally:
-            if self._reading is mine:  # else it is a later question's
+            if self._reading is mine:  # otherwise it belongs to a later query
                 self._reading = None
 
     def _take(self, page: Page, where: str | None) -> None:
-        """Show what came: `top` and `bottom` begin anew, `same` keeps the cursor, `next` and `back` lengthen the window."""
+        """Show a page: `top` and `bottom` replace the window, `same` keeps the cursor, `next` and `back` extend the window."""
         self._loading = False
         new = list(page.rows)
         if where == "next":
-            kept = (self._rows + new)[-WINDOW:]
-            self._before, self._after = self._before or len(kept) < len(self._rows + new), page.more_after
+            rows = (self._rows + new)[-WINDOW:]
+            self._before, self._after = self._before or len(rows) < len(self._rows + new), page.more_after
         elif where == "back":
-            kept = (new + self._rows)[:WINDOW]
-            self._before, self._after = page.more_before, self._after or len(kept) < len(new + self._rows)
+            rows = (new + self._rows)[:WINDOW]
+            self._before, self._after = page.more_before, self._after or len(rows) < len(new + self._rows)
         else:
-            kept, self._before, self._after = new, page.more_before, page.more_after
-        self._rows = kept
+            rows, self._before, self._after = new, page.more_before, page.more_after
+        self._rows = rows
         table = self.table
-        at = {"top": 0, "bottom": len(kept) - 1}.get(where or "")
-        table.replace([(str(row["id"]), row) for row in kept], at)
+        at = {"top": 0, "bottom": len(rows) - 1}.get(where or "")
+        table.replace([(str(row["id"]), row) for row in rows], at)
         if where == "next" and new:
             table.action_cursor_down()
         elif where == "back" and new:
             table.action_cursor_up()
         self._title()
 
-    def _counted(self, wanted: Wanted, count: int) -> None:
-        if wanted == self.wanted:
+    def _counted(self, filter: Wanted, count: int) -> None:
+        if filter == self.filter:
             self._count = count
             self._title()
 
-    def _say(self, trouble: str) -> None:
+    def _show_error(self, trouble: str) -> None:
         self._loading, self._trouble = False, trouble
         self._title()
 
     def _title(self) -> None:
-        """What is shown, of how many, and what is not: an empty table says what to do."""
-        of = "" if self._count is None else f"{self._count:,} responses"
-        filtered = written(replace(self.wanted, order="newest"))
-        order = f"{self.wanted.order} first"
-        rest = f"{self._left:,} older ones are not indexed for search yet" if self._left and self.wanted.search else ""
+        """Draw the title: filter, count, order; in place of an empty table say why it is empty and what to do."""
+        count = "" if self._count is None else f"{self._count:,} responses"
+        line = written(replace(self.filter, order="newest"))
+        order = f"{self.filter.order} first"
+        missing = self._unindexed if self.filter.search else 0
+        rest = f"{missing:,} older ones are not indexed for search yet" if missing else ""
         title = Text(no_wrap=True, overflow="ellipsis")
-        title.append_text(safe(filtered or "every response", "bold"))
-        for part in (of, order, rest):
+        title.append_text(safe(line or "every response", "bold"))
+        for part in (count, order, rest):
             title.append_text(safe(f" · {part}" if part else "", "dim"))
         if self._trouble:
             title = safe(self._trouble, "bold yellow")
@@ -231,33 +231,33 @@ class ResponsesPane(Pane, ResponseActions):
         more = self._before if message.step < 0 else self._after
         if not more or self._loading or not self._rows:
             return
-        wanted, backwards = self.wanted, message.step < 0
+        filter, backwards = self.filter, message.step < 0
         if message.far:
             where = "top" if backwards else "bottom"
-            self._read(lambda connection: (browse.page(connection, wanted, PAGE, None, not backwards), where))
+            self._read(lambda connection: (browse.page(connection, filter, PAGE, None, not backwards), where))
             return
         edge = browse.cursor(self._rows[0 if backwards else -1])
         where = "back" if backwards else "next"
-        self._read(lambda connection: (browse.page(connection, wanted, PAGE, edge, backwards), where))
+        self._read(lambda connection: (browse.page(connection, filter, PAGE, edge, backwards), where))
 
     @on(Browser.Highlighted)
-    def _glance(self, message: Browser.Highlighted) -> None:
+    def _highlighted(self, message: Browser.Highlighted) -> None:
         if message.key is not None:
-            self._look(int(message.key))
+            self._preview(int(message.key))
 
     @work(thread=True, exclusive=True, group="glance")
-    def _look(self, response: int) -> None:
+    def _preview(self, response: int) -> None:
         try:
-            with opened(self.owner.store, "reader") as connection:
-                seen = browse.glance(connection, self.wanted, response)
+            with opened(self.workbench.store, "reader") as connection:
+                texts = browse.glance(connection, self.filter, response)
         except (LrmError, FileNotFoundError):
-            return  # the list itself tells what is wrong with the store
+            return  # the list says what is wrong with the store
         if not get_current_worker().is_cancelled:
-            hand_back(self, self._show_glance, seen)
+            hand_back(self, self._show_preview, texts)
 
-    def _show_glance(self, seen: tuple[str, str]) -> None:
+    def _show_preview(self, texts: tuple[str, str]) -> None:
         shown = Text(no_wrap=True, overflow="ellipsis")
-        for name, text in zip(("Asked  ", "Found  " if self.wanted.search else "Answer "), seen, strict=True):
+        for name, text in zip(("Asked  ", "Found  " if self.filter.search else "Answer "), texts, strict=True):
             line = safe(" ".join(printable(text, keep_newlines=True).split()) or UNKNOWN)
             line.highlight_regex("«[^»]*»", "bold reverse")
             shown.append(name, "dim").append_text(line).append("\n")
@@ -266,87 +266,83 @@ class ResponsesPane(Pane, ResponseActions):
 
     @work(thread=True, exclusive=True, group="index")
     def _index(self) -> None:
-        """Index texts from before the index, in short steps, where the store may be written."""
-        if self.owner.readonly:
+        """Index texts that an older version stored without an index, in short steps, unless read-only."""
+        if self.workbench.readonly:
             return
         worker = get_current_worker()
         try:
-            with opened(self.owner.store, "reader") as connection:
-                self._left = search.left(connection)
-            while self._left and not worker.is_cancelled:
-                with opened(self.owner.store, "user") as connection:
-                    self._left = search.step(connection)
+            with opened(self.workbench.store, "reader") as connection:
+                self._unindexed = search.left(connection)
+            while self._unindexed and not worker.is_cancelled:
+                with opened(self.workbench.store, "user") as connection:
+                    self._unindexed = search.step(connection)
         except (LrmError, FileNotFoundError):
-            return  # another may do it; `left` says what is missing
-
-    def show_wanted(self, wanted: Wanted) -> None:
-        """Show these, from the first one."""
-        self._begin(wanted)
+            return  # another process may do it; the title says how many are missing
 
     def action_every(self) -> None:
         """Drop every filter."""
-        self._begin(Wanted(order=self.wanted.order))
+        self.show_filtered(Wanted(order=self.filter.order))
 
     def action_filter(self, step: int = 1) -> None:
-        """The next verdict."""
-        at = VERDICTS.index(self.wanted.verdict)
-        self._begin(replace(self.wanted, verdict=VERDICTS[(at + step) % len(VERDICTS)]))
+        """Filter by the next or previous verdict."""
+        at = VERDICTS.index(self.filter.verdict)
+        self.show_filtered(replace(self.filter, verdict=VERDICTS[(at + step) % len(VERDICTS)]))
 
     def action_order(self) -> None:
-        """The next order."""
-        self._begin(replace(self.wanted, order=ORDERS[(ORDERS.index(self.wanted.order) + 1) % len(ORDERS)]))
+        """Sort in the next order."""
+        self.show_filtered(replace(self.filter, order=ORDERS[(ORDERS.index(self.filter.order) + 1) % len(ORDERS)]))
 
     def action_search(self) -> None:
-        """Type a filter; words are searched in the texts."""
-        self.query_one(FilterLine).begin(written(self.wanted))
+        """Open the filter line; its words are searched in the texts."""
+        self.query_one(FilterLine).begin(written(self.filter))
 
-    @on(Finder.Sought)
-    def _sought(self, message: Finder.Sought) -> None:
+    @on(Finder.Search)
+    def _filter_typed(self, message: Finder.Search) -> None:
         if self._typing is not None:
             self._typing.stop()
-        self._typing = self.set_timer(TYPING_S, lambda: self._typed(message.text))
+        self._typing = self.set_timer(TYPING_S, lambda: self._apply(message.text))
 
-    def _typed(self, text: str) -> None:
+    def _apply(self, text: str) -> None:
         try:
-            wanted = parse(text)
+            filter = parse(text)
         except UsageError as error:
-            self._say(str(error))
+            self._show_error(str(error))
             return
         self._trouble = ""
-        if wanted != self.wanted:
-            self._begin(wanted)
+        if filter != self.filter:
+            self.show_filtered(filter)
         else:
             self._title()
 
-    @on(Finder.Left)
-    def _filter_left(self) -> None:
+    @on(Finder.Closed)
+    def _filter_closed(self) -> None:
         self.front.focus()
 
     def action_page(self, step: int) -> None:
-        """A page on or back."""
+        """Move the cursor by a page."""
         if step > 0:
             self.table.action_page_down()
         else:
             self.table.action_page_up()
 
     def action_open(self) -> None:
-        """Read the response under the cursor; next and previous go along the list as it is filtered."""
-        at = next((row for row in self._rows if str(row["id"]) == self.table.selected), None)
-        if at is not None:
-            self.app.push_screen(ResponseScreen(self.owner.store, self.wanted, browse.cursor(at)), self._came_back)
+        """Read the response under the cursor; its next and previous are those of the filtered list."""
+        row = next((row for row in self._rows if str(row["id"]) == self.table.selected), None)
+        if row is not None:
+            self.app.push_screen(ResponseScreen(self.workbench.store, self.filter, browse.cursor(row)), self._select)
 
-    def _came_back(self, at: int | None) -> None:
-        if at is not None and any(row["id"] == at for row in self._rows):
-            self.table.select(str(at))
+    def _select(self, response: int | None) -> None:
+        if response is not None and any(row["id"] == response for row in self._rows):
+            self.table.select(str(response))
 
-    def remember(self) -> dict[str, Any]:
+    def remember(self) -> dict[str, object]:
         """The filter, and the row under the cursor."""
-        return {"row": self.table.selected, "filter": written(self.wanted)}
+        return {"row": self.table.selected, "filter": written(self.filter)}
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, object]) -> None:
         """See `Pane`."""
-        super().restore(kept)
+        super().restore(state)
         try:
-            self.wanted = parse(str(kept.get("filter") or ""))
+            self.filter = parse(str(state.get("filter") or ""))
         except UsageError:
             return

@@ -1,4 +1,4 @@
-"""Pane 3: scores of every variant, beside the published ones, compared, recommended, over sparsity."""
+"""Pane 3: scores of every variant; beside published and recorded ones; compared; recommended; over sparsity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TABLE, PUBLISHED, RECORDED, COMPARE, RECOMMEND, CURVES = range(6)
 
 
 class ScoresPane(ReportPane):
-    """Six views over the scores."""
+    """Six views of the scores."""
 
     BINDINGS = keys.bindings("scores")
     views: ClassVar[tuple[View, ...]] = (
@@ -30,8 +30,8 @@ class ScoresPane(ReportPane):
     )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Each key where it means something."""
-        places = {
+        """Offer a key only in the views that it applies to."""
+        views_of = {
             "first": (TABLE, PUBLISHED, RECORDED),
             "compare": (TABLE, PUBLISHED, RECORDED),
             "other": (COMPARE,),
@@ -39,24 +39,25 @@ class ScoresPane(ReportPane):
             "budget": (RECOMMEND,),
             "knowledge": (RECOMMEND,),
         }
-        return self.at in places.get(action, (self.at,)) and super().check_action(action, parameters)
+        return self.at in views_of.get(action, (self.at,)) and super().check_action(action, parameters)
 
     def turn(self, at: int) -> None:
-        """Other keys are offered with another view."""
+        """Show another view and its keys."""
         super().turn(at)
         self.refresh_bindings()
 
     def _partners(self, label: str) -> list[str]:
-        """Other variants of one's own that share a benchmark with this one, in the table's order."""
+        """Other variants run here that share a benchmark with this one, in the table's order."""
         own = {r["label"]: set(r["benchmarks"]) for r in self._records.get("Table", ()) if r["origin"] not in REFERENCES}
         return [other for other, names in own.items() if other != label and names & own.get(label, set())]
 
     def _own(self) -> str | None:
+        """The label of the row under the cursor, where it was run here and is no reference."""
         record = self.record
         return record["label"] if record is not None and record.get("origin") not in (None, *REFERENCES) else None
 
     def action_first(self) -> None:
-        """The variant under the cursor is A, to compare others with."""
+        """Take the variant under the cursor as A."""
         label = self._own()
         if label is not None:
             self.choices = replace(self.choices, one=label, other="")
@@ -73,32 +74,32 @@ class ScoresPane(ReportPane):
         self.turn(COMPARE)
 
     def action_other(self, step: int) -> None:
-        """The next or previous variant as B."""
+        """Take the next or previous variant as B."""
         labels = self._partners(self.choices.one)
         if labels:
             at = labels.index(self.choices.other) if self.choices.other in labels else -step
             self.choose(other=labels[(at + step) % len(labels)])
 
     def action_swap(self) -> None:
-        """A becomes B and B becomes A."""
+        """Swap A and B."""
         self.choose(one=self.choices.other, other=self.choices.one)
 
     def action_follow(self) -> None:
-        """The flips of a comparison; elsewhere the responses behind a cell."""
+        """Open the flipped questions of a comparison; in other views the responses behind the cell."""
         if self.at != COMPARE:
             super().action_follow()
         elif self.record is not None:
             from tui.dialogs.flips import FlipsScreen
 
-            self.app.push_screen(FlipsScreen(self.owner.store, self.record))
+            self.app.push_screen(FlipsScreen(self.workbench.store, self.record))
 
     def action_budget(self) -> None:
-        """Type how much memory there is."""
-        from tui.dialogs.basic import Ask
+        """Ask for the memory budget."""
+        from tui.dialogs.messages import Ask
 
-        self.app.push_screen(Ask("How much memory is there?", "such as 24GB or 80GiB", self.choices.memory), self._budgeted)
+        self.app.push_screen(Ask("How much memory is there?", "such as 24GB or 80GiB", self.choices.memory), self._set_budget)
 
-    def _budgeted(self, memory: str | None) -> None:
+    def _set_budget(self, memory: str | None) -> None:
         from core.results.tables.recommend import memory_of
 
         if memory is None:
@@ -106,10 +107,10 @@ class ScoresPane(ReportPane):
         try:
             memory_of(memory)
         except UsageError as error:
-            self.owner.tell(error)
+            self.workbench.tell(error)
             return
         self.choose(memory=memory.strip())
 
     def action_knowledge(self) -> None:
-        """Whether what a model knows matters."""
+        """Weigh what a model knows in the recommendation, or not."""
         self.choose(knowledge=not self.choices.knowledge)

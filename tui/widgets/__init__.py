@@ -1,1 +1,1 @@
-"""Widgets of our own: stream, table, header."""
+"""Widgets: stream, tables, header, footer and more."""

@@ -1,4 +1,4 @@
-"""A table over rows without end: it holds a window of them and asks for more when the cursor goes beyond it."""
+"""A table over any number of rows: it holds a window of them and asks for more when the cursor leaves it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tui.widgets.lazy_table import LazyTable, Record
 
 
 class Browser(LazyTable[Record]):
-    """A `LazyTable` that says `Beyond` where the cursor would leave its rows."""
+    """A `LazyTable` that posts `Beyond` where the cursor would leave its rows."""
 
     class Beyond(Message):
-        """The cursor went over an end: `step` is -1 or 1, `far` says that the very first or last row is wanted."""
+        """The cursor would leave the rows: upwards (`step` -1) or downwards (1); `far`: to the first or last row of all."""
 
         def __init__(self, step: int, far: bool) -> None:
             super().__init__()
             self.step, self.far = step, far
 
     def replace(self, rows: Sequence[tuple[str, Record]], at: int | None = None) -> None:
-        """Show another window; the cursor's row stays where it is on the screen, else the cursor goes to row `at`."""
+        """Show another window. The cursor's row stays in place on the screen; where it is gone, the cursor goes to row `at`."""
         offset, selected = self._cursor - self.scroll_offset.y, self.selected
         self.sync(rows)
         if self._awaited is not None and self._awaited == self.selected:
@@ -37,11 +37,11 @@ class Browser(LazyTable[Record]):
             self.post_message(self.Beyond(-1 if rows < 0 else 1, False))
 
     def action_scroll_top(self) -> None:
-        """To the very first row."""
+        """Go to the first row of all."""
         super()._step(-self.row_count)
         self.post_message(self.Beyond(-1, True))
 
     def action_scroll_bottom(self) -> None:
-        """To the very last row."""
+        """Go to the last row of all."""
         super()._step(self.row_count)
         self.post_message(self.Beyond(1, True))

@@ -1,4 +1,4 @@
-"""A list to choose several from, whose marks can be read without colours, with heads between groups."""
+"""A list of checkboxes that can be read without colours, with headings between groups."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from tui.shown import safe
 
 
 def head(text: str) -> Selection[str]:
-    """A line that names the group below it and cannot be chosen."""
+    """A heading, which cannot be selected."""
     return Selection(safe(text, "bold"), f"#{text}", disabled=True)
 
 
 class Choices(SelectionList[str]):
-    """Textual draws the same X for chosen and not chosen, in two colours; here only what is chosen has one."""
+    """Textual draws an X in every box, in two colours; here only selected boxes have one."""
 
     def render_line(self, y: int) -> Strip:
-        """A line with its box, or a head without one."""
+        """An option with its box, or a heading without one."""
         strip = super().render_line(y)
         index = self.scroll_offset.y + y
         if index >= self.option_count:

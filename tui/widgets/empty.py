@@ -1,4 +1,4 @@
-"""What stands in place of a table that has no rows: it says why, and what to do, and takes the keys meanwhile."""
+"""The text in place of a table without rows: why it is empty and what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tui.shown import lines
 
 
 class Empty(Static, can_focus=True):
-    """Changes places with a table; whichever is shown has the focus that the other had."""
+    """Swaps places with a table; the one that is shown takes over the focus."""
 
     def instead_of(self, table: Widget, reason: str | None) -> None:
         """Show the reason instead of the table, or with None the table."""

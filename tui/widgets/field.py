@@ -1,4 +1,4 @@
-"""A field to type in, also where it begins with text from a store: what is drawn is safe, what it holds stays as it is."""
+"""An input that draws its value without control characters, since the value may come from a store."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from core.text import REPLACEMENT, printable
 
 
 class Field(Input):
-    """Textual's own draws its value as it is, control characters too."""
+    """Textual's Input, but safe to draw; `value` itself is unchanged."""
 
     @property
     def _value(self) -> Text:
-        shown = "".join(printable(character)[:1] or REPLACEMENT for character in self.value)  # one for one, for the cursor
+        shown = "".join(
+            printable(character)[:1] or REPLACEMENT for character in self.value
+        )  # as many characters as the value, so that the cursor is right
         return Text(shown, no_wrap=True, overflow="ignore", end="")

@@ -1,4 +1,4 @@
-"""A line to type a filter; escape puts back what stood there when it was opened."""
+"""The line to type a filter; escape restores the filter that it was opened with."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from tui.widgets.finder import Finder
 
 
 class FilterLine(Finder):
-    """Says what `Finder` says; it begins with the filter that is in force."""
+    """A `Finder` that starts with the present filter."""
 
     _before = ""
 
-    def begin(self, written: str) -> None:
-        """Show the line with the present filter and take the focus."""
-        self._before = self.value = written
+    def begin(self, filter: str) -> None:
+        """Show the line with this filter and focus it."""
+        self._before = self.value = filter
         self.open()
 
     def action_leave(self) -> None:
-        """Escape takes the filter back that was in force before."""
+        """Restore the filter and close the line."""
         self.value = self._before
         self._leave()

@@ -1,7 +1,7 @@
-"""The keys of what has the focus, in one line and one widget.
+"""The keys of the focused widget, drawn by one widget.
 
-Textual's own footer mounts a widget a key anew at every change of focus, which takes a tenth of a second, and its keys are
-never let go of: each is bound to a property of the footer.
+Textual's own footer mounts a new widget for each key whenever the focus changes. That takes 0.1 s, and the old widgets are
+never freed, because each is bound to a property of the footer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 
 class Footer(Widget, can_focus=False):
-    """Follows the bindings of its screen; a click on a key presses it."""
+    """Shows the active bindings of its screen; a click on a key presses it."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar = {"footer--key", "footer--description"}
@@ -27,11 +27,11 @@ class Footer(Widget, can_focus=False):
         self._shown: list[Binding] = []
 
     def on_mount(self) -> None:
-        """Follow the screen."""
+        """Subscribe to the screen's bindings."""
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
 
     def render(self) -> Content:
-        """The line."""
+        """Keys and descriptions in one line."""
         return Content(" ").join(map(self._key, self._shown))
 
     def on_mouse_down(self, event: MouseDown) -> None:

@@ -1,4 +1,4 @@
-"""One line on how fast tokens come and what the machine does, now and over the last minutes."""
+"""One line with tokens a second and the machine's load, now and over the last minutes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from textual.widgets import Static
 from tui.meter import Sample
 from tui.shown import safe, size, spark
 
-KEPT = 120
+HISTORY = 120
+"""Samples kept of each gauge."""
 _TRACE = 24
 
 
 class Gauges(Static):
-    """Tokens a second, then GPUs or else the processor, then memory; each with its past where there is room for it."""
+    """Tokens a second, then GPUs or else the processor, then memory; each with a trace where there is room."""
 
     def __init__(self, traces: bool, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -25,7 +26,7 @@ class Gauges(Static):
         self._shown: list[tuple[str, float, str]] = []
 
     def add(self, sample: Sample, tokens_per_second: float) -> None:
-        """Take the next sample."""
+        """Add a sample."""
         self._shown = [("tokens/s", self._top("tokens/s", tokens_per_second), f"{tokens_per_second:,.0f}")]
         for gpu in sample.gpus:
             name = f"GPU {gpu.index}"
@@ -40,15 +41,15 @@ class Gauges(Static):
             self.show()
 
     def _top(self, name: str, value: float) -> float:
-        """The full height of a gauge without an end of its own: the most that was seen."""
+        """The full height of a gauge without a maximum: the highest value so far."""
         self._keep(name, value)
         return max(self._past[name]) or 1.0
 
     def _keep(self, name: str, value: float) -> None:
-        self._past.setdefault(name, deque(maxlen=KEPT)).append(value)
+        self._past.setdefault(name, deque(maxlen=HISTORY)).append(value)
 
     def on_resize(self) -> None:
-        """Longer or shorter traces."""
+        """Draw again: the traces have another length."""
         self.show()
 
     def show(self) -> None:

@@ -17,7 +17,7 @@ SHOWN_STATES = ("running", "queued", "paused", "failed", "done")
 
 
 class Header(Static):
-    """What is going on, at a glance."""
+    """State of the runner, counts of jobs and responses, the store's path, and the panes."""
 
     def __init__(self, store: Path, readonly: bool) -> None:
         super().__init__(id="header")
@@ -27,12 +27,12 @@ class Header(Static):
         self._trouble = ""
 
     def show(self, snapshot: Snapshot | None, pane: str, trouble: str = "") -> None:
-        """Draw the latest picture; `trouble` says why there is none."""
+        """Draw a snapshot; `trouble` says why the store cannot be read."""
         self._snapshot, self._pane, self._trouble = snapshot, pane, trouble
         self._draw()
 
     def on_resize(self) -> None:
-        """The store's path is cut to what is left."""
+        """Draw again: the path is cut to the width."""
         self._draw()
 
     def _draw(self) -> None:
@@ -47,7 +47,7 @@ class Header(Static):
         self.update(Text("\n").join([top, tabs(self._pane)]), layout=False)
 
     def _state(self, number: bool) -> Text:
-        """What serves and how far it is; the process's `number` is what can be done without."""
+        """The runner and the counts; with `number` also the runner's process id, where there is room."""
         top = safe("lrm-tui ", "")
         if self._readonly:
             top.append("read-only ", "yellow")
@@ -65,12 +65,12 @@ class Header(Static):
 
 
 class Offer(Static):
-    """A line that stands only where jobs wait and no runner serves them."""
+    """A line that is shown only where jobs wait and no runner serves them."""
 
     def __init__(self) -> None:
         super().__init__(id="offer")
         self.display = False
-        self._said = ""
+        self._text = ""
 
     def show(self, snapshot: Snapshot | None, readonly: bool) -> None:
         """Say what happened, and that a key mends it."""
@@ -82,12 +82,12 @@ class Offer(Static):
             what = f"The runner was lost{ago}" if runner.lost else "No runner serves this store"
             mend = "This screen is read-only." if readonly else "Press s to start it."
             waits = f"{waiting} job{'s wait' if waiting > 1 else ' waits'}"
-            self._say(f"{what}; {waits}. {mend}")
+            self._set(f"{what}; {waits}. {mend}")
 
-    def _say(self, what: str) -> None:
-        if what != self._said:  # its height may change with what it says: each time all is laid out
-            self._said = what
-            self.update(safe(what))
+    def _set(self, text: str) -> None:
+        if text != self._text:  # an update lays out the whole screen
+            self._text = text
+            self.update(safe(text))
 
 
 def tabs(shown: str) -> Text:

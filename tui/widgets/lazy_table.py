@@ -1,7 +1,7 @@
-"""A table that draws only the rows in view, for lists in which every row changes with every picture.
+"""A table that draws only the rows in view, for lists in which every row changes with every snapshot.
 
-Cells are made when a line is drawn, so that hundreds of rows, changing twice a second, cost as much as a screenful. It has the
-keys and the ways of `RowTable`.
+Cells are made when a line is drawn, so hundreds of rows that change twice a second cost no more than the rows in view. It has
+the keys and methods of `RowTable`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Record = TypeVar("Record")
 
 
 class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=False):
-    """Shows records by key; `cells` turns one into a line. The first line holds the heads and stays."""
+    """Shows records by key; `cells` makes the cells of one. The first line holds the column heads and does not scroll."""
 
     BINDINGS: ClassVar = keys.bindings("table")
     COMPONENT_CLASSES: ClassVar = {"lazy-table--head", "lazy-table--cursor"}
 
     class Highlighted(Message):
-        """The cursor is on another row, or on none."""
+        """The cursor has moved to another row; `key` is None where there are no rows."""
 
         def __init__(self, key: str | None) -> None:
             super().__init__()
@@ -57,40 +57,40 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
         """The key of the row under the cursor."""
         return self._keys[self._cursor] if self._cursor < len(self._keys) else None
 
-    def sync(self, rows: Sequence[tuple[str, Record]], say: bool = True) -> None:
-        """Show these rows; the cursor stays on its row, or in its place where that row has gone, which `Highlighted` says."""
+    def sync(self, rows: Sequence[tuple[str, Record]], post: bool = True) -> None:
+        """Show these rows. The cursor stays on its row, else at its position, which is posted as `Highlighted` if `post`."""
         before = self.selected
         self._keys, self._records = [key for key, _ in rows], [record for _, record in rows]
-        wanted = self._awaited if self._awaited in self._keys else before
-        at = self._keys.index(wanted) if wanted in self._keys else self._cursor
-        self.virtual_size = Size(0, len(rows) + 1)  # columns go where there is no room: it never scrolls sideways
-        if say:
+        key = self._awaited if self._awaited in self._keys else before
+        at = self._keys.index(key) if key in self._keys else self._cursor
+        self.virtual_size = Size(0, len(rows) + 1)  # it never scrolls sideways: columns that do not fit go
+        if post:
             self._go(at, before)
         else:
             self._put(at)
 
     def select(self, key: str) -> None:
-        """Put the cursor on a row, where there is one of that key."""
+        """Put the cursor on the row of this key, if there is one."""
         self._awaited = None
         if key in self._keys:
             self._put(self._keys.index(key))
 
     def await_row(self, key: str) -> None:
-        """Put the cursor on a row as soon as there is one of that key, until it is put elsewhere."""
+        """Put the cursor on the row of this key as soon as there is one, unless the user moves the cursor first."""
         self._awaited = key
 
     def _put(self, at: int) -> None:
         self._cursor = max(0, min(at, len(self._keys) - 1))
         if not self.size.height:
-            return  # hidden: it is brought into view when the table has a size again
+            return  # hidden; `on_resize` scrolls when it is shown
         page = max(1, self.size.height - 1)
         if not self.scroll_offset.y <= self._cursor < self.scroll_offset.y + page:
             top = self._cursor if self._cursor < self.scroll_offset.y else self._cursor - page + 1
             self.scroll_to(y=top, animate=False)
-        self.refresh(Region(0, 0, *self.size))  # its scroll bar is drawn when it moves
+        self.refresh(Region(0, 0, *self.size))  # not the scroll bar, which draws itself
 
     def _go(self, at: int, before: str | None) -> None:
-        """Put the cursor somewhere, and say so where it was on row `before` until now."""
+        """Put the cursor on row `at`; post `Highlighted` where that is another row than `before`."""
         self._put(at)
         if self.selected != before:
             self.post_message(self.Highlighted(self.selected))
@@ -124,7 +124,7 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
         self._step(len(self._keys))
 
     def on_click(self, event: Click) -> None:
-        """Choose the row that was clicked."""
+        """Put the cursor on the row that was clicked."""
         if event.y:
             self._step(self.scroll_offset.y + event.y - 1 - self._cursor)
 
@@ -134,13 +134,13 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
         self._put(self._cursor)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines in view; their styles are worked out once, since that takes longer than a line."""
+        """The lines in view; styles are computed once for all of them, since that takes longer than drawing a line."""
         parts = {part: self.get_component_rich_style(f"lazy-table--{part}") for part in ("head", "cursor")}
         self._parts = {"": self.rich_style, **parts}
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        """The heads, or one row."""
+        """The column heads, or one row."""
         if y == 0:
             return self._line({c.key: Text(c.label, justify="right" if c.number else "left") for c in self._columns}, "head")
         at = y - 1 + self.scroll_offset.y
@@ -149,7 +149,7 @@ class LazyTable(ScrollView, Generic[Record], can_focus=True, inherit_bindings=Fa
         return self._line(self._cells(self._records[at]), "cursor" if at == self._cursor else "")
 
     def _line(self, cells: Cells, part: str) -> Strip:
-        """Cells side by side, each cut to its column, one space before each."""
+        """The cells of a line, each cut to its column and with a space before it."""
         line = Text(end="", no_wrap=True)
         for column, width in self._fitted:
             cell = cells.get(column.key, Text()).copy()

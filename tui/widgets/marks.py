@@ -1,4 +1,4 @@
-"""How a response looks in a list, wherever that list is."""
+"""The mark of a response in lists: right, wrong, not parsed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.shown import safe
 
 
 def mark(row: Mapping[str, Any] | sqlite3.Row) -> Text:
-    """Right, wrong, not parsed, or F1 in percent; h: judged by hand, !: flagged."""
+    """✓ right, ✗ wrong, ? not parsed, or F1 in percent; h: judged by hand, !: flagged."""
     if row["hand"] is not None:
         shown = safe("✓h" if row["hand"] else "✗h", "bold green" if row["hand"] else "bold red")
     elif row["parsed"] is None:

@@ -1,4 +1,4 @@
-"""A view of a finished text in named parts: wrapped once a width, with marked stretches and matches of a search."""
+"""A view of a finished text in named parts, with marked passages and search matches; wrapped once for each width."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MARGIN = 2
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of text under a head; an empty head continues the part before. `name` is what `go` knows it by."""
+    """A passage of text under a head; with an empty head it continues the part before. `go` finds it by `name`."""
 
     name: str
     head: str
@@ -43,7 +43,7 @@ class Part:
 
 
 class Reader(ScrollView, can_focus=True):
-    """Shows parts; `go` jumps to one, `find` marks what matches and `step` walks the matches."""
+    """Shows parts; `go` scrolls to one, `find` marks matches and `step` walks through them."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -53,7 +53,7 @@ class Reader(ScrollView, can_focus=True):
         self._tops: list[int] = []
         self._matches: list[tuple[int, int, int]] = []
         self._here = -1
-        self._sought: re.Pattern[str] | None = None
+        self._pattern: re.Pattern[str] | None = None
 
     @property
     def rows(self) -> list[str]:
@@ -62,11 +62,11 @@ class Reader(ScrollView, can_focus=True):
 
     @property
     def matches(self) -> tuple[int, int]:
-        """Which match is shown, from 1, and of how many."""
+        """The number of the present match, from 1 (0: none), and how many there are."""
         return self._here + 1, len(self._matches)
 
     def show(self, parts: Iterable[Part], keep: bool = False) -> None:
-        """Show these, from the top unless `keep`."""
+        """Show these parts, from the top unless `keep`."""
         self._lines, self._starts = [], {}
         for part in parts:
             if part.head:
@@ -87,9 +87,9 @@ class Reader(ScrollView, can_focus=True):
             self.scroll_to(y=self._tops[line], animate=False)
         return line is not None
 
-    def find(self, sought: re.Pattern[str] | None) -> None:
-        """Mark what matches, and show the first match from the line in view on."""
-        self._sought = sought
+    def find(self, pattern: re.Pattern[str] | None) -> None:
+        """Mark the matches, and scroll to the first one from the top line on. None clears the search."""
+        self._pattern = pattern
         self._search()
         if self._matches:
             seen = self._rows[min(self.scroll_offset.y, len(self._rows) - 1)][0] if self._rows else 0
@@ -98,7 +98,7 @@ class Reader(ScrollView, can_focus=True):
         self.refresh()
 
     def step(self, step: int) -> None:
-        """The next or the previous match; after the last comes the first."""
+        """Go to the next or previous match; after the last comes the first."""
         if self._matches:
             self._here = (self._here + step) % len(self._matches)
             self._to_match()
@@ -106,10 +106,10 @@ class Reader(ScrollView, can_focus=True):
 
     def _search(self) -> None:
         self._here, self._matches = -1, []
-        if self._sought is not None:
+        if self._pattern is not None:
             for number, (line, kind) in enumerate(self._lines):
-                found = () if kind == "head" else self._sought.finditer(line.text)
-                self._matches += [(number, *match.span()) for match in found if match.group()]
+                matches = () if kind == "head" else self._pattern.finditer(line.text)
+                self._matches += [(number, *match.span()) for match in matches if match.group()]
 
     def _to_match(self) -> None:
         line, start, _ = self._matches[self._here]
@@ -132,7 +132,7 @@ class Reader(ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self, event: Resize) -> None:
-        """Wrap anew; the line in view stays in view."""
+        """Wrap again; the top line stays in view."""
         seen = self._rows[self.scroll_offset.y][0] if self.scroll_offset.y < len(self._rows) else 0
         self._wrap()
         if seen and self._tops:
@@ -151,17 +151,17 @@ class Reader(ScrollView, can_focus=True):
         return strip.adjust_cell_length(width).apply_style(self.rich_style)
 
     def _over(self, number: int, start: int, row: Line) -> Sequence[Mark]:
-        """The matches in a row, counted from its beginning."""
+        """The matches in a row, as marks counted from the row's beginning."""
         if not self._matches:
             return ()
-        found: list[Mark] = []
+        marks: list[Mark] = []
         at = bisect_right(self._matches, (number, start, -1))
         at = max(0, at - 1)
         while at < len(self._matches) and self._matches[at][0] <= number:
             line, a, b = self._matches[at]
             if line == number and a < start + len(row.text) and b > start:
-                found.append((max(0, a - start), min(len(row.text), b - start), HERE if at == self._here else MATCH))
+                marks.append((max(0, a - start), min(len(row.text), b - start), HERE if at == self._here else MATCH))
             elif line == number and a >= start + len(row.text):
                 break
             at += 1
-        return found
+        return marks

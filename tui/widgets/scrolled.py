@@ -1,4 +1,4 @@
-"""A text to read in a dialog: broken once a width, of which only the rows in view are drawn."""
+"""A text to read in a dialog: wrapped once for each width; only the rows in view are drawn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.strip import Strip
 
 
 class Scrolled(ScrollView, can_focus=True):
-    """As high as its text, where its style leaves the height to it."""
+    """As high as its text, where its style sets the height to auto."""
 
     def __init__(self, text: Text) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Scrolled(ScrollView, can_focus=True):
         return len(self._rows)
 
     def on_resize(self, event: Resize) -> None:
-        """A scroll bar takes a column."""
+        """Wrap again: a scroll bar takes a column."""
         self._wrap(self.scrollable_content_region.width)
         self.virtual_size = Size(0, len(self._rows))
 

@@ -1,4 +1,4 @@
-"""Two texts in two columns, what differs marked, equal stretches level with each other."""
+"""Two texts in two columns, with differences marked and equal passages aligned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.results.show.word_diff import Block
 from tui.widgets.styled import Line, Mark, lines_of
 
 LEVEL_WORDS = 8
-"""An equal stretch of so many words puts both columns level again."""
+"""An equal passage of so many words aligns both columns again."""
 EQUAL = Style(dim=True)
 ONLY_LEFT = Style(bold=True, color="red")
 ONLY_RIGHT = Style(bold=True, color="green")
@@ -38,18 +38,18 @@ class SideBySide(ScrollView, can_focus=True):
         return [(left.text, right.text) for left, right in self._rows]
 
     def show(self, blocks: Sequence[Block]) -> None:
-        """Show these, from the top."""
+        """Show these blocks, from the top."""
         self._blocks = blocks
         self._wrap()
         self.scroll_to(y=0, animate=False, force=True)
 
     def change(self, step: int) -> bool:
-        """Scroll to the next stretch that differs, or to the one before; False where there is none."""
+        """Scroll to the next or previous difference. Returns False where there is none."""
         here = self.scroll_offset.y
-        found = [row for row in self._changes if (row > here if step > 0 else row < here)]
-        if found:
-            self.scroll_to(y=found[0 if step > 0 else -1], animate=False)
-        return bool(found)
+        rows = [row for row in self._changes if (row > here if step > 0 else row < here)]
+        if rows:
+            self.scroll_to(y=rows[0 if step > 0 else -1], animate=False)
+        return bool(rows)
 
     @property
     def _column(self) -> int:
@@ -68,7 +68,7 @@ class SideBySide(ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self, event: Resize) -> None:
-        """Wrap anew."""
+        """Wrap again."""
         self._wrap()
 
     def page(self, step: int) -> None:
@@ -91,7 +91,7 @@ def _differs(line: Line) -> bool:
 
 
 def _bands(blocks: Iterable[Block]) -> list[list[Block]]:
-    """Blocks that flow together; each band begins level."""
+    """Groups of blocks; both columns are aligned where a group begins."""
     bands: list[list[Block]] = []
     for block in blocks:
         if not bands or (block.equal and len(block.left.split()) >= LEVEL_WORDS):

@@ -1,8 +1,7 @@
-"""A view of growing text that sanitises and wraps each piece once and keeps a window of lines.
+"""A view of growing text that cleans and wraps each piece once and keeps a window of rows.
 
-The last, still growing visual line is wrapped again from its own start only: lines above it are never touched, so text
-without any newline costs the same. Rows remember whether they were broken by wrapping, so that a resize can wrap them anew,
-and where in the text they begin. A bar at the left tells thinking from answers without colours.
+New text wraps only the last row again, so text without any newline costs the same. Each row knows whether the next one
+continues it, so that a resize can wrap again, and where in the text it begins. A bar at the left marks thinking.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ MATCH, HERE = Style(reverse=True), Style(reverse=True, bold=True, color="yellow"
 
 @dataclass(slots=True)
 class Row:
-    """One visual line; `soft` says that the next row continues it, `at` where in the text it begins (-1: nowhere)."""
+    """One visual line. `soft`: the next row continues it; `at`: where in the text it begins (-1: not part of the text)."""
 
     text: str
     kind: Kind
@@ -51,10 +50,10 @@ class Row:
 
 
 class StreamView(ScrollView, can_focus=True):
-    """Shows appended text; with `follow` its end stays in view. Beyond `high` rows, only the last `low` are kept."""
+    """Shows appended text; with `follow` its end stays in view. Beyond `high` rows only the last `low` are kept."""
 
     virtual_size = Reactive(Size(0, 0), repaint=False)
-    """It has no scroll bars that would move with it, so that growing lays nothing out."""
+    """Not repainted by itself: it has no scroll bars, and growing lays nothing out."""
 
     def __init__(self, *, low: int = LOW_MARK, high: int = HIGH_MARK, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -66,9 +65,9 @@ class StreamView(ScrollView, can_focus=True):
         self._splits = False
         self._wrapped_at = 0
         self._fold = Fold()
-        self._loop: Loop | None = None  # the one that is known of this text
+        self._loop: Loop | None = None  # the loop that was detected in this text
         self._marked = self._folding = False
-        self._sought, self._here = "", -1
+        self._search, self._here = "", -1
         self._ground = Style()
 
     @property
@@ -85,7 +84,7 @@ class StreamView(ScrollView, can_focus=True):
         self._rows = [Row("", "thinking", 0)]
 
     def clear(self) -> None:
-        """Empty the view for texts that are written kind by kind."""
+        """Empty the view."""
         self._rows, self._held, self._splits, self.dropped = [Row("", "answer")], "", False, 0
         self._here = -1
         self._grown()
@@ -107,7 +106,7 @@ class StreamView(ScrollView, can_focus=True):
         self._show(text)
 
     def loop(self, loop: Loop) -> None:
-        """The detector has seen a loop in this text, or more rounds of it: mark it where it was seen, or here, once."""
+        """A loop, or more rounds of it, was detected in this text: mark it once, at its position or at the present end."""
         self._loop = loop
         if not self._marked and self._fold.length >= loop.position:
             self._mark(loop)
@@ -115,7 +114,7 @@ class StreamView(ScrollView, can_focus=True):
             self._count(loop.count)
 
     def _mark(self, loop: Loop) -> None:
-        """Show the first round in place of all that there are; rounds that differ stay, with a mark where they are seen."""
+        """Replace the rounds of a verbatim loop by the first one and a count; the rounds of other loops stay, below a mark."""
         self._marked, self._folding = True, loop.rule == "verbatim"
         after = self._fold.enter(loop)
         first = (self._fold.since(loop.onset) or "")[: loop.period] if self._folding else ""
@@ -131,7 +130,7 @@ class StreamView(ScrollView, can_focus=True):
         self._grown()
 
     def _cut(self, at: int) -> bool:
-        """Take what stands from character `at` on out of the view; False where the view begins after it."""
+        """Remove the text from character `at` on. Returns False where the view begins after it."""
         number = self._row_of(at)
         if number is None:
             return False
@@ -143,7 +142,7 @@ class StreamView(ScrollView, can_focus=True):
         return True
 
     def _row_of(self, at: int) -> int | None:
-        """The line that holds character `at`; None where the view begins after it."""
+        """The row with character `at`; None where the view begins after it."""
         return next((n for n in range(len(self._rows) - 1, -1, -1) if 0 <= self._rows[n].at <= at), None)
 
     def _unfold(self) -> None:
@@ -166,8 +165,8 @@ class StreamView(ScrollView, can_focus=True):
         text = self._held + text
         self._held = ""
         if self._splits:
-            before, found, after = text.partition(THINK_END)
-            if found:
+            before, end, after = text.partition(THINK_END)
+            if end:
                 self._splits = False
                 self._put(before, "thinking", at)
                 self._put_line("── answer ──", "title")
@@ -181,7 +180,7 @@ class StreamView(ScrollView, can_focus=True):
         self._grown()
 
     def finish(self) -> None:
-        """The output is complete: nothing is held back any more."""
+        """The output is complete: show what was held back."""
         held, self._held = self._held, ""
         self._put(held, self._kind, self._fold.length - len(held))
         self._grown()
@@ -200,7 +199,7 @@ class StreamView(ScrollView, can_focus=True):
         self._rows.append(Row("", back))
 
     def _put(self, text: str, kind: Kind, at: int = -1) -> None:
-        """Add text that begins at character `at`; where some are replaced by others, rows within a line are about there."""
+        """Add text that begins at character `at` (approximate in rows of a line whose control characters were replaced)."""
         if not text:
             return
         width = self._width
@@ -237,7 +236,7 @@ class StreamView(ScrollView, can_focus=True):
         self.refresh(Region(0, 0, *self.size))
 
     def on_resize(self, event: Resize) -> None:
-        """Wrap the window anew when its width changes; a followed end stays in view."""
+        """Wrap the window again when its width changes; a followed end stays in view."""
         if self._width == self._wrapped_at:
             if self.follow:
                 self.scroll_end(animate=False, x_axis=False)
@@ -255,31 +254,31 @@ class StreamView(ScrollView, can_focus=True):
         self._grown()
 
     def page(self, step: int) -> None:
-        """Scroll by a page, up (-1) or down (1); the end is followed no longer."""
+        """Scroll by a page, up (-1) or down (1), and stop following the end."""
         self.follow = False
         self.scroll_relative(y=step * max(1, self.size.height - 1), animate=False)
 
     def to_loop(self) -> bool:
-        """Go to where the loop starts; False where there is none, or not in the window."""
-        found = self._row_of(self._loop.onset) if self._loop is not None and self._marked else None
-        if found is not None:
-            self._go(found)
-        return found is not None
+        """Scroll to the start of the loop. Returns False where there is none in the window."""
+        row = self._row_of(self._loop.onset) if self._loop is not None and self._marked else None
+        if row is not None:
+            self._go(row)
+        return row is not None
 
-    def search(self, what: str) -> tuple[int, int]:
-        """Look for text, without regard to case, and go to its next match from here. Returns as `match` does."""
-        self._sought, self._here = what.lower(), self.scroll_offset.y - 1
+    def search(self, text: str) -> tuple[int, int]:
+        """Search for a text, ignoring case, and go to the next match from the top line on. Returns what `match` returns."""
+        self._search, self._here = text.lower(), self.scroll_offset.y - 1
         return self.match(1)
 
     def match(self, step: int) -> tuple[int, int]:
-        """Go to the next (1) or previous (-1) line with a match, round the ends. Returns its number, and how many there are."""
-        found = [n for n in range(len(self._rows)) if any(start >= 0 for start, _ in self._matches(n))]
-        if not found:
+        """Go to the next (1) or previous (-1) row with a match, around the ends. Returns its number and how many there are."""
+        rows = [n for n in range(len(self._rows)) if any(start >= 0 for start, _ in self._matches(n))]
+        if not rows:
             self.refresh()
             return 0, 0
-        at = bisect_right(found, self._here) + (0 if step > 0 else -1 - (self._here in found))
-        self._go(found[at % len(found)])
-        return at % len(found) + 1, len(found)
+        at = bisect_right(rows, self._here) + (0 if step > 0 else -1 - (self._here in rows))
+        self._go(rows[at % len(rows)])
+        return at % len(rows) + 1, len(rows)
 
     def _go(self, row: int) -> None:
         self._here, self.follow = row, False
@@ -287,29 +286,29 @@ class StreamView(ScrollView, can_focus=True):
         self.refresh()
 
     def _matches(self, number: int) -> list[tuple[int, int]]:
-        """Where in a row the sought text stands; a start below 0 belongs to the row above, which it continues."""
-        if not self._sought:
+        """Start and end of each match in a row; a start below 0 lies in the row above, which the row continues."""
+        if not self._search:
             return []
         above = self._rows[number - 1].text if number and self._rows[number - 1].soft else ""
         row = self._rows[number]
         below = self._rows[number + 1].text if row.soft and number + 1 < len(self._rows) else ""
-        text, size = (above + row.text + below).lower(), len(self._sought)
-        if len(text) != len(above) + len(row.text) + len(below):  # letters that lose their length in lower case
+        text, size = (above + row.text + below).lower(), len(self._search)
+        if len(text) != len(above) + len(row.text) + len(below):  # a few letters change their length in lower case
             return []
-        spans, at = [], text.find(self._sought)
+        spans, at = [], text.find(self._search)
         while at >= 0:
             start, end = at - len(above), at - len(above) + size
             if end > 0 and start < len(row.text):
                 spans.append((start, end))
-            at = text.find(self._sought, at + size)
+            at = text.find(self._search, at + size)
         return spans
 
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
-        """Who scrolls back wants to read."""
+        """Scrolling up stops following the end."""
         self.follow = False
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
-        """Who has scrolled to the end follows it again."""
+        """Scrolling down to the end follows it again."""
         self.follow = self.is_vertical_scroll_end
 
     def action_scroll_up(self) -> None:
@@ -332,7 +331,7 @@ class StreamView(ScrollView, can_focus=True):
         super().action_scroll_end()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines in view; their common style is worked out once, since that takes longer than a line."""
+        """The lines in view; their common style is computed once, since that takes longer than drawing a line."""
         self._ground = self.rich_style
         return super().render_lines(crop)
 
@@ -356,7 +355,7 @@ class StreamView(ScrollView, can_focus=True):
 
 
 def _to_hold(text: str, splits: bool) -> int:
-    """How many characters at the end may belong to something that the next piece completes."""
+    """How many characters at the end to hold back: the next piece may complete a `</think>` or a line break."""
     if splits:
         for size in range(min(len(text), len(THINK_END) - 1), 0, -1):
             if THINK_END.startswith(text[-size:]):

@@ -1,4 +1,4 @@
-"""Lines of foreign text with marked stretches: made safe, broken to a width, drawn as strips."""
+"""Lines of untrusted text with marked passages: cleaned, wrapped to a width, turned into segments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.text import printable
 from tui.widgets.wrapping import wrap
 
 Mark = tuple[int, int, Style]
-"""From, to (in characters) and how it looks."""
+"""Start and end in characters, and the style between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class Line:
     marks: tuple[Mark, ...] = field(default=())
 
     def cut(self, start: int, end: int) -> Line:
-        """A piece of it."""
+        """The part from `start` to `end`, with its marks."""
         inside = (mark for mark in self.marks if mark[0] < end and mark[1] > start)
         return Line(self.text[start:end], tuple((max(a, start) - start, min(b, end) - start, style) for a, b, style in inside))
 
     def wrapped(self, width: int) -> list[Line]:
-        """Its rows at a width in cells."""
+        """The line wrapped to a width in cells."""
         rows, at = [], 0
         for piece in wrap(self.text, width):
             rows.append(self.cut(at, at + len(piece)))
@@ -37,31 +37,31 @@ class Line:
         return rows
 
     def segments(self, base: Style, over: Sequence[Mark] = ()) -> list[Segment]:
-        """Pieces with their styles; the marks `over` lie on top of its own."""
+        """Segments of the line; the marks `over` are added to its own."""
         edges = sorted({0, len(self.text), *(edge for a, b, _ in (*self.marks, *over) for edge in (a, b))})
-        found = []
+        segments = []
         for start, end in pairwise(edges):
             style = base
             for a, b, more in (*self.marks, *over):
                 if a <= start and end <= b:
                     style += more
-            found.append(Segment(self.text[start:end], style))
-        return found
+            segments.append(Segment(self.text[start:end], style))
+        return segments
 
 
 def lines_of(text: str, marks: Iterable[Mark] = ()) -> list[Line]:
-    """The lines of a text from anywhere; marks count in the characters of the text as it is given."""
-    shown, moved, at = "", [], 0
+    """The lines of an untrusted text; marks count its characters before cleaning."""
+    clean, moved, at = "", [], 0
     for start, end, style in sorted(marks, key=lambda mark: mark[:2]):
         start, end = max(start, at), min(end, len(text))
         if start >= end:
             continue
-        shown += printable(text[at:start], keep_newlines=True)
-        begins = len(shown)
-        shown += printable(text[start:end], keep_newlines=True)
-        moved.append((begins, len(shown), style))
+        clean += printable(text[at:start], keep_newlines=True)
+        begins = len(clean)
+        clean += printable(text[start:end], keep_newlines=True)
+        moved.append((begins, len(clean), style))
         at = end
-    whole = Line(shown + printable(text[at:], keep_newlines=True), tuple(moved))
+    whole = Line(clean + printable(text[at:], keep_newlines=True), tuple(moved))
     return list(_split(whole)) if moved else [Line(line) for line in whole.text.split("\n")]
 
 

@@ -1,4 +1,4 @@
-"""A table whose rows are keyed and whose cells change only where they differ, so that cursor and scroll stay put."""
+"""A table with keyed rows that changes only the cells that differ, so that cursor and scroll position stay."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ MAX_ROWS = 500
 class Column:
     """A column of `width` cells.
 
-    On narrow screens the highest `drop` goes first, 0 always stays; `grow` takes what is left. The heads of numbers
-    stand to the right, as numbers do. Where `name`, cells that are too long lose their middle: names differ at the end.
+    On narrow screens the column with the highest `drop` is removed first; 0 always stays. `grow` columns share spare width.
+    `number`: the head is right-aligned. `name`: long cells are cut in the middle, since names differ at their ends.
     """
 
     key: str
@@ -36,7 +36,7 @@ class Column:
 
     @property
     def head(self) -> Text:
-        """The label, with the space that keeps it from the column before."""
+        """The label, with a space before it."""
         return Text(f" {self.label}", no_wrap=True, justify="right" if self.number else "left")
 
 
@@ -44,34 +44,34 @@ Cells = Mapping[str, Text]
 
 
 def fit(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
-    """The columns that fit `width` cells, each with its width; one cell stands between columns."""
-    kept = list(columns)
-    while sum(c.width + 1 for c in kept) > width and any(c.drop for c in kept):
-        kept.remove(max(kept, key=lambda c: c.drop))
-    spare = max(0, width - sum(c.width + 1 for c in kept))
-    growing = [c for c in kept if c.grow]
+    """The columns that fit into `width` cells, each with its width; there is one cell between columns."""
+    fitting = list(columns)
+    while sum(c.width + 1 for c in fitting) > width and any(c.drop for c in fitting):
+        fitting.remove(max(fitting, key=lambda c: c.drop))
+    spare = max(0, width - sum(c.width + 1 for c in fitting))
+    growing = [c for c in fitting if c.grow]
     share = spare // len(growing) if growing else 0
-    return [(c, c.width + (share if c.grow else 0)) for c in kept]
+    return [(c, c.width + (share if c.grow else 0)) for c in fitting]
 
 
 class RowTable(DataTable[Text], inherit_bindings=False):
-    """Rows by key; see `sync`."""
+    """A DataTable of rows by key; see `sync`."""
 
     BINDINGS = keys.bindings("table")
 
     def __init__(self, columns: Sequence[Column], *, fixed: int = 0, cursor: CursorType = "row", id: str | None = None) -> None:
         super().__init__(cursor_type=cursor, cell_padding=0, fixed_columns=fixed, id=id)
-        self._wanted = tuple(columns)
+        self._columns = tuple(columns)
         self._fitted: list[tuple[Column, int]] = []
         self._latest: dict[str, Cells] = {}
-        self._at = Size()
-        self._given: dict[str, Cells] = {}
+        self._area = Size()
+        self._source: dict[str, Cells] = {}
         self._awaited: str | None = None
         self._ground: Style | None = None
 
     @property
     def rich_style(self) -> Style:
-        """Textual's, worked out once for all the lines that are drawn together, since that takes longer than a line."""
+        """Textual's style, computed once for all lines that are drawn together, since that takes longer than drawing one."""
         return self._ground or super().rich_style
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -98,40 +98,40 @@ class RowTable(DataTable[Text], inherit_bindings=False):
     def sync(self, rows: Sequence[tuple[str, Cells]], columns: Sequence[Column] | None = None) -> None:
         """Show these rows, at most `MAX_ROWS`, changing only what differs; `columns` replaces the columns.
 
-        The same cells (the same object) as last time cost nothing.
+        A row whose cells are the same object as last time is skipped.
         """
-        given, latest = self._given, self._latest
-        self._given = dict(rows[:MAX_ROWS])
+        source, latest = self._source, self._latest
+        self._source = dict(rows[:MAX_ROWS])
         self._latest = {
-            key: latest[key] if given.get(key) is cells else {name: _apart(cell) for name, cell in cells.items()}
-            for key, cells in self._given.items()
+            key: latest[key] if source.get(key) is cells else {name: _padded(cell) for name, cell in cells.items()}
+            for key, cells in self._source.items()
         }
         if columns is not None:
-            self._wanted = tuple(columns)
+            self._columns = tuple(columns)
         self._draw(latest)
 
     def select(self, key: str) -> None:
-        """Put the cursor on a row, where there is one of that key."""
+        """Put the cursor on the row of this key, if there is one."""
         if key in self.rows:
             self.move_cursor(row=self.get_row_index(key), animate=False)
 
     def await_row(self, key: str) -> None:
-        """Put the cursor on a row as soon as there is one of that key."""
+        """Put the cursor on the row of this key as soon as there is one."""
         self._awaited = key
 
     def on_resize(self, event: Resize) -> None:
         """Choose the columns that fit."""
-        self._at = event.size
+        self._area = event.size
         self._draw(self._latest)
 
     def _draw(self, before: Mapping[str, Cells]) -> None:
-        if not self._at.width:
+        if not self._area.width:
             return
-        bar = 0 if len(self._latest) < self._at.height else self.styles.scrollbar_size_vertical
-        fitted = fit(self._wanted, self._at.width - bar)
+        bar = 0 if len(self._latest) < self._area.height else self.styles.scrollbar_size_vertical
+        fitted = fit(self._columns, self._area.width - bar)
         present = [row.key.value for row in self.ordered_rows]
-        kept = [key for key in present if key in self._latest]
-        if fitted != self._fitted or kept != list(self._latest)[: len(kept)]:
+        staying = [key for key in present if key in self._latest]
+        if fitted != self._fitted or staying != list(self._latest)[: len(staying)]:
             self._rebuild(fitted)
         else:
             for key in present:
@@ -164,7 +164,7 @@ class RowTable(DataTable[Text], inherit_bindings=False):
             for key, cells in self._latest.items():
                 self.add_row(*self._in_order(cells), key=key)
             if selected is not None and selected in self.rows:
-                at = next((n for n, (kept, _) in enumerate(fitted) if kept.key == under), 0)
+                at = next((n for n, (column, _) in enumerate(fitted) if column.key == under), 0)
                 self.move_cursor(row=self.get_row_index(selected), column=at, animate=False, scroll=False)
                 self.scroll_to(scrolled.x, scrolled.y, animate=False, force=True)
 
@@ -174,7 +174,7 @@ class RowTable(DataTable[Text], inherit_bindings=False):
 
 
 def both_ends(cell: Text, width: int) -> Text:
-    """A cell that fits `width`: a quarter of that from the beginning, `…`, and the rest from the end."""
+    """A cell cut in the middle to `width`: a quarter from its beginning, `…`, and the rest from its end."""
     if cell.cell_len <= width:
         return cell
     head, tail = cell.copy(), cell.copy()
@@ -184,8 +184,8 @@ def both_ends(cell: Text, width: int) -> Text:
     return head.append_text(tail)
 
 
-def _apart(cell: Text) -> Text:
-    """A cell with the space that keeps it from the column before; text set to the right has it anyway."""
+def _padded(cell: Text) -> Text:
+    """A cell with a space before it; right-aligned cells have room there anyway."""
     if cell.justify != "right":
         cell.pad_left(1)
     return cell

@@ -1,4 +1,4 @@
-"""Breaking lines to a width in cells."""
+"""Wrapping of lines to a width in cells."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from rich.cells import cell_len, get_character_cell_size
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break a line at its spaces, or inside words that are too long; the space at a break stays with the upper line."""
+    """Wrap a line at its spaces, or inside words longer than `width`; the space at a break stays on the upper row."""
     if len(text) <= width and (text.isascii() or cell_len(text) <= width):
         return [text]
     rows: list[str] = []
     start = 0
     while start < len(text):
-        end = _fitting(text, start, width)
+        end = _row_end(text, start, width)
         if end < len(text):
             space = text.rfind(" ", start, end + 1)
             if space > start:
@@ -22,8 +22,8 @@ def wrap(text: str, width: int) -> list[str]:
     return rows
 
 
-def _fitting(text: str, start: int, width: int) -> int:
-    """The end of the longest piece from `start` that fits `width` cells; at least one character."""
+def _row_end(text: str, start: int, width: int) -> int:
+    """The end of the longest piece from `start` that fits into `width` cells; at least one character."""
     piece = text[start : start + width]
     if piece.isascii():
         return start + len(piece)

@@ -1,4 +1,4 @@
-"""Small screens over the others: a note, and a question."""
+"""Small dialogs: a note, a yes-or-no question, and a question answered with a line of text."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Note(ModalScreen[None]):
         self._title, self._body = title, body
 
     def compose(self) -> ComposeResult:
-        """The body in a frame that says what it is and how to leave."""
+        """The body in a frame with title and closing key."""
         body = Scrolled(self._body)
         body.border_title, body.border_subtitle = lines(self._title), Text("esc closes")
         yield body
 
 
 class Confirm(ModalScreen[bool]):
-    """A question that names what it is about. Dismissed with the answer."""
+    """A yes-or-no question. Dismissed with the answer."""
 
     BINDINGS = keys.bindings("confirm")
 
@@ -42,19 +42,19 @@ class Confirm(ModalScreen[bool]):
         self._question, self._hint = question, hint
 
     def compose(self) -> ComposeResult:
-        """The question and the keys."""
+        """Question, hint, keys."""
         with Vertical(classes="dialog"):
             yield Static(lines(self._question, "bold"), classes="title")
             yield Static(lines(self._hint))
             yield Footer()
 
     def action_answer(self, yes: bool) -> None:
-        """Give the answer."""
+        """Close with the answer."""
         self.dismiss(yes)
 
 
 class Ask(ModalScreen[str]):
-    """A question that is answered in a line. Dismissed with the answer, or with None."""
+    """A question answered with a line of text. Dismissed with the text, or None where it was closed."""
 
     BINDINGS = keys.bindings("ask")
 
@@ -63,7 +63,7 @@ class Ask(ModalScreen[str]):
         self._question, self._hint, self._answer = question, hint, answer
 
     def compose(self) -> ComposeResult:
-        """Question, line, hint."""
+        """Question, input, hint."""
         with Vertical(classes="dialog"):
             yield Static(lines(self._question, "bold"), classes="title")
             yield Field(self._answer, compact=True)

@@ -1,11 +1,10 @@
-"""The command palette: every key of the registry that works where the palette was opened, by its description."""
+"""The command palette: lists every key that works where it was opened, by its description."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from textual import work
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
@@ -15,10 +14,10 @@ from tui import keys
 
 
 class KeyCommands(Provider):
-    """Offers what the keys do, for those who do not know them yet."""
+    """Offers the action of each key."""
 
-    def _offered(self) -> Iterator[tuple[keys.Key, partial[Any]]]:
-        """Keys of the place first, then those that work everywhere, then those of tables; and what runs them."""
+    def _offered(self) -> Iterator[tuple[keys.Key, partial[Coroutine[object, object, bool]]]]:
+        """Active keys, each with a call that runs its action: of the screen first, then of the app, then of tables."""
         active = {one.binding.id: one for one in self.screen.active_bindings.values() if one.enabled}
         order = {"app": 1, "table": 2}
         for key in sorted(keys.KEYS, key=lambda key: order.get(key.screen, 0)):
@@ -26,12 +25,12 @@ class KeyCommands(Provider):
                 yield key, partial(self.app.run_action, key.action, active[key.id].node)
 
     async def discover(self) -> Hits:
-        """Everything, before anything is typed."""
+        """All of them, before anything is typed."""
         for key, run in self._offered():
             yield DiscoveryHit(key.description, run, help=key.shown)
 
     async def search(self, query: str) -> Hits:
-        """What matches."""
+        """Those whose description matches what is typed."""
         matcher = self.matcher(query)
         for key, run in self._offered():
             if (score := matcher.match(key.description)) > 0:
@@ -39,7 +38,7 @@ class KeyCommands(Provider):
 
 
 class Palette(CommandPalette):
-    """Textual's own, which fails, and the app with it, where commands or a timer come while it is being closed."""
+    """Textual's palette, but results and timers that arrive while it closes no longer crash the app."""
 
     def _watch__list_visible(self) -> None:
         with suppress(NoMatches):
