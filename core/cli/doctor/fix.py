@@ -7,19 +7,16 @@ import re
 import stat
 import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from core.cli.common import store
 from core.cli.doctor.privacy import exposed
 from core.errors import LrmError
 from core.runner.client import ensure_runner, status
-from core.store.connection import connect
+from core.store.connection import opened
 from core.store.watch import read
 from core.text import printable
 
@@ -34,10 +31,10 @@ class Repair:
     do: Callable[[], object]
 
 
-def fix(given: Namespace) -> None:
+def fix(store: Path) -> None:
     """Do every repair in turn. What fails is said, and the others are done all the same."""
     done = 0
-    for repair in repairs(store(given)):
+    for repair in repairs(store):
         done += 1
         print(printable(f"fix  {repair.what}"), file=sys.stderr, flush=True)
         try:
@@ -106,7 +103,7 @@ def _waits_for_a_runner(path: Path) -> bool:
     try:
         if not path.is_file() or status(path).alive:
             return False
-        with closing(connect(path, "reader")) as connection:
+        with opened(path, "reader") as connection:
             return any(job.state in ("queued", "running") for job in read(connection).jobs)
     except LrmError:
         return False

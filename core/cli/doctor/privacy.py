@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import closing
 from pathlib import Path
 
 from core.cli.doctor.finding import Finding
 from core.files.redact import secrets
-from core.store.connection import connect, translated, work_folder
+from core.store.connection import opened, work_folder
 from core.store.integrity import RUNNER_BYTES
 from core.store.wal import log_of, size
 
@@ -55,7 +54,7 @@ def _table_with(path: Path, value: str) -> str:
         "SELECT m.name AS name, t.name AS column FROM sqlite_schema m JOIN pragma_table_info(m.name) t "
         "WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%' AND t.type = 'TEXT'"
     )
-    with closing(connect(path, "reader")) as connection, translated(path):
+    with opened(path, "reader") as connection:
         for row in connection.execute(sql).fetchall():
             found = f'SELECT 1 FROM "{row["name"]}" WHERE instr("{row["column"]}", ?) LIMIT 1'
             if connection.execute(found, (value,)).fetchone():

@@ -1,4 +1,4 @@
-"""doctor: what is installed, which engines work, GPU, disk, data, store."""
+"""What doctor looks at: what is installed, which engines work, GPU, disk, data, store."""
 
 from __future__ import annotations
 
@@ -8,22 +8,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from core.cli.common import data_folder, print_json, store
 from core.cli.doctor.finding import Finding
-from core.cli.doctor.fix import fix
 from core.cli.doctor.store import states
 from core.errors import LrmError
 from core.jobs import engines
 from core.jobs.models import EMBEDDED, INSTALLED, resolve
 from core.runner.cluster.ray import check_installed
 from core.settings import load
-from core.text import printable
 
 PACKAGES = (
     "textual", "rich", "torch", "transformers", "llama-cpp-python", "datasets", "sqlite-utils", "pandas", "gguf", "vllm"
@@ -33,22 +28,7 @@ LOW_DISK = 5 * 2**30
 PROBE_S = 120
 
 
-def doctor(given: Namespace) -> int:
-    """Look at everything, after mending what --fix can; exit 1 where something needed does not work."""
-    if given.fix:
-        fix(given)
-    found = []
-    for f in findings(given):
-        found.append(f)
-        if not given.json:  # each as it is found: an engine takes seconds to answer
-            mark = "ok  " if f.ok else ("FAIL" if f.needed else "-   ")
-            print(printable(f"{mark} {f.check}: {f.detail}{'' if f.ok or not f.remedy else '  -> ' + f.remedy}"), flush=True)
-    if given.json:
-        print_json([asdict(f) for f in found])
-    return 0 if all(f.ok or not f.needed for f in found) else 1
-
-
-def findings(given: Namespace) -> Iterator[Finding]:
+def findings(store: Path, data: Path | None) -> Iterator[Finding]:
     """Every check in turn."""
     yield Finding("python", True, platform.python_version())
     yield Finding("sqlite", True, sqlite3.sqlite_version)
@@ -58,9 +38,9 @@ def findings(given: Namespace) -> Iterator[Finding]:
         yield _engine(engine)
     yield _gpu()
     yield executor()
-    yield _disk(store(given).parent)
-    yield from states(store(given))
-    yield _data(data_folder(given))
+    yield _disk(store.parent)
+    yield from states(store)
+    yield _data(data)
     for model in INSTALLED:
         yield _model(model)
 
