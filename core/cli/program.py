@@ -35,9 +35,9 @@ class Program(click.Group):
         file = _files().get(cmd_name)
         if file is None:
             return None
-        found = getattr(import_module(f"{commands.__name__}.{file}"), file)
-        assert isinstance(found, Command), f"core/cli/commands/{file}.py defines no command {file}"
-        return found
+        member = getattr(import_module(f"{commands.__name__}.{file}"), file)
+        assert isinstance(member, Command), f"core/cli/commands/{file}.py defines no command {file}"
+        return member
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Commands by heading, each with its example, then the options."""

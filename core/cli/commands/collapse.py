@@ -29,6 +29,6 @@ def collapse(call: Call, plot: bool) -> int:
         lambda: plots.curves(points),
         lambda: [collapse_table(cells), *([rich_table(points_sheet(points))] if points else [])],
     )
-    sheets = lambda: [collapse_sheet(cells), points_sheet(points)]  # noqa: E731
-    show(call, {"cells": cells, "points": points}, cells, sheets, drawn, "No responses yet.")
+    data = {"cells": cells, "points": points}
+    show(call, data, cells, lambda: [collapse_sheet(cells), points_sheet(points)], drawn, "No responses yet.")
     return 0

@@ -91,13 +91,13 @@ def executor() -> Finding:
     command = [sys.executable, "-P", "-m", "core.runner.cluster.ray", general.ray_address]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_S, stdin=subprocess.DEVNULL, check=False)
-        said = json.loads(done.stdout.strip().splitlines()[-1])
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
     except (OSError, subprocess.TimeoutExpired, IndexError, ValueError) as error:
         return Finding("executor", False, f"ray at {general.ray_address} does not answer: {error}", "See `ray status`.")
-    if "error" in said:
-        return Finding("executor", False, said["error"], said["remedy"])
-    has = f"{said['nodes']} machines, {said['gpus']:g} GPUs, {said['cpus']:g} CPUs"
-    return Finding("executor", True, f"ray {said['version']} at {general.ray_address}: {has}")
+    if "error" in answer:
+        return Finding("executor", False, answer["error"], answer["remedy"])
+    has = f"{answer['nodes']} machines, {answer['gpus']:g} GPUs, {answer['cpus']:g} CPUs"
+    return Finding("executor", True, f"ray {answer['version']} at {general.ray_address}: {has}")
 
 
 def _disk(folder: Path) -> Finding:

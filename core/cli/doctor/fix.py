@@ -83,11 +83,11 @@ def install(requirements: list[str]) -> None:
 
 def _permissions(path: Path) -> Iterator[Repair]:
     """The store is its owner's alone, and its owner may read and write it and its folder."""
-    for place, wanted in ((path.parent, stat.S_IRWXU), (path, stat.S_IRUSR | stat.S_IWUSR)):
-        if not place.exists() or (found := place.stat()).st_uid != os.getuid():
+    for place, needed in ((path.parent, stat.S_IRWXU), (path, stat.S_IRUSR | stat.S_IWUSR)):
+        if not place.exists() or (state := place.stat()).st_uid != os.getuid():
             continue
-        if found.st_mode & wanted != wanted:
-            mode = stat.S_IMODE(found.st_mode) | wanted
+        if state.st_mode & needed != needed:
+            mode = stat.S_IMODE(state.st_mode) | needed
             yield Repair(f"let you read and write {place}", partial(place.chmod, mode))
     if open_ones := [place for place in exposed(path) if place.stat().st_uid == os.getuid()]:
         yield Repair(f"keep {path} and what lies beside it from other users", lambda: _close(open_ones))

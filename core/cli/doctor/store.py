@@ -30,9 +30,9 @@ def states(path: Path) -> Iterator[Finding]:
     """Everything about a store that exists or could be made at `path`."""
     yield _place(path)
     yield _limits()
-    found = _readable(path)
-    yield found
-    if found.ok and path.exists():
+    readable = _readable(path)
+    yield readable
+    if readable.ok and path.exists():
         yield _sound(path)
         yield _log(path)
         yield _writers(path)
@@ -40,7 +40,7 @@ def states(path: Path) -> Iterator[Finding]:
         yield from told(path)
         yield private(path)
         yield keys(path)
-    yield _session(status(path).pid if found.ok else None)
+    yield _session(status(path).pid if readable.ok else None)
     yield _trusted()
 
 
@@ -77,14 +77,14 @@ def _readable(path: Path) -> Finding:
 
 
 def _sound(path: Path) -> Finding:
-    found = size(path)
-    if found > RUNNER_BYTES:
+    length = size(path)
+    if length > RUNNER_BYTES:
         remedy = f"To look through it: sqlite3 {path} 'PRAGMA integrity_check'"
-        return Finding("integrity", True, f"not looked at, since the store holds {found / 2**30:.1f} GiB. {remedy}")
+        return Finding("integrity", True, f"not looked at, since the store holds {length / 2**30:.1f} GiB. {remedy}")
     with opened(path, "reader"):
-        said = quick_check(path, whole=True)
+        faults = quick_check(path, whole=True)
     remedy = "Stop the runner and put a backup in its place (`lrm-tui backup --help`)."
-    return Finding("integrity", not said, said or "SQLite's integrity check finds nothing", remedy)
+    return Finding("integrity", not faults, faults or "SQLite's integrity check finds nothing", remedy)
 
 
 def _log(path: Path) -> Finding:
