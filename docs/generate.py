@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
+
 from benchmarks.registry import of
-from core.cli.help import commands_of, example, headings, summaries
-from core.cli.parser import build
+from core.cli.program import DESCRIPTION, NAME, by_heading, program
 from core.results.tables.published import RECORDED
 from core.settings import Settings, default, divided, settings_file
 from tui import keys as registry
@@ -25,39 +26,35 @@ ENVIRONMENT = {
 
 def commands() -> Iterator[str]:
     """docs/commands.md: every command and option."""
-    parser = build()
-    subs, said = commands_of(parser), summaries(parser)
-    yield from ("# Commands", "", NOTE.format(source="core/cli/parser.py"), "", parser.description or "", "")
-    yield from ("Without a command, `lrm-tui` opens the workbench. With any command:", "", *_options(parser), "")
-    for heading, names in headings(said).items():
+    yield from ("# Commands", "", NOTE.format(source="core/cli/commands"), "", DESCRIPTION, "")
+    yield from ("Without a command, `lrm-tui` opens the workbench. With any command:", "", *_options(program.params), "")
+    known = {flag for parameter in program.params for flag in parameter.opts}
+    for heading, members in by_heading(program, click.Context(program, info_name=NAME)).items():
         yield from (f"## {heading}", "")
-        for name in names:
-            yield from (f"### lrm-tui {name}", "", subs[name].description or "", "")
-            yield from ("```", example(name) or f"lrm-tui {name}", "```", "")
-            yield from (*_options(subs[name], common=parser), "")
+        for command in members:
+            own = [parameter for parameter in command.params if not known & set(parameter.opts)]
+            yield from (f"### lrm-tui {command.name}", "", command.help or "", "", "```", command.example, "```", "")
+            yield from (*_options(own), "")
 
 
-def _options(parser: argparse.ArgumentParser, common: argparse.ArgumentParser | None = None) -> list[str]:
-    """A table of arguments and options, without those that `common` has already."""
-    known = {flag for action in common._actions for flag in action.option_strings} if common else {"-h"}
+def _options(parameters: Sequence[click.Parameter]) -> list[str]:
+    """A table of arguments and options."""
     rows = [
-        f"| {_cell(_named(action))} | {_cell(action.help or '')} |"
-        for action in parser._actions
-        if not isinstance(action, argparse._SubParsersAction) and not known & set(action.option_strings)
+        f"| {_cell(_named(parameter))} | {_cell(parameter.help)} |"
+        for parameter in parameters
+        if isinstance(parameter, click.Option | click.Argument) and parameter.help
     ]
     return ["| argument | meaning |", "| --- | --- |", *rows] if rows else ["It takes no options of its own."]
 
 
-def _named(action: argparse.Action) -> str:
+def _named(parameter: click.Option | click.Argument) -> str:
     """An argument as one writes it."""
-    choices = ", ".join(map(str, action.choices or ()))
-    value = action.metavar or ("" if choices else action.dest.upper())
-    if not action.option_strings:
-        return f"`{value or action.dest}`{f' ({choices})' if choices else ''}"
-    flag = action.option_strings[-1]
-    if action.nargs == 0:
-        return f"`{flag}`"
-    return f"`{flag} {value or action.dest.upper()}`{f' ({choices})' if choices else ''}"
+    name = parameter.name or ""
+    choices = f" ({', '.join(parameter.type.choices)})" if isinstance(parameter.type, click.Choice) else ""
+    if isinstance(parameter, click.Argument):
+        return f"`{parameter.metavar or name}`{choices}"
+    flag = parameter.opts[-1]
+    return f"`{flag}`" if parameter.is_flag else f"`{flag} {parameter.metavar or name.upper()}`{choices}"
 
 
 def settings() -> Iterator[str]:
@@ -135,7 +132,7 @@ def _row(*cells: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("%%", "%")
+    return text.replace("|", "\\|")
 
 
 PAGES = {"commands.md": commands, "settings.md": settings, "keys.md": keys, "recorded.md": recorded}

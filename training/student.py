@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pocket.suite import SUITE, TRAINING
-from core.cli.common import follow
+from core.cli.follow import follow
 from core.runner.client import ensure_runner
 
 QUESTIONS: Mapping[str, int] = {

@@ -5,73 +5,59 @@ from __future__ import annotations
 import json
 import os
 import sys
-from argparse import Namespace
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Sequence
 
-from core.cli.parser import build
+import click
+
+from core.cli.call import Call, Workbench, no_workbench
+from core.cli.program import COMPLETE_VARIABLE, NAME, program
 from core.errors import LrmError
-from core.text import printable
-
-COMMANDS = {
-    "demo": "core.cli.demo:demo",
-    "study": "core.cli.demo:study",
-    "add": "core.cli.queue:add",
-    "sweep": "core.cli.queue:sweep",
-    "ls": "core.cli.queue:ls",
-    "clone": "core.cli.queue:clone",
-    "move": "core.cli.queue:move",
-    "cancel": "core.cli.queue:cancel",
-    "pause": "core.cli.queue:pause",
-    "requeue": "core.cli.queue:requeue",
-    "show": "core.cli.show:show",
-    "responses": "core.cli.responses:responses",
-    "flag": "core.cli.responses:flag",
-    "scores": "core.cli.tables:scores",
-    "lengths": "core.cli.tables:lengths",
-    "collapse": "core.cli.tables:collapse",
-    "scan": "core.cli.scan:scan",
-    "compare": "core.cli.compare:compare",
-    "findings": "core.cli.findings:findings",
-    "recommend": "core.cli.findings:recommend",
-    "export": "core.cli.export:export",
-    "regrade": "core.cli.regrade:regrade",
-    "import": "core.cli.importing:import_outputs",
-    "backup": "core.cli.backup:backup",
-    "runner": "core.cli.runner:runner",
-    "doctor": "core.cli.doctor.command:doctor",
-    "settings": "core.cli.settings:settings",
-    "completion": "core.cli.completion:completion",
-}
 
 
-def parse(arguments: list[str] | None = None) -> Namespace:
-    """The command line as a namespace; `command` is None where the app is meant. Exits with 2 on nonsense."""
-    given = build().parse_args(arguments)
-    if getattr(given, "format", None) == "json":
-        given.json = True
-    return given
+def main(arguments: Sequence[str] | None = None, workbench: Workbench = no_workbench) -> int:
+    """Run a command line (the process's own where None) and return its exit code.
 
+    Errors go to stderr with what to do next; `workbench` opens the screens where no command is named.
+    """
+    call = Call(workbench)
+    if instruction := os.environ.get(COMPLETE_VARIABLE):
+        from core.cli.completion import answer
 
-def run(given: Namespace) -> int:
-    """Run a command. Returns its exit code; errors go to stderr with what to do next."""
-    module, name = COMMANDS[given.command].split(":")
-    command: Callable[[Namespace], int] = getattr(import_module(module), name)
-    return guarded(command, given)
-
-
-def guarded(command: Callable[[Namespace], int], given: Namespace) -> int:
-    """Call a command and turn our errors into a message and an exit code."""
+        print(answer(instruction, call))
+        return 0
     try:
-        return command(given)
+        with program.make_context(NAME, list(sys.argv[1:] if arguments is None else arguments), obj=call) as context:
+            return int(program.invoke(context) or 0)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        return _refused(error)
     except LrmError as error:
-        if getattr(given, "json", False):
-            print(json.dumps({"error": error.message, "remedy": error.remedy}))
-        print(f"lrm-tui: {printable(str(error))}", file=sys.stderr)
-        return error.exit_code
+        return _failed(error, call.json)
     except KeyboardInterrupt:
-        print("\nlrm-tui: interrupted; what is queued goes on in the runner.", file=sys.stderr)
+        print(f"\n{NAME}: interrupted; what is queued goes on in the runner.", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _refused(error: click.ClickException) -> int:
+    """Say what is wrong with a command line."""
+    from core.text import printable
+
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        print(f"{context.get_usage()}\n`{context.command_path} --help` says more.", file=sys.stderr)
+    print(f"{NAME}: error: {printable(error.format_message())}", file=sys.stderr)
+    return error.exit_code
+
+
+def _failed(error: LrmError, as_json: bool) -> int:
+    """Say what went wrong in a command, and what to do next."""
+    from core.text import printable
+
+    if as_json:
+        print(json.dumps({"error": error.message, "remedy": error.remedy}))
+    print(f"{NAME}: {printable(str(error))}", file=sys.stderr)
+    return error.exit_code

@@ -1,47 +1,24 @@
-"""completion: a script that completes commands, options and their values, without starting lrm-tui for it."""
+"""Completion in a shell: the script that a shell reads, and the answers that `lrm-tui` gives it."""
 
 from __future__ import annotations
 
-import argparse
-from argparse import Namespace
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
-import shtab
+from core.cli.call import Call, no_workbench
+from core.cli.program import COMPLETE_VARIABLE, NAME, program
 
-from benchmarks.registry import names as benchmarks
-from core.cli.help import commands_of, summaries
-from core.cli.parser import build
-from core.compress.recipes import DYNAMIC, NONE, PLAIN_TYPES
-
-PATHS = {"db": shtab.FILE, "prompts": shtab.FILE, "paths": shtab.FILE, "source": shtab.FILE, "data": shtab.DIRECTORY}
-EXAMPLES_OF_PRUNING = ("sparsegpt-50", "wanda-50", "magnitude-50")
-
-
-def completion(given: Namespace) -> int:
-    """Print the script for a shell."""
-    print(script(given.shell))
-    return 0
+SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
 def script(shell: str) -> str:
-    """The script, made from the grammar of the command line."""
-    parser = build()
-    for name, said in summaries(parser).items():
-        commands_of(parser)[name].description = said
-    for command in (parser, *commands_of(parser).values()):
-        for action in command._actions:
-            if values := _values(action):
-                action.complete = values  # type: ignore[attr-defined]
-    return str(shtab.complete(parser, shell))
+    """The script for a shell, which asks `lrm-tui` for what may stand at the cursor."""
+    return _completer(shell, Call(no_workbench)).source()
 
 
-def _values(action: argparse.Action) -> object:
-    """What may stand at an argument, where the grammar itself does not say it."""
-    words = {
-        "benchmark": benchmarks(),
-        "compression": [NONE, *PLAIN_TYPES, *DYNAMIC, *EXAMPLES_OF_PRUNING],
-    }
-    if action.dest in words:
-        return shtab.cmd(f"printf '%s\\n' {' '.join(words[action.dest])}")
-    if action.dest == "folder":
-        return shtab.DIRECTORY
-    return shtab.FILE if action.dest == "model" else PATHS.get(action.dest)
+def answer(instruction: str, call: Call) -> str:
+    """What may stand where a shell's cursor is; the shell gives the line in variables of its own."""
+    return _completer(instruction.partition("_")[0], call).complete()
+
+
+def _completer(shell: str, call: Call) -> ShellComplete:
+    return SHELLS[shell](program, {"obj": call}, NAME, COMPLETE_VARIABLE)

@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
+import click
+from rich.console import Console, RenderableType
 
-from core.cli.common import console, print_json
-from core.results.show.plots import Plot
-from core.results.show.sheets import Sheet
-from core.results.show.writers import csv_text, html_page, html_table, latex, markdown, rich_table
+from core.cli.call import Call
+from core.text import json_text
 
-Drawn = Callable[[], Sequence[RenderableType]]
+if TYPE_CHECKING:
+    from core.results.show.plots import Plot
+    from core.results.show.sheets import Sheet
+
+Drawn = Callable[[], "Sequence[RenderableType]"]
 WIDEST = 100
 """Columns of a plot."""
 
 
+def print_json(value: object) -> None:
+    """Print data for programs."""
+    print(json_text(value, indent=2))
+
+
+def console() -> Console:
+    """A console that leaves markup alone, since what it prints comes from models and files."""
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+@contextmanager
+def tables(call: Call) -> Iterator[sqlite3.Connection]:
+    """A reader of the store for its tables, after what they need of ended runs has been packed, once a run."""
+    from core.cli.progress import Bar
+    from core.results.digests import prepare
+
+    with Bar() as bar:
+        prepare(call.store, lambda done, total: bar.update("Packing ended runs for the tables, once", done, total))
+    with call.reading() as connection:
+        yield connection
+
+
 def show(
-    given: Namespace,
+    call: Call,
     data: object,
     rows: Sequence[Mapping[str, Any]],
     sheets: Callable[[], Sequence[Sheet]],
@@ -27,13 +53,16 @@ def show(
     empty: str = "Nothing to show yet.",
 ) -> None:
     """Print `data` as JSON, `rows` as CSV, or `sheets` in any other format; `drawn` replaces them on a terminal."""
-    form = "json" if given.json else given.format
+    from core.results.show.writers import csv_text, html_page, html_table, latex, markdown, rich_table
+
+    form = "json" if call.json else call.format
     if form == "json":
         print_json(data)
     elif form == "csv":
         print(csv_text(rows), end="")
     elif form == "html":
-        print(html_page(f"lrm-tui {given.command}", "".join(map(html_table, sheets()))), end="")
+        title = f"lrm-tui {click.get_current_context().info_name}"
+        print(html_page(title, "".join(map(html_table, sheets()))), end="")
     elif form in ("markdown", "latex"):
         print("\n".join(map({"markdown": markdown, "latex": latex}[form], sheets())), end="")
     elif not rows:
@@ -43,7 +72,7 @@ def show(
             console().print(table)
 
 
-def plotted(given: Namespace, plots: Callable[[], Sequence[Plot]], table: Callable[[], Sequence[RenderableType]]) -> Drawn:
+def plotted(plot: bool, plots: Callable[[], Sequence[Plot]], table: Drawn) -> Drawn:
     """What to draw on a terminal: the table, or with --plot its plots as wide as the terminal."""
 
     def drawn() -> Sequence[RenderableType]:
@@ -52,4 +81,4 @@ def plotted(given: Namespace, plots: Callable[[], Sequence[Plot]], table: Callab
         width = min(console().width, WIDEST)
         return [text_plot(plot, width, max(12, width // 4)) for plot in plots()] or ["There is nothing to plot yet."]
 
-    return drawn if given.plot else table
+    return drawn if plot else table

@@ -43,10 +43,10 @@ def test_every_setting_is_a_sentence_and_has_a_variable() -> None:
 def test_a_file_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "new" / "settings.toml"
     monkeypatch.setenv("LRM_SETTINGS", str(file))
-    assert cli.run(cli.parse(["settings", "--init"])) == 0
+    assert cli.main(["settings", "--init"]) == 0
     assert tomllib.loads(file.read_text())["llama.cpp"] == {}
     file.write_text("silence_s = 7\n")
-    assert cli.run(cli.parse(["settings", "--init"])) == 2
+    assert cli.main(["settings", "--init"]) == 2
     assert file.read_text() == "silence_s = 7\n" and "stays as it is" in capsys.readouterr().err
 
 
@@ -57,13 +57,13 @@ def test_what_holds_says_where_it_is_set(
     file.write_text('silence_s = 7\n[python]\nopenai = "/py"\n["llama.cpp"]\nslots = 3\nbatch = 64\n')
     monkeypatch.setenv("LRM_SETTINGS", str(file))
     monkeypatch.setenv("LRM_LLAMA_CPP_SLOTS", "5")
-    assert cli.run(cli.parse(["settings", "--json"])) == 0
+    assert cli.main(["settings", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     held = {row["name"]: (row["value"], row["source"]) for row in said["settings"]}
     assert held["silence_s"] == (7, str(file)) and held["python.openai"] == ("/py", str(file))
     assert held["llama.cpp.slots"] == (5, "LRM_LLAMA_CPP_SLOTS") and held["llama.cpp.batch"] == (64, str(file))
     assert held["replay.slots"] == (8, "default")
-    assert cli.run(cli.parse(["settings"])) == 0
+    assert cli.main(["settings"]) == 0
     assert "the file" in capsys.readouterr().out
 
 

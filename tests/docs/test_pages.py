@@ -7,9 +7,10 @@ import shlex
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
-from core import cli
+from tests.helpers.command_line import parsed
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
@@ -36,9 +37,9 @@ def test_commands_are_ones_that_exist(page: Path) -> None:
     for line in commands(page):
         _, *arguments = shlex.split(line)
         try:
-            cli.parse([argument for argument in arguments if argument != "&"])
-        except SystemExit as refused:
-            assert refused.code == 0, line
+            parsed([argument for argument in arguments if argument != "&"])
+        except click.exceptions.Exit as end:
+            assert end.exit_code == 0, line
 
 
 def test_the_version_has_its_part_in_the_changelog() -> None:

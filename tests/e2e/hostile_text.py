@@ -229,12 +229,12 @@ def printed(path: Path) -> Iterator[tuple[str, str]]:
     for command in commands():
         out, errors = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-            code = cli.run(cli.parse([*command, "--db", str(path)]))
+            code = cli.main([*command, "--db", str(path)])
         if code not in (0, 1, 3):
             raise Foreign(f"{command} ended with code {code}: {errors.getvalue()}")
         yield " ".join(command), out.getvalue() + errors.getvalue()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        cli.run(cli.parse(["export", f"{folder}/report", "--db", str(path)]))
+        cli.main(["export", f"{folder}/report", "--db", str(path)])
         for file in sorted(Path(folder, "report").iterdir()):
             if file.suffix != ".png":
                 yield f"export/{file.name}", file.read_bytes().decode()

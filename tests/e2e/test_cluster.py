@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from core.cli.doctor.command import executor
+from core.cli.doctor.checks import executor
 from core.engines.host import wire
 from core.jobs import queue
 from core.runner.child import Child

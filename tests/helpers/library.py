@@ -61,9 +61,9 @@ def fill(path: Path) -> None:
     """Import into a new store; two verdicts by hand, at a time that is always the same."""
     given = path.with_suffix(".jsonl")
     given.write_text("".join(json.dumps(row) + "\n" for row in rows()), encoding="utf-8")
-    assert cli.run(cli.parse(["import", str(given), "--db", str(path)])) == 0
-    assert cli.run(cli.parse(["flag", "3", "--verdict", "wrong", "--note", "guessed [/x]", "--db", str(path)])) == 0
-    assert cli.run(cli.parse(["flag", "5", "--note", "look again", "--db", str(path)])) == 0
+    assert cli.main(["import", str(given), "--db", str(path)]) == 0
+    assert cli.main(["flag", "3", "--verdict", "wrong", "--note", "guessed [/x]", "--db", str(path)]) == 0
+    assert cli.main(["flag", "5", "--note", "look again", "--db", str(path)]) == 0
     connection = connect(path, "user")
     connection.execute("UPDATE reviews SET at = 1e9")
     connection.close()

@@ -7,19 +7,16 @@ import re
 import stat
 import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from core.cli.common import store
 from core.cli.doctor.privacy import exposed
 from core.errors import LrmError
 from core.runner.client import ensure_runner, status
-from core.store.connection import connect
+from core.store.connection import opened
 from core.store.watch import read
 from core.text import printable
 
@@ -34,10 +31,10 @@ class Repair:
     do: Callable[[], object]
 
 
-def fix(given: Namespace) -> None:
+def fix(store: Path) -> None:
     """Do every repair in turn. What fails is said, and the others are done all the same."""
     done = 0
-    for repair in repairs(store(given)):
+    for repair in repairs(store):
         done += 1
         print(printable(f"fix  {repair.what}"), file=sys.stderr, flush=True)
         try:
@@ -86,11 +83,11 @@ def install(requirements: list[str]) -> None:
 
 def _permissions(path: Path) -> Iterator[Repair]:
     """The store is its owner's alone, and its owner may read and write it and its folder."""
-    for place, wanted in ((path.parent, stat.S_IRWXU), (path, stat.S_IRUSR | stat.S_IWUSR)):
-        if not place.exists() or (found := place.stat()).st_uid != os.getuid():
+    for place, needed in ((path.parent, stat.S_IRWXU), (path, stat.S_IRUSR | stat.S_IWUSR)):
+        if not place.exists() or (state := place.stat()).st_uid != os.getuid():
             continue
-        if found.st_mode & wanted != wanted:
-            mode = stat.S_IMODE(found.st_mode) | wanted
+        if state.st_mode & needed != needed:
+            mode = stat.S_IMODE(state.st_mode) | needed
             yield Repair(f"let you read and write {place}", partial(place.chmod, mode))
     if open_ones := [place for place in exposed(path) if place.stat().st_uid == os.getuid()]:
         yield Repair(f"keep {path} and what lies beside it from other users", lambda: _close(open_ones))
@@ -106,7 +103,7 @@ def _waits_for_a_runner(path: Path) -> bool:
     try:
         if not path.is_file() or status(path).alive:
             return False
-        with closing(connect(path, "reader")) as connection:
+        with opened(path, "reader") as connection:
             return any(job.state in ("queued", "running") for job in read(connection).jobs)
     except LrmError:
         return False

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import closing
 from pathlib import Path
 
 from core.cli.doctor.finding import Finding
 from core.files.redact import secrets
-from core.store.connection import connect, translated, work_folder
+from core.store.connection import opened, work_folder
 from core.store.integrity import RUNNER_BYTES
 from core.store.wal import log_of, size
 
 
 def exposed(path: Path) -> list[Path]:
     """What others may read or write of the store, its log, and its work folder with all in it."""
-    return [place for place in _kept(path) if stat.S_IMODE(place.stat().st_mode) & 0o077]
+    return [place for place in _places(path) if stat.S_IMODE(place.stat().st_mode) & 0o077]
 
 
 def private(path: Path) -> Finding:
     """Whether others may read the store or what lies beside it, or it is theirs."""
-    others = [str(place) for place in _kept(path) if place.stat().st_uid != os.geteuid()]
+    others = [str(place) for place in _places(path) if place.stat().st_uid != os.geteuid()]
     if others:
         remedy = f"Their owner can read and change them: name a store of your own with --db, or chown {others[0]}."
         return Finding(
@@ -55,15 +54,15 @@ def _table_with(path: Path, value: str) -> str:
         "SELECT m.name AS name, t.name AS column FROM sqlite_schema m JOIN pragma_table_info(m.name) t "
         "WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL%' AND t.type = 'TEXT'"
     )
-    with closing(connect(path, "reader")) as connection, translated(path):
+    with opened(path, "reader") as connection:
         for row in connection.execute(sql).fetchall():
-            found = f'SELECT 1 FROM "{row["name"]}" WHERE instr("{row["column"]}", ?) LIMIT 1'
-            if connection.execute(found, (value,)).fetchone():
+            query = f'SELECT 1 FROM "{row["name"]}" WHERE instr("{row["column"]}", ?) LIMIT 1'
+            if connection.execute(query, (value,)).fetchone():
                 return str(row["name"])
     return ""
 
 
-def _kept(path: Path) -> list[Path]:
+def _places(path: Path) -> list[Path]:
     """The store, its log, and everything beside it."""
     folder = work_folder(path)
     places = (path, log_of(path), folder.parent, folder, *(folder.rglob("*") if folder.is_dir() else ()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -16,7 +16,7 @@ from core.files.logs import last_words
 from core.runner.client import status
 from core.runner.processes import marked, owner
 from core.runner.supervisor import is_supervised
-from core.store.connection import connect, runner_lock, translated, work_folder, writable
+from core.store.connection import opened, runner_lock, work_folder, writable
 from core.store.snapshot import RunnerRow
 from core.store.wal import size
 
@@ -87,7 +87,7 @@ def _listening(pids: list[int]) -> Finding:
 def told(path: Path) -> Iterator[Finding]:
     """Silences of engines, deaths, full disks and long logs of the last hour, as the runner told them."""
     since = time.time() - RECENT_S
-    with closing(connect(path, "reader")) as connection, translated(path):
+    with opened(path, "reader") as connection:
         rows = connection.execute(
             "SELECT message, remedy FROM notices WHERE level != 'info' AND at > ? ORDER BY id DESC LIMIT 3", (since,)
         ).fetchall()
@@ -96,5 +96,5 @@ def told(path: Path) -> Iterator[Finding]:
 
 
 def _count(path: Path, sql: str) -> int:
-    with closing(connect(path, "reader")) as connection, translated(path):
+    with opened(path, "reader") as connection:
         return int(connection.execute(sql).fetchone()[0])

@@ -9,7 +9,6 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 from core.cli.doctor.finding import Finding
@@ -18,26 +17,22 @@ from core.cli.doctor.runner import served, told
 from core.errors import LrmError
 from core.runner.client import status
 from core.settings import load
-from core.store.connection import connect, translated, writable
+from core.store.connection import opened, writable
 from core.store.integrity import RUNNER_BYTES, quick_check
 from core.store.mounts import file_system
 from core.store.wal import LONG_BYTES, log_of, size, users
 
 CHECKPOINT_BUG_ENDS = (3, 51, 3)
 COMMAND_S = 10.0
-RECENT_S = 3600.0
-WAITS_S = 10.0  # a runner that waits for its store says so every two seconds
-ROOM_BYTES = 2**20
-_LAST_BYTES = 400
 
 
 def states(path: Path) -> Iterator[Finding]:
     """Everything about a store that exists or could be made at `path`."""
     yield _place(path)
     yield _limits()
-    found = _readable(path)
-    yield found
-    if found.ok and path.exists():
+    readable = _readable(path)
+    yield readable
+    if readable.ok and path.exists():
         yield _sound(path)
         yield _log(path)
         yield _writers(path)
@@ -45,7 +40,7 @@ def states(path: Path) -> Iterator[Finding]:
         yield from told(path)
         yield private(path)
         yield keys(path)
-    yield _session(status(path).pid if found.ok else None)
+    yield _session(status(path).pid if readable.ok else None)
     yield _trusted()
 
 
@@ -69,9 +64,11 @@ def _limits() -> Finding:
 
 def _readable(path: Path) -> Finding:
     try:
-        connect(path, "reader").close()
+        with opened(path, "reader"):
+            pass
         if path.exists() and writable(path):
-            connect(path, "user").close()
+            with opened(path, "user"):
+                pass
     except FileNotFoundError:
         return Finding("store", True, f"{path} will be made at the first run")
     except LrmError as error:
@@ -80,14 +77,14 @@ def _readable(path: Path) -> Finding:
 
 
 def _sound(path: Path) -> Finding:
-    found = size(path)
-    if found > RUNNER_BYTES:
+    length = size(path)
+    if length > RUNNER_BYTES:
         remedy = f"To look through it: sqlite3 {path} 'PRAGMA integrity_check'"
-        return Finding("integrity", True, f"not looked at, since the store holds {found / 2**30:.1f} GiB. {remedy}")
-    with translated(path):
-        said = quick_check(path, whole=True)
+        return Finding("integrity", True, f"not looked at, since the store holds {length / 2**30:.1f} GiB. {remedy}")
+    with opened(path, "reader"):
+        faults = quick_check(path, whole=True)
     remedy = "Stop the runner and put a backup in its place (`lrm-tui backup --help`)."
-    return Finding("integrity", not said, said or "SQLite's integrity check finds nothing", remedy)
+    return Finding("integrity", not faults, faults or "SQLite's integrity check finds nothing", remedy)
 
 
 def _log(path: Path) -> Finding:
@@ -104,7 +101,7 @@ def _writers(path: Path) -> Finding:
     if not writable(path):
         return Finding("writing", False, "not allowed here", "See the folder above.", needed=False)
     try:
-        with closing(connect(path, "user")) as connection, translated(path):
+        with opened(path, "user") as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
     except LrmError as error:

@@ -64,23 +64,23 @@ def test_a_dry_run_writes_nothing(book: Book) -> None:
 
 def test_the_command_takes_runs_and_show_tells_what_a_grade_was(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
     db = ["--db", str(book.path)]
-    assert cli.run(cli.parse(["regrade", "1", *db])) == 0
+    assert cli.main(["regrade", "1", *db]) == 0
     assert "2 of 2 grades changed: 2 better, 0 worse" in capsys.readouterr().out
     assert former(book.reader, 4) == []
-    assert cli.run(cli.parse(["show", "--response", "1", *db])) == 0
+    assert cli.main(["show", "--response", "1", *db]) == 0
     assert "A by rule old, worth 0" in capsys.readouterr().out
-    assert cli.run(cli.parse(["regrade", "--json", *db])) == 0
+    assert cli.main(["regrade", "--json", *db]) == 0
     assert [run["changed"] for run in json.loads(capsys.readouterr().out)] == [0, 1]
 
 
 def test_an_unknown_run_is_refused_before_another_is_graded(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
     before = grades(book)
-    assert cli.run(cli.parse(["regrade", "1", "9", "7", "--db", str(book.path)])) == 2
+    assert cli.main(["regrade", "1", "9", "7", "--db", str(book.path)]) == 2
     assert "There is no run 7, 9." in capsys.readouterr().err
     assert grades(book) == before and former(book.reader, 1) == []
 
 
 def test_without_a_store_there_is_nothing_to_grade(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(cli.parse(["regrade", "--db", str(tmp_path / "none.db")])) != 0
+    assert cli.main(["regrade", "--db", str(tmp_path / "none.db")]) != 0
     assert "There is no store" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

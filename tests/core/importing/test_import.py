@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def lrm(*arguments: str | Path) -> int:
-    return cli.run(cli.parse([str(a) for a in arguments]))
+    return cli.main([str(a) for a in arguments])
 
 
 def rows(folder: Path, *parts: dict[str, Any] | str) -> Path:
@@ -110,7 +110,7 @@ def test_a_broken_line_is_named_and_nothing_is_imported(
 ) -> None:
     first = rows(folder, row(0, "0"))
     lrm("import", first)
-    assert cli.run(cli.parse(["import", str(rows(folder, row(1, "1"), broken))])) == 1
+    assert cli.main(["import", str(rows(folder, row(1, "1"), broken))]) == 1
     assert said in capsys.readouterr().err
     assert len(stored(folder)) == 1
 

@@ -17,6 +17,7 @@ from core.store.connection import connect
 from core.store.runner_store import RunnerStore
 from core.store.snapshot import JobRow
 from core.store.watch import read
+from tests.helpers.command_line import parsed
 
 TEMPLATE = RunSpec("pocket", "none", "pocket-facts", "llama.cpp", Sampling(max_tokens=64), limit=2)
 
@@ -173,12 +174,10 @@ def test_sampling_and_gpus_are_stored_as_asked_and_refused_out_of_range(tmp_path
 
 
 def test_the_command_line_takes_them() -> None:
-    from core.cli.parser import build
-
     run = ["add", "--model", "m", "--benchmark", "b"]
-    given = build().parse_args([*run, "--top-k", "40", "--min-p", "0.05", "--stop", "END", "--stop", "###", "--gpus", "2"])
-    assert (given.top_k, given.min_p, given.stop, given.gpus) == (40, 0.05, ["END", "###"], 2)
-    assert build().parse_args(run).stop == []
+    options = parsed([*run, "--top-k", "40", "--min-p", "0.05", "--stop", "END", "--stop", "###", "--gpus", "2"]).params
+    assert [options[name] for name in ("top_k", "min_p", "stop", "gpus")] == [40, 0.05, ("END", "###"), 2]
+    assert parsed(run).params["stop"] == ()
 
 
 def test_a_requeued_job_is_started_again(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 import subprocess
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -59,7 +58,7 @@ def test_what_fails_is_said_and_the_rest_is_done(
 
     monkeypatch.setattr(fix, "missing_packages", lambda: ["nothing-of-that-name>=1"])
     monkeypatch.setattr(fix, "install", refused)
-    fix.fix(Namespace(db=tmp_path / "new" / "runs.db"))
+    fix.fix(tmp_path / "new" / "runs.db")
     said = capsys.readouterr().err
     assert "fix  install nothing-of-that-name>=1\n     that failed" in said
     assert (tmp_path / "new").is_dir()

@@ -37,7 +37,7 @@ def fill(book: Book) -> None:
 def test_a_report_holds_tables_plots_and_origins(book: Book, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(book)
     folder = tmp_path / "report"
-    assert cli.run(cli.parse(["export", str(folder), "--db", str(book.path), "--json"])) == 0
+    assert cli.main(["export", str(folder), "--db", str(book.path), "--json"]) == 0
     files = json.loads(capsys.readouterr().out)["files"]
     assert {file.name for file in folder.iterdir()} == set(files)
     origin = json.loads((folder / "provenance.json").read_text())
@@ -64,19 +64,19 @@ def test_an_older_report_is_replaced_and_other_folders_are_refused(book: Book, t
     fill(book)
     folder = tmp_path / "report"
     arguments = ["export", str(folder), "--db", str(book.path)]
-    assert cli.run(cli.parse([*arguments])) == 0
+    assert cli.main([*arguments]) == 0
     book.writer.execute("UPDATE variants SET compression = 'q8_0' || id WHERE id IN (2, 3)")
-    assert cli.run(cli.parse([*arguments, "--without-published"])) == 0
+    assert cli.main([*arguments, "--without-published"]) == 0
     assert not list(folder.glob("sparsity-*.svg")) and "published" not in (folder / "scores.csv").read_text()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("x")
-    assert cli.run(cli.parse(["export", str(tmp_path / "mine"), "--db", str(book.path)])) == 2
-    assert cli.run(cli.parse(["export", str(tmp_path / "mine" / "notes.txt"), "--db", str(book.path)])) == 2
+    assert cli.main(["export", str(tmp_path / "mine"), "--db", str(book.path)]) == 2
+    assert cli.main(["export", str(tmp_path / "mine" / "notes.txt"), "--db", str(book.path)]) == 2
 
 
 def test_an_empty_store_makes_an_empty_report(book: Book, tmp_path: Path) -> None:
     folder = tmp_path / "report"
-    assert cli.run(cli.parse(["export", str(folder), "--db", str(book.path)])) == 0
+    assert cli.main(["export", str(folder), "--db", str(book.path)]) == 0
     assert {file.name for file in folder.glob("*.csv")} <= {"scores.csv", "findings.csv"}, "no file that holds nothing"
 
 

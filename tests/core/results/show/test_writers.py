@@ -79,8 +79,7 @@ def test_the_best_is_bold(book: Book) -> None:
 @pytest.mark.parametrize("form", ["table", "csv", "markdown", "latex", "json", "html"])
 def test_every_table_in_every_format(book: Book, capsys: pytest.CaptureFixture[str], command: str, form: str) -> None:
     fill(book)
-    given = cli.parse([*command.split(), "--db", str(book.path), "--format", form])
-    assert cli.run(given) == 0
+    assert cli.main([*command.split(), "--db", str(book.path), "--format", form]) == 0
     printed = capsys.readouterr().out
     assert "pocket" in printed
     if form == "json":

@@ -77,8 +77,8 @@ def test_the_difference_of_two_responses(book: Book, capsys: pytest.CaptureFixtu
     assert "-none says 1." in lines and "+q4_0 says 0." in lines and " Same." in lines
     with pytest.raises(UsageError, match="no finished response"):
         response_diff(book.reader, "none", "q4_0", "aime", "99")
-    assert cli.run(cli.parse(["compare", "none", "q4_0", "--db", str(book.path), "--question", "1"])) == 0
+    assert cli.main(["compare", "none", "q4_0", "--db", str(book.path), "--question", "1"]) == 0
     assert "+q4_0 says 0." in capsys.readouterr().out
     for form in ("table", "csv", "latex"):
-        assert cli.run(cli.parse(["compare", "none", "q4_0", "--db", str(book.path), "--format", form])) == 0
+        assert cli.main(["compare", "none", "q4_0", "--db", str(book.path), "--format", form]) == 0
     assert "-14.3" in capsys.readouterr().out

@@ -106,5 +106,5 @@ def test_the_ranking_puts_the_least_loss_first(book: Book) -> None:
 def test_the_command_in_every_format(book: Book, capsys: pytest.CaptureFixture[str], form: str) -> None:
     for compression, right in (("none", 80), ("q4_0", 78)):
         book.run(book.variant(compression), "folio", graded(1, right) + graded(0, 100 - right))
-    assert cli.run(cli.parse(["findings", "--db", str(book.path), "--format", form])) == 0
+    assert cli.main(["findings", "--db", str(book.path), "--format", form]) == 0
     assert "Quantization" in capsys.readouterr().out

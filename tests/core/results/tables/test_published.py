@@ -40,7 +40,7 @@ def test_every_printed_row_is_in_every_format_as_it_was_printed(book: Book, caps
     """F1 has two digits in the paper; of R1 at 1.73 bits an average is known alone."""
     book.run(book.variant(), "aime", graded(1))
     for form in ("table", "csv", "markdown", "latex", "html"):
-        assert cli.run(cli.parse(["scores", "--published", "--format", form, "--db", str(book.path)])) == 0
+        assert cli.main(["scores", "--published", "--format", form, "--db", str(book.path)]) == 0
         out = capsys.readouterr().out
         assert all(printed in out for printed in ("81.5", "10.95", "27.51", "13.49")), form
 
@@ -104,7 +104,7 @@ def test_lengths_stand_beside_the_printed_ones_with_their_difference(book: Book,
     assert "published" not in lengths_with_differences(lengths_rows(book.reader, 20))[0]
     assert published_lengths(25) == [] and {row["origin"] for row in published_lengths(30)} == {"published", "recorded"}
     for form in ("table", "csv", "markdown", "latex", "json", "html"):
-        assert cli.run(cli.parse(["lengths", "--published", "--format", form, "--db", str(book.path)])) == 0
+        assert cli.main(["lengths", "--published", "--format", form, "--db", str(book.path)]) == 0
         out = capsys.readouterr().out
         assert "22.2" in out and ("within" in out or form == "csv")
 

@@ -84,5 +84,5 @@ def test_imports_have_the_size_that_parameters_and_bits_give(book: Book) -> None
 @pytest.mark.parametrize("form", ["table", "csv", "markdown", "latex", "json", "html"])
 def test_the_command(book: Book, capsys: pytest.CaptureFixture[str], form: str) -> None:
     fill(book)
-    assert cli.run(cli.parse(["recommend", "--memory", "10GB", "--knowledge", "--db", str(book.path), "--format", form])) == 0
+    assert cli.main(["recommend", "--memory", "10GB", "--knowledge", "--db", str(book.path), "--format", form]) == 0
     assert "q8" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.cli.doctor.command import executor
+from core.cli.doctor.checks import executor
 from core.engines.host.engine import EngineFailure
 from core.engines.host.options import VllmOptions
 from core.engines.vllm.spread import everywhere, spread

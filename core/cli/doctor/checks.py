@@ -1,4 +1,4 @@
-"""doctor: what is installed, which engines work, GPU, disk, data, store."""
+"""What doctor looks at: what is installed, which engines work, GPU, disk, data, store."""
 
 from __future__ import annotations
 
@@ -8,22 +8,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from core.cli.common import data_folder, print_json, store
 from core.cli.doctor.finding import Finding
-from core.cli.doctor.fix import fix
 from core.cli.doctor.store import states
 from core.errors import LrmError
 from core.jobs import engines
 from core.jobs.models import EMBEDDED, INSTALLED, resolve
 from core.runner.cluster.ray import check_installed
 from core.settings import load
-from core.text import printable
 
 PACKAGES = (
     "textual", "rich", "torch", "transformers", "llama-cpp-python", "datasets", "sqlite-utils", "pandas", "gguf", "vllm"
@@ -33,22 +28,7 @@ LOW_DISK = 5 * 2**30
 PROBE_S = 120
 
 
-def doctor(given: Namespace) -> int:
-    """Look at everything, after mending what --fix can; exit 1 where something needed does not work."""
-    if given.fix:
-        fix(given)
-    found = []
-    for f in findings(given):
-        found.append(f)
-        if not given.json:  # each as it is found: an engine takes seconds to answer
-            mark = "ok  " if f.ok else ("FAIL" if f.needed else "-   ")
-            print(printable(f"{mark} {f.check}: {f.detail}{'' if f.ok or not f.remedy else '  -> ' + f.remedy}"), flush=True)
-    if given.json:
-        print_json([asdict(f) for f in found])
-    return 0 if all(f.ok or not f.needed for f in found) else 1
-
-
-def findings(given: Namespace) -> Iterator[Finding]:
+def findings(store: Path, data: Path | None) -> Iterator[Finding]:
     """Every check in turn."""
     yield Finding("python", True, platform.python_version())
     yield Finding("sqlite", True, sqlite3.sqlite_version)
@@ -58,9 +38,9 @@ def findings(given: Namespace) -> Iterator[Finding]:
         yield _engine(engine)
     yield _gpu()
     yield executor()
-    yield _disk(store(given).parent)
-    yield from states(store(given))
-    yield _data(data_folder(given))
+    yield _disk(store.parent)
+    yield from states(store)
+    yield _data(data)
     for model in INSTALLED:
         yield _model(model)
 
@@ -111,13 +91,13 @@ def executor() -> Finding:
     command = [sys.executable, "-P", "-m", "core.runner.cluster.ray", general.ray_address]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_S, stdin=subprocess.DEVNULL, check=False)
-        said = json.loads(done.stdout.strip().splitlines()[-1])
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
     except (OSError, subprocess.TimeoutExpired, IndexError, ValueError) as error:
         return Finding("executor", False, f"ray at {general.ray_address} does not answer: {error}", "See `ray status`.")
-    if "error" in said:
-        return Finding("executor", False, said["error"], said["remedy"])
-    has = f"{said['nodes']} machines, {said['gpus']:g} GPUs, {said['cpus']:g} CPUs"
-    return Finding("executor", True, f"ray {said['version']} at {general.ray_address}: {has}")
+    if "error" in answer:
+        return Finding("executor", False, answer["error"], answer["remedy"])
+    has = f"{answer['nodes']} machines, {answer['gpus']:g} GPUs, {answer['cpus']:g} CPUs"
+    return Finding("executor", True, f"ray {answer['version']} at {general.ray_address}: {has}")
 
 
 def _disk(folder: Path) -> Finding:

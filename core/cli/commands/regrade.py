@@ -1,0 +1,53 @@
+"""regrade: finished responses graded again after a grader's rules changed; the old grades stay beside the new ones."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from core.cli.call import Call
+from core.cli.grammar import RESULTS, argument, command, printing
+
+if TYPE_CHECKING:
+    from core.grading.regrade import Regraded
+
+
+@command(RESULTS, "lrm-tui regrade --dry-run", order=7)
+@printing
+@argument("jobs", "[RUN...]", "these runs only", type=click.INT, nargs=-1)
+@click.option("--dry-run", is_flag=True, help="say what would change, and write nothing")
+def regrade(call: Call, jobs: tuple[int, ...], dry_run: bool) -> int:
+    """Grade finished responses again after a grader's rules changed."""
+    from core.cli.output import print_json
+    from core.cli.progress import Bar
+    from core.grading.regrade import regrade as regraded
+
+    with call.changing() as connection, Bar() as bar:
+
+        def progress(run: Regraded) -> None:
+            bar.update(f"{_name(run)}: {run.responses:,} responses, {run.changed:,} changed")
+
+        runs = regraded(connection, list(jobs) or None, dry_run, progress)
+    if call.json:
+        print_json([asdict(run) for run in runs])
+    else:
+        _print_changes(runs, every=bool(jobs), verb="would change" if dry_run else "changed")
+    return 0
+
+
+def _name(run: Regraded) -> str:
+    return f"#{run.run} {run.variant} {run.benchmark}"
+
+
+def _print_changes(runs: list[Regraded], every: bool, verb: str) -> None:
+    """A line a run that changed (every run where asked), then the sum."""
+    from core.text import printable
+
+    for run in runs:
+        if run.changed or every:
+            ends = f"{run.changed} of {run.responses} grades changed: {run.better} better, {run.worse} worse"
+            print(printable(f"{_name(run)}: {ends}"))
+    total, changed = sum(run.responses for run in runs), sum(run.changed for run in runs)
+    print(f"{total:,} responses graded again, {changed:,} grades {verb}.")

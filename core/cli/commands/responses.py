@@ -1,0 +1,154 @@
+"""responses: filtered and searched, a line each."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+import click
+
+from core.cli.call import Call
+from core.cli.grammar import RESULTS, argument, benchmarks, command, tabular
+from core.errors import StoreError, UsageError
+from core.store.filters import ORDERS, VERDICTS, Wanted, parse
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from core.results.show.sheets import Cell, Sheet
+
+COLUMNS = ("Id", "Variant", "Benchmark", "Item", "Parsed", "Gold", "Verdict", "Finish", "Words")
+FILTER = "as in the screen: wrong benchmark:aime variant:q4 words:>2000 WORDS ..."
+SEARCH = 'words in the text; "several in quotes", begin*'
+
+
+class Filters(TypedDict):
+    """The options that choose responses."""
+
+    search: str
+    verdict: str
+    job: int | None
+    variant: str
+    benchmark: str
+    item: str
+    min_words: int | None
+    max_words: int | None
+    order: str
+
+
+@command(RESULTS, "lrm-tui responses wrong benchmark:aime", order=5)
+@tabular
+@argument("words", "[FILTER...]", FILTER, nargs=-1)
+@click.option("--search", default="", metavar="TEXT", help=SEARCH)
+@click.option("--verdict", type=click.Choice(VERDICTS), default="all", help="reviewed: judged or flagged by hand")
+@click.option("--job", type=int, metavar="JOB", help="responses of this run")
+@click.option("--variant", default="", metavar="VARIANT", help="a part of the name of model and compression")
+@click.option("--benchmark", default="", metavar="BENCHMARK", shell_complete=benchmarks, help="responses to this benchmark")
+@click.option("--item", default="", metavar="KEY", help="responses to this question")
+@click.option("--min-words", type=int, metavar="N", help="of thinking and answer")
+@click.option("--max-words", type=int, metavar="N", help="of thinking and answer")
+@click.option("--order", type=click.Choice(ORDERS), default="newest", help="which come first (default newest)")
+@click.option("--limit", type=int, default=50, metavar="N", help="print at most N (default 50)")
+def responses(call: Call, words: tuple[str, ...], limit: int, **filters: Unpack[Filters]) -> int:
+    """Finished responses, filtered and searched."""
+    from core.cli.output import show
+    from core.store.browse import count, page
+
+    if limit < 1:
+        raise UsageError(f"--limit {limit} shows nothing.", "Give 1 or more.")
+    wanted = _filter(words, filters)
+    with call.reading() as connection:
+        if wanted.search:
+            _index(call, connection)
+        rows = [_data(connection, wanted, row) for row in page(connection, wanted, limit).rows]
+        every = count(connection, wanted)
+    drawn = (lambda: [_hit(row) for row in rows]) if wanted.search else None
+    show(call, rows, rows, lambda: [_sheet(rows)], drawn, "No such responses.")
+    if len(rows) < every:
+        print(f"{len(rows):,} of {every:,} responses; --limit shows more, --order others first.", file=sys.stderr)
+    return 0
+
+
+def _filter(words: Sequence[str], filters: Filters) -> Wanted:
+    """The options, then the words as in the screen's own filter. Raises UsageError where both search."""
+    from dataclasses import replace
+
+    names = ("verdict", "job", "variant", "benchmark", "item", "min_words", "max_words", "order")
+    wanted = parse(" ".join(words), Wanted(**{name: filters[name] for name in names}))  # type: ignore[literal-required]
+    if filters["search"] and wanted.search:
+        raise UsageError("There are two searches.", "Give --search, or the words themselves.")
+    return replace(wanted, search=filters["search"]) if filters["search"] else wanted
+
+
+def _index(call: Call, connection: sqlite3.Connection) -> None:
+    """Texts from before the index are indexed now, where the store may be written; else it is said that they are not."""
+    from core.cli.progress import Ticker
+    from core.store import search
+
+    left = every = search.left(connection)
+    if not left:
+        return
+    try:
+        with Ticker() as ticker, call.writing() as writer:
+            while left:
+                line = f"indexing older responses for search: {left:,} of {every:,} left"
+                ticker.show(0, line, "indexing older responses for search", every - left, every)
+                left = search.step(writer)
+    except StoreError as error:
+        print(f"{left:,} older responses are not searched: {error.message}", file=sys.stderr)
+
+
+def _data(connection: sqlite3.Connection, wanted: Wanted, row: sqlite3.Row) -> dict[str, Any]:
+    from core.store.browse import excerpt
+    from core.store.shown import gold, verdict
+
+    names = ("id", "job_id", "model", "compression", "benchmark", "key", "parsed")
+    return {
+        **{name: row[name] for name in names},
+        "gold": gold(row["gold"]),
+        "verdict": verdict(row),
+        **{name: row[name] for name in ("correct", "em", "f1", "hand", "flagged", "finish_reason", "collapsed", "words")},
+        **({"excerpt": excerpt(connection, wanted, row["id"])} if wanted.search else {}),
+    }
+
+
+def _hit(row: dict[str, Any]) -> Text:
+    """A hit as a line about the response and a piece of its text below."""
+    from rich.text import Text
+
+    from core.text import printable
+
+    about = f"{row['model']} {row['compression']} · {row['benchmark']} {row['key']} · {_parsed(row)}, gold {row['gold']}"
+    shown = Text(f"{row['id']} ", style="bold").append(printable(about), "not bold")
+    shown.append(printable(f" · {row['verdict']} · {_finish(row)} · {row['words']:,} words"), "not bold")
+    excerpt = Text(printable(f"\n    {' '.join(row['excerpt'].split())}", keep_newlines=True), "dim not bold")
+    excerpt.highlight_regex("«[^»]*»", "bold not dim")
+    return shown.append_text(excerpt)
+
+
+def _parsed(row: dict[str, Any]) -> str:
+    from core.results.show.sheets import UNKNOWN
+
+    return UNKNOWN if row["parsed"] is None else str(row["parsed"])
+
+
+def _finish(row: dict[str, Any]) -> str:
+    return "LOOP" if row["collapsed"] else str(row["finish_reason"])
+
+
+def _sheet(rows: Sequence[dict[str, Any]]) -> Sheet:
+    from core.results.show.sheets import Sheet
+
+    searched = bool(rows) and "excerpt" in rows[0]
+    heads = (*COLUMNS, *(("Where",) * searched))
+    return Sheet("responses", "Responses", "", heads, tuple(_line(row) for row in rows), texts=len(heads))
+
+
+def _line(row: dict[str, Any]) -> tuple[Cell, ...]:
+    from core.results.show.sheets import Cell
+
+    cells = [str(row["id"]), f"{row['model']} {row['compression']}", row["benchmark"], row["key"], _parsed(row), row["gold"]]
+    cells += [row["verdict"], _finish(row), str(row["words"]), *([row["excerpt"]] if "excerpt" in row else [])]
+    return tuple(Cell(cell) for cell in cells)

@@ -1,0 +1,181 @@
+"""What the grammar of a command is made of: the decorator `command`, the options that commands share, and completion.
+
+A command is one file in `core/cli/commands`, named like the command, which imports nothing heavy at its top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from core.cli.call import Call
+
+BEGIN = "Begin"
+QUEUE = "Queue and run"
+RESULTS = "Read the results"
+ELSEWHERE = "From elsewhere and to others"
+HEADINGS = (BEGIN, QUEUE, RESULTS, ELSEWHERE)
+"""The headings of `lrm-tui --help`, in order."""
+
+FORMATS = ("table", "csv", "markdown", "latex", "json", "html")
+FILE = click.Path(path_type=Path, readable=False)
+"""A path that is not looked at while the command line is read: commands say themselves what is wrong with it."""
+
+Values: TypeAlias = list[CompletionItem]
+Complete: TypeAlias = Callable[[click.Context, click.Parameter, str], Values]
+P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Command(click.Command):
+    """A command with what lists say of it, its heading, its place under it, and an example."""
+
+    summary: str
+    heading: str
+    order: int
+    example: str
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """End the help with the example, on a line of its own however long it is."""
+        with formatter.section("Example"):
+            formatter.write(f"{'':>{formatter.current_indent}}{self.example}\n")
+
+
+def command(
+    heading: str,
+    example: str,
+    order: int = 99,
+    details: str = "",
+    options: Sequence[click.Parameter] = (),
+    negative_numbers: bool = False,
+) -> Callable[[Callable[Concatenate[Call, P], int]], Command]:
+    """Make a function a command: its docstring is what lists and help say of it, `details` what its own help adds.
+
+    `order` is its place under the heading (then by name); `options` are those beside the function's own that write into the
+    call; with `negative_numbers` its arguments may be such as -1, which else reads like an option.
+    """
+
+    def made(function: Callable[Concatenate[Call, P], int]) -> Command:
+        name, sentence = function.__name__.rstrip("_"), (function.__doc__ or "").strip()
+        settings = {"ignore_unknown_options": negative_numbers}
+        decorated = click.command(name, cls=Command, context_settings=settings)(click.pass_obj(function))
+        decorated.summary = f"{sentence[:1].lower()}{sentence[1:]}".rstrip(".")
+        decorated.heading, decorated.order, decorated.example = heading, order, example
+        decorated.help = f"{sentence} {details}".rstrip()
+        decorated.params += [*options, *common_options()]
+        return decorated
+
+    return made
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    """Write the value of a shared option into the call; what is not given leaves the value from before the command."""
+    if value and parameter.name:
+        setattr(context.obj, parameter.name, value)
+
+
+def _keep_format(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    _keep(context, parameter, value)
+    if value == "json":
+        context.obj.json = True
+
+
+def _shared(
+    name: str, help: str, metavar: str, type: click.ParamType[Any] | None = None, values: Complete | None = None
+) -> click.Option:
+    return click.Option(
+        [name], callback=_keep, expose_value=False, help=help, metavar=metavar, type=type, shell_complete=values
+    )
+
+
+def _shared_flag(name: str, help: str) -> click.Option:
+    return click.Option([name], callback=_keep, expose_value=False, help=help, is_flag=True)
+
+
+def common_options() -> list[click.Parameter]:
+    """Options before or after a command."""
+    return [
+        _shared("--db", "the store (default: LRM_DB, else runs.db here)", "DB", FILE),
+        _shared("--data", "folder of real benchmark files (LRM_DATA)", "DATA", FILE, folders),
+    ]
+
+
+def screen_options() -> list[click.Parameter]:
+    """How the workbench is opened."""
+    return [
+        _shared_flag("--readonly", "show everything, change nothing"),
+        _shared_flag("--ascii", "draw with ASCII alone"),
+        _shared_flag("--slow", "send less, for slow lines: fewer updates, no sparklines"),
+        _shared_flag("--no-mouse", "leave the mouse to the terminal"),
+        _shared("--theme", "colours: textual-dark, nord, ..., ansi-dark (the terminal's own)", "NAME"),
+    ]
+
+
+def printing(function: F) -> F:
+    """Add --json."""
+    return click.option("--json", is_flag=True, callback=_keep, expose_value=False, help="print data as JSON")(function)
+
+
+def tabular(function: F) -> F:
+    """Add --json and --format."""
+    choice = click.Choice(FORMATS)
+    form = click.option("--format", type=choice, callback=_keep_format, expose_value=False, help="how to print (default table)")
+    return printing(form(function))
+
+
+def argument(
+    name: str,
+    metavar: str | None,
+    help: str,
+    type: click.ParamType[Any] | None = None,
+    nargs: int = 1,
+    required: bool | None = None,
+    values: Complete | None = None,
+) -> Callable[[F], F]:
+    """A positional argument: `nargs` -1 takes any number of values, `values` completes one in a shell."""
+    return click.argument(name, metavar=metavar, help=help, type=type, nargs=nargs, required=required, shell_complete=values)
+
+
+def jobs_argument(function: F) -> F:
+    """Add JOB..., one number or several."""
+    return argument("jobs", "JOB...", "numbers as in `lrm-tui ls`", type=click.INT, nargs=-1, required=True)(function)
+
+
+def _beginning(values: tuple[str, ...], incomplete: str) -> Values:
+    return [CompletionItem(value) for value in values if value.startswith(incomplete)]
+
+
+def folders(context: click.Context, parameter: click.Parameter, incomplete: str) -> Values:
+    """Complete folders."""
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def files(context: click.Context, parameter: click.Parameter, incomplete: str) -> Values:
+    """Complete files."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def models(context: click.Context, parameter: click.Parameter, incomplete: str) -> Values:
+    """Complete the models that have a name; where none begins like this, files."""
+    from core.jobs.models import INSTALLED
+
+    return _beginning(tuple(INSTALLED), incomplete) or files(context, parameter, incomplete)
+
+
+def benchmarks(context: click.Context, parameter: click.Parameter, incomplete: str) -> Values:
+    """Complete benchmarks."""
+    from benchmarks.registry import names
+
+    return _beginning(tuple(names()), incomplete)
+
+
+def compressions(context: click.Context, parameter: click.Parameter, incomplete: str) -> Values:
+    """Complete the compressions that have a name, and the usual prunings."""
+    from core.compress.recipes import DYNAMIC, NONE, PLAIN_TYPES
+
+    prunings = ("sparsegpt-50", "wanda-50", "magnitude-50")
+    return _beginning((NONE, *PLAIN_TYPES, *DYNAMIC, *prunings), incomplete)
