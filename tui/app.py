@@ -17,6 +17,7 @@ from textual.notifications import SeverityLevel
 from textual.widgets import ContentSwitcher
 
 from core.errors import LrmError
+from core.folders import state_folder
 from core.store.connection import opened
 from core.store.filters import Wanted
 from core.store.snapshot import Snapshot
@@ -27,7 +28,7 @@ from tui.commands import KeyCommands, Palette
 from tui.dialogs.help import help_screen, notices_screen
 from tui.line import leave_when_lost
 from tui.look import PLAIN_THEME, Ascii, Look
-from tui.memory import Memory, state_folder, write_private
+from tui.memory import Memory, write_private
 from tui.meter import Sample
 from tui.panes.lengths import LengthsPane
 from tui.panes.live import LivePane

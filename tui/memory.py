@@ -12,12 +12,6 @@ from typing import Any
 MOST_STORES = 50
 
 
-def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where a user's programs keep their state (XDG_STATE_HOME, else ~/.local/state)."""
-    base = environment.get("XDG_STATE_HOME") or str(Path(environment.get("HOME", "~")).expanduser() / ".local" / "state")
-    return Path(base) / "lrm-tui"
-
-
 class Memory:
     """Pane, filters, cursors and colours of one store's screen. A file that cannot be read or written is no trouble."""
 
