@@ -60,12 +60,15 @@ def test_a_compression_needs_compress(tmp_path: Path, light: set[str]) -> None:
         connection.commit()
     error = refused(tmp_path, replace(POCKET, compression="magnitude-50"))
     assert error.extra == "compress" and "magnitude-50" in error.message
-    for compression, extra in (("magnitude-50", "compress"), ("none", None)):
-        if extra is None:
-            check_preparation(compression, load())
-            continue
-        with pytest.raises(MissingExtra, match=r"lrm-tui\[compress\]"):
-            check_preparation(compression, load())
+
+
+def test_a_preparation_that_was_queued_earlier_is_refused_too(light: set[str]) -> None:
+    with pytest.raises(MissingExtra, match=r"lrm-tui\[local\]"):
+        check_preparation("none", load())
+    light.difference_update(MODULES["local"])
+    check_preparation("none", load())
+    with pytest.raises(MissingExtra, match=r"lrm-tui\[compress\]"):
+        check_preparation("magnitude-50", load())
 
 
 def test_a_benchmark_of_the_hub_needs_hub_and_one_in_a_folder_does_not(tmp_path: Path, light: set[str]) -> None:
