@@ -28,6 +28,8 @@ def check_extras(runs: Iterable[Checked], settings: Settings) -> None:
             needs |= _needs(spec, model, compression, settings)
         if spec.data is None and not generates_questions(spec.benchmark):
             needs.setdefault("hub", f"The benchmark {spec.benchmark}, without a folder of its files (--data, LRM_DATA),")
+    if "compress" in needs:
+        needs.pop("local")  # which it brings
     for extra, need in needs.items():
         require(extra, need)
 

@@ -53,6 +53,7 @@ def test_an_engine_of_this_interpreter_needs_local(tmp_path: Path, light: set[st
 
 
 def test_a_compression_needs_compress(tmp_path: Path, light: set[str]) -> None:
+    assert refused(tmp_path, POCKET, replace(POCKET, compression="q4_0")).extra == "compress", "which brings local too"
     light.difference_update(MODULES["local"])
     with closing(connect(tmp_path / "runs.db", "user")) as connection:
         assert queue.add(connection, [POCKET])

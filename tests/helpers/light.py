@@ -80,10 +80,8 @@ class Light:
             "hub": ("--model", "openai:http://127.0.0.1:9/v1#m", "--benchmark", "folio"),
         }
         for extra, arguments in asked.items():
-            said = self.run("add", *arguments, code=2)
-            wanted = "local" if extra == "compress" else extra  # the engine comes first
-            assert f'pip install "lrm-tui[{wanted}]"' in said, said
-        assert 'pip install "lrm-tui[local]"' in self.run("demo", "--headless", code=2)
+            assert f'pip install "lrm-tui[{extra}]"' in self.run("add", *arguments, code=2), extra
+        assert 'pip install "lrm-tui[compress]"' in self.run("demo", "--headless", code=2)
 
 
 def _lm_eval_log(folder: Path) -> tuple[Path, Path]:
