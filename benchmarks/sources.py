@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.base import DataSource
 from core.errors import DataError
-from core.extras import require
+from core.files.extras import require
 
 Row = Mapping[str, Any]
 

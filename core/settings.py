@@ -1,6 +1,6 @@
 """What users can set: a TOML file and the environment, which goes before the file.
 
-The file is LRM_SETTINGS, else `settings.toml` in the user's configuration folder (core/folders.py). A setting `name` is
+The file is LRM_SETTINGS, else `settings.toml` in the user's configuration folder (core/files/folders.py). A setting `name` is
 LRM_NAME in the environment, and `slots` of the engine llama.cpp is LRM_LLAMA_CPP_SLOTS. Secrets are no settings: see
 `openai.key_variable`.
 
@@ -29,7 +29,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from core.engines.host.options import OPTIONS, BadOption, chosen
 from core.errors import LrmError, UsageError
-from core.folders import config_folder
+from core.files.folders import config_folder
 
 EXECUTORS = ("local", "ray")
 _ROOT = Path(__file__).resolve().parents[1]  # where `make vllm` builds an environment

@@ -17,7 +17,7 @@ from textual.notifications import SeverityLevel
 from textual.widgets import ContentSwitcher
 
 from core.errors import LrmError
-from core.folders import state_folder
+from core.files.folders import state_folder
 from core.store.connection import opened
 from core.store.filters import Wanted
 from core.store.snapshot import Snapshot

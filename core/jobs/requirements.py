@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from benchmarks.registry import generates_questions
 from core.compress.recipes import NONE
-from core.extras import require
+from core.files.extras import require
 from core.jobs.engines import WITHOUT_WEIGHTS, engine_for
 from core.settings import Settings
 from core.spec import Format, Model, RunSpec

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from core.extras import MODULES
+from core.files.extras import MODULES
 from core.runner.client import stop_runner
 from tests.helpers.light import Light
 

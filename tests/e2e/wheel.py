@@ -57,28 +57,31 @@ def computed() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def installed(folder: Path, requirement: str, *options: str, **variables: str) -> Path:
-    """The scripts of an empty environment into which a requirement was installed in the versions of the lock."""
+def installed(folder: Path, requirement: str, *options: str, **variables: str) -> tuple[Path, float]:
+    """Make an empty environment and install a requirement in the versions of the lock.
+
+    Returns the environment's scripts and the seconds of processor time that pip took.
+    """
     run([sys.executable, "-m", "venv", "venv"], folder)
     scripts = folder / "venv" / "bin"
     locked = ["--constraint", str(REPOSITORY / "constraints.txt"), *options]
+    before = computed()
     run([str(scripts / "pip"), "install", "--quiet", "--disable-pip-version-check", *locked, requirement], folder, **variables)
+    used = computed() - before
     where = run([str(scripts / "python"), "-c", "import core; print(core.__file__)"], folder)
     assert where.startswith(str(folder)), f"the checkout was run instead: {where}"
-    return scripts
+    return scripts, used
 
 
 def check_light(wheel: Path, script: ModuleType) -> None:
     """Without extras: quickly, from wheels alone, and everything that needs no model of this machine works."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        began, used = time.monotonic(), computed()
-        scripts = installed(folder, str(wheel), "--only-binary", ":all:", CC="/bin/false", CXX="/bin/false")
-        seconds, used = time.monotonic() - began, computed() - used
+        scripts, used = installed(folder, str(wheel), "--only-binary", ":all:", CC="/bin/false", CXX="/bin/false")
         listed = run([str(scripts / "pip"), "list", "--format", "freeze"], folder).lower()
         assert not [name for name in HEAVY if f"{name}==" in listed], listed
         taken = script.size(folder / "venv") / 2**20
-        print(f"Without extras: {seconds:.0f} s, of them {used:.0f} s computing; {taken:.0f} MiB.", flush=True)
+        print(f"Without extras: pip computed for {used:.0f} s; {taken:.0f} MiB.", flush=True)
         assert used < LIGHT_S, "that is no light installation any more"
         began = time.monotonic()
         home = {"HOME": place, "TERM": "xterm-256color"}
@@ -91,7 +94,7 @@ def check_all(wheel: Path, script: ModuleType) -> None:
     """With [all]: the demo, a report, doctor."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        scripts = installed(folder, f"{wheel}[all]", "--find-links", str(script.wheels("")))
+        scripts, _ = installed(folder, f"{wheel}[all]", "--find-links", str(script.wheels("")))
         lrm = str(scripts / "lrm-tui")
         print(run([lrm, "--version"], folder), end="")
         print(run([lrm, "demo", "--headless", "--limit", "2"], folder), end="")

@@ -19,7 +19,7 @@ from core.cli.doctor.finding import Finding
 from core.cli.doctor.fix import fix
 from core.cli.doctor.store import states
 from core.errors import LrmError, install_command
-from core.extras import MODULES, PURPOSE, missing
+from core.files.extras import MODULES, PURPOSE, missing
 from core.jobs import engines
 from core.jobs.models import EMBEDDED, INSTALLED, resolve
 from core.jobs.requirements import EXTRA_OF_ENGINE

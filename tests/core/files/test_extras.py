@@ -14,16 +14,16 @@ import pytest
 
 from benchmarks.base import DataSource
 from benchmarks.registry import get
-from core import extras
 from core.errors import MissingExtra
-from core.extras import MODULES, missing, require
+from core.files import extras
+from core.files.extras import MODULES, missing, require
 from core.jobs import queue
 from core.jobs.requirements import check_preparation
 from core.settings import load
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
 
-PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+PYPROJECT = Path(__file__).resolve().parents[3] / "pyproject.toml"
 POCKET = RunSpec("pocket", "none", "pocket-facts", "llama.cpp", Sampling())
 
 

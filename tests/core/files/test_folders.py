@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from core.folders import config_folder, state_folder
+from core.files.folders import config_folder, state_folder
 from core.settings import settings_file
 
 
