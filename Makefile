@@ -6,10 +6,17 @@ VLLM := .venv-vllm
 # Of the tests: more than there are cores, since many wait for other processes.
 WORKERS ?= 4
 
-.PHONY: setup help demo study test quick lint docs dist check-dist speed pocket smollm2 peers vllm llmcompressor kill torture clean
+.PHONY: setup newest lock help demo study test quick lint docs dist check-dist speed pocket smollm2 peers vllm llmcompressor kill torture clean
 
 setup:  ## the environment, where it is not there yet; CMAKE_ARGS="-DGGML_CUDA=on" for an NVIDIA GPU
 	@$(PYTHON) bootstrap.py $(VENV)
+
+newest:  ## an environment of its own (.venv-newest) with the newest packages that pyproject.toml allows, and the quick tests there
+	@$(PYTHON) bootstrap.py --newest $(VENV)-newest
+	$(MAKE) quick VENV=$(VENV)-newest
+
+lock: setup  ## constraints.txt, which set-up installs from, out of what .venv holds; after `make test`
+	@$(PYTHON) bootstrap.py --lock $(VENV)
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -39,7 +46,7 @@ docs: setup  ## the pages that are made from the code
 dist: setup  ## wheel and source archive, in dist/
 	$(BIN)/python -m build --outdir dist
 
-check-dist: dist  ## the wheel, installed into an empty environment, runs the demo there
+check-dist: dist  ## the wheel in empty environments: without extras what needs no model of ours, with [all] the demo
 	$(BIN)/python -m tests.e2e.wheel
 
 speed: setup  ## speed measurements, as figures and ratios
@@ -83,4 +90,4 @@ torture: setup  ## the long form of every promise of docs/reliability.md: some h
 	$(BIN)/python -m tests.e2e.soak --minutes $(or $(MINUTES),12) --reader-minutes 10
 
 clean:
-	rm -rf $(VENV) $(VLLM) build
+	rm -rf $(VENV) $(VENV)-newest $(VLLM) build

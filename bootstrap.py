@@ -1,8 +1,11 @@
-"""Set up the environment that `make` works with: `python bootstrap.py [.venv]`.
+"""Set up the environment that `make` works with: `python bootstrap.py [--newest | --lock] [.venv]`.
 
-Looks first whether everything needed is there, shows how far it is, and does nothing where all is done. llama.cpp is
-compiled once: its wheel is kept in LRM_WHEELS (~/.cache/lrm-tui/wheels), one folder for each CMAKE_ARGS, so that a machine
-for continuous integration has one folder to keep. CMAKE_ARGS once given hold until others are given.
+Looks first whether everything needed is there, says what it will do and how long that takes, shows how far it is, and does
+nothing where all is done. Packages have the versions of constraints.txt, which were tested together; with `--newest` they
+have the newest ones that pyproject.toml allows, and `--lock` writes the versions of an environment to constraints.txt.
+
+llama.cpp is compiled once: its wheel is kept in LRM_WHEELS (~/.cache/lrm-tui/wheels), one folder for each CMAKE_ARGS, so
+that a machine for continuous integration has one folder to keep. CMAKE_ARGS once given hold until others are given.
 
 The syntax is that of Python 3.7, so that an old interpreter can say which one is needed; standard library alone.
 """
@@ -24,7 +27,10 @@ from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 LOG = HERE / "build" / "setup.log"
+LOCK = HERE / "constraints.txt"
 PYTHON = (3, 11)
+DISK_GIB = 2.5
+CUDA_DISK_GIB = 8
 NEEDED_GIB = 4
 PLENTY_GIB = 12
 # llama.cpp's libraries alone: leaving its tools, server and tests out shortens the compilation.
@@ -36,6 +42,13 @@ HEADERS, AMX = HERE / "native", re.compile(r"^flags\s*:.*\bamx_int8\b", re.MULTI
 LINE_EVERY_S = 30.0
 TICK_S = 0.5
 CLEAR = "\r\x1b[2K"
+NEWEST = "newest"
+# Not locked: ourselves, and what only PyTorch's CUDA builds bring, each of which names the exact versions itself.
+OF_TORCH = re.compile(r"lrm-tui$|nvidia-(?!ml-py$)|cuda-|triton$|pytorch-triton")
+LOCK_HEAD = """\
+# Versions that were tested together, on Python 3.11; set-up installs these (pip install --constraint).
+# Made by `make lock`: what pip lists in .venv, without lrm-tui itself, without local versions such as torch's +cpu (the build
+# for CPUs or for CUDA is your choice), and without the CUDA libraries, whose versions PyTorch names itself."""
 COUNTED = re.compile(r"\[\s*(\d+)(?:/(\d+)|%)\]")
 
 
@@ -44,61 +57,105 @@ class Missing(Exception):
 
 
 class Step(NamedTuple):
-    """One command of the set-up; `flags` are CMake's, `headers` a folder for the C++ compiler to look into first."""
+    """One command of the set-up; `flags` are CMake's, `headers` a folder for the C++ compiler to look into first.
+
+    `seconds` is what it took on two cores with a fast line.
+    """
 
     title: str
     command: list[str]
     flags: str = ""
     headers: str = ""
+    seconds: int = 10
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Set up, or say what is missing."""
+    """Set up, lock, or say what is missing."""
+    names = [argument for argument in arguments if not argument.startswith("--")]
+    venv = Path(names[0] if names else HERE / ".venv").absolute()
     try:
-        set_up(Path(arguments[0] if arguments else HERE / ".venv").absolute())
+        if "--lock" in arguments:
+            lock(venv)
+        else:
+            set_up(venv, newest="--newest" in arguments)
     except Missing as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def set_up(venv: Path) -> None:
-    """Whatever is not done yet. Raises Missing before the first step where something is missing."""
+def set_up(venv: Path, newest: bool = False) -> None:
+    """Whatever is not done yet; with `newest` everything. Raises Missing before the first step where something is missing.
+
+    An environment of the newest packages stays one when it is set up without `newest`.
+    """
     check_python(sys.version_info[:2])
     stamp = venv / ".ready"
     done = state_of(stamp)
     flags = os.environ.get("CMAKE_ARGS", done.get("flags", "")).strip()
     packages = hashlib.sha256((HERE / "pyproject.toml").read_bytes()).hexdigest()
     kept = wheels(flags)
-    wanted = {"flags": flags, "packages": packages, "python": version_of(sys.version_info), "wheel": kept.name}
-    if done == wanted:
+    versions = NEWEST if newest or done.get("versions") == NEWEST else hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    goal = {"flags": flags, "packages": packages, "python": version_of(sys.version_info), "wheel": kept.name}
+    goal["versions"] = versions
+    if done == goal and not newest:
         return
     if not built(kept):
         check_compiler()
     check_disk(venv.parent)
-    steps = plan(venv, kept, flags)
+    steps = plan(venv, kept, flags, newest=versions == NEWEST)
+    announce(venv, steps, newest=versions == NEWEST)
+    began = time.monotonic()
     for number, step in enumerate(steps, 1):
         run(f"[{number}/{len(steps)}] {step.title}", step, LOG)
-        stamp.write_text(json.dumps({"flags": flags}), encoding="utf-8")
-    stamp.write_text(json.dumps(wanted), encoding="utf-8")
+        stamp.write_text(json.dumps({"flags": flags, "versions": versions}), encoding="utf-8")
+    stamp.write_text(json.dumps(goal), encoding="utf-8")
+    print(f"Set up in {time.monotonic() - began:.0f} s; {venv} takes {size(venv) / 2**30:.1f} GiB.", flush=True)
 
 
-def plan(venv: Path, kept: Path, flags: str) -> list[Step]:
+def announce(venv: Path, steps: Sequence[Step], newest: bool) -> None:
+    """Say what will be installed, for how long and in how much room, before anything is."""
+    versions = "the newest versions that pyproject.toml allows" if newest else f"the versions of {LOCK.name}"
+    seconds = sum(step.seconds for step in steps)
+    print(
+        f"Setting up {venv}: {', '.join(step.title for step in steps)}.\n"
+        f"Packages of the extra [dev], in {versions}. About {-(-seconds // 60)} min on two cores, plus the downloads, and "
+        f"{DISK_GIB} GiB ({CUDA_DISK_GIB} with PyTorch's CUDA libraries).",
+        flush=True,
+    )
+
+
+def size(folder: Path) -> int:
+    """Bytes of the files below a folder; a file with several names counts once."""
+    files = {}
+    for place, _, names in os.walk(str(folder)):
+        for name in names:
+            about = os.lstat(os.path.join(place, name))
+            files[about.st_dev, about.st_ino] = about.st_size
+    return sum(files.values())
+
+
+def plan(venv: Path, kept: Path, flags: str, newest: bool = False) -> list[Step]:
     """The steps. What pip finds in place already, it leaves, so that a set-up that was broken off goes on."""
     python = venv / "bin" / "python"
     pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
+    locked = ["--upgrade"] if newest else ["--constraint", str(LOCK)]
     steps = []
     if not python.exists() or python_of(venv) != version_of(sys.version_info):
         steps.append(Step("environment", [sys.executable, "-m", "venv", "--clear", str(venv)]))
-    steps.append(Step("pip", [*pip, "install", "--upgrade", "pip"]))
-    if not built(kept):
+    steps.append(Step("pip", [*pip, "install", *locked, "pip" if newest else pinned("pip")]))
+    if newest or not built(kept):
         headers = str(HEADERS) if has_amx() else ""
         own = ["--no-cache-dir"] if flags or headers else []  # pip's cache does not tell such wheels apart
-        wheel = [*pip, "wheel", "--verbose", "--no-deps", *own, "--wheel-dir", str(kept), llama_cpp()]
-        steps.append(Step("llama.cpp, compiled once (some minutes)", wheel, f"{LIBRARIES_ALONE} {flags}".strip(), headers))
+        where = ["--find-links", str(kept), "--wheel-dir", str(kept)]
+        wheel = [*pip, "wheel", "--verbose", "--no-deps", *own, *where, llama_cpp() if newest else pinned("llama-cpp-python")]
+        compiled = f"{LIBRARIES_ALONE} {flags}".strip()
+        steps.append(Step("llama.cpp, compiled once (some minutes)", wheel, compiled, headers, seconds=400))
     local = ["--force-reinstall", "--no-deps", "--no-index", "--find-links", str(kept)]
-    steps.append(Step("llama.cpp from its wheel", [*pip, "install", *local, llama_cpp()]))
-    steps.append(Step("packages", [*pip, "install", "--editable", f"{HERE}[dev]"]))
+    requirement = llama_cpp() if newest else pinned("llama-cpp-python")
+    steps.append(Step("llama.cpp from its wheel", [*pip, "install", *local, requirement]))
+    eager = [*locked, "--upgrade-strategy", "eager"] if newest else [*locked, "--build-constraint", str(LOCK)]
+    steps.append(Step("packages", [*pip, "install", *eager, "--editable", f"{HERE}[dev]"], seconds=130))
     return steps
 
 
@@ -159,8 +216,8 @@ def wheels(flags: str) -> Path:
 
 
 def built(kept: Path) -> bool:
-    """Whether llama.cpp's wheel is there."""
-    return any(kept.glob("llama_cpp_python-*.whl"))
+    """Whether llama.cpp's wheel is there, in the version of the lock."""
+    return any(kept.glob(f"llama_cpp_python-{pinned('llama-cpp-python').partition('==')[2]}-*.whl"))
 
 
 def has_amx(facts: Path = Path("/proc/cpuinfo")) -> bool:
@@ -177,6 +234,27 @@ def llama_cpp() -> str:
     if found is None:
         raise Missing("pyproject.toml does not name llama-cpp-python.")
     return found.group(1)
+
+
+def pinned(package: str) -> str:
+    """The requirement of the lock for a package. Raises Missing where it has none."""
+    line = re.search(rf"^{re.escape(package)}==\S+$", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    if line is None:
+        raise Missing(f"{LOCK.name} does not name {package}.")
+    return line.group()
+
+
+def lock(venv: Path) -> None:
+    """Write constraints.txt from what pip has installed in an environment. Raises Missing where there is none."""
+    try:
+        command = [str(venv / "bin" / "python"), "-m", "pip", "list", "--format", "json"]
+        listing = subprocess.run(command, stdout=subprocess.PIPE)
+        packages = {re.sub(r"[-_.]+", "-", p["name"]).lower(): p["version"] for p in json.loads(listing.stdout)}
+    except (OSError, ValueError):
+        raise Missing(f"pip lists nothing in {venv}. Set it up first: `make setup`.") from None
+    lines = [f"{name}=={version.partition('+')[0]}" for name, version in sorted(packages.items()) if not OF_TORCH.match(name)]
+    LOCK.write_text("\n".join([LOCK_HEAD, *lines, ""]), encoding="utf-8")
+    print(f"{LOCK}: {len(lines)} packages")
 
 
 def run(title: str, step: Step, log: Path) -> None:

@@ -40,3 +40,10 @@ def get(name: str) -> Benchmark:
         return _all()[name]
     except KeyError:
         raise UsageError(f"There is no benchmark {name!r}.", f"Choose from {', '.join(names())}.") from None
+
+
+def generates_questions(name: str) -> bool:
+    """Whether a benchmark makes its questions itself, without files or the hub."""
+    from benchmarks.pocket.suite import SUITE, TRAINING
+
+    return any(kind.name == name for kind in (*SUITE, *TRAINING))

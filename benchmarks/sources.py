@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.base import DataSource
 from core.errors import DataError
+from core.files.extras import require
 
 Row = Mapping[str, Any]
 
@@ -16,7 +17,8 @@ Row = Mapping[str, Any]
 def rows(source: DataSource, folder: str, files: Sequence[str], hub: tuple[str, str | None, str]) -> list[Row]:
     """The rows of a benchmark: the first of `files` in the data folder (or its subfolder `folder`), else from the hub.
 
-    `hub` is (dataset, configuration, split). Raises DataError naming the file and the row, or what to download.
+    `hub` is (dataset, configuration, split). Raises DataError naming the file and the row, or what to download; MissingExtra
+    where the hub is asked without its extra.
     """
     if source.folder is None:
         return _from_hub(*hub)
@@ -82,6 +84,7 @@ def _parquet(path: Path) -> list[Row]:
 
 
 def _from_hub(dataset: str, configuration: str | None, split: str) -> list[Row]:
+    require("hub", f"{dataset}, from the Hugging Face hub,")
     import datasets
 
     try:

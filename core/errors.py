@@ -28,6 +28,19 @@ class UsageError(LrmError):
     exit_code = 2
 
 
+class MissingExtra(UsageError):
+    """What is asked for needs an optional part of the installation (an extra of pyproject.toml) that is not there."""
+
+    def __init__(self, message: str, extra: str) -> None:
+        super().__init__(message, install_command(extra))
+        self.extra = extra
+
+
+def install_command(extra: str) -> str:
+    """The sentence that says how to get an extra."""
+    return f'Install it: pip install "lrm-tui[{extra}]".'
+
+
 class DataError(LrmError):
     """Benchmark data are missing or malformed; the message names file and line."""
 

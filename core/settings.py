@@ -1,7 +1,8 @@
 """What users can set: a TOML file and the environment, which goes before the file.
 
-The file is LRM_SETTINGS, else `lrm-tui/settings.toml` in the user's configuration folder. A setting `name` is LRM_NAME in the
-environment, and `slots` of the engine llama.cpp is LRM_LLAMA_CPP_SLOTS. Secrets are no settings: see `openai.key_variable`.
+The file is LRM_SETTINGS, else `settings.toml` in the user's configuration folder (core/files/folders.py). A setting `name` is
+LRM_NAME in the environment, and `slots` of the engine llama.cpp is LRM_LLAMA_CPP_SLOTS. Secrets are no settings: see
+`openai.key_variable`.
 
     silence_s = 600
     trusted_models = ["/models/odd-one"]
@@ -28,6 +29,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from core.engines.host.options import ENGINES, BadOption, chosen
 from core.errors import LrmError, UsageError
+from core.files.folders import config_folder
 
 EXECUTORS = ("local", "ray")
 _ROOT = Path(__file__).resolve().parents[1]  # where `make vllm` builds an environment
@@ -168,8 +170,7 @@ def settings_file(environment: Mapping[str, str] = os.environ) -> Path:
     """Where the settings lie; the file need not exist."""
     if named := environment.get("LRM_SETTINGS"):
         return Path(named)
-    folder = environment.get("XDG_CONFIG_HOME") or str(Path(environment.get("HOME", "~")).expanduser() / ".config")
-    return Path(folder) / "lrm-tui" / "settings.toml"
+    return config_folder(environment) / "settings.toml"
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:

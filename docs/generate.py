@@ -59,7 +59,7 @@ def _named(parameter: click.Option | click.Argument) -> str:
 
 def settings() -> Iterator[str]:
     """docs/settings.md: every setting, and the variables that are no settings."""
-    place = settings_file({"HOME": "~", "XDG_CONFIG_HOME": "~/.config"})
+    place = settings_file({"XDG_CONFIG_HOME": "~/.config"})
     yield from ("# Settings", "", NOTE.format(source="core/settings.py and core/engines/host/options.py"), "")
     yield (
         f"`lrm-tui settings --init` writes {place} with every setting at its default; `lrm-tui settings` shows what holds, "

@@ -5,21 +5,25 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
 def bootstrap(tmp_path: Path) -> ModuleType:
-    """The script, copied with its pyproject.toml to where it may write."""
-    for name in ("bootstrap.py", "pyproject.toml"):
+    """The script, copied with what it reads to where it may write."""
+    for name in ("bootstrap.py", "pyproject.toml", "constraints.txt"):
         shutil.copy(REPOSITORY / name, tmp_path)
     shutil.copytree(REPOSITORY / "native", tmp_path / "native")
     spec = importlib.util.spec_from_file_location("bootstrap", tmp_path / "bootstrap.py")
@@ -50,7 +54,10 @@ def test_a_wheel_that_is_there_needs_no_compiler(
     venv = tmp_path / ".venv"
     assert any("wheel" in step.command for step in bootstrap.plan(venv, bootstrap.wheels(""), ""))
     bootstrap.wheels("").mkdir(parents=True)
-    (bootstrap.wheels("") / "llama_cpp_python-0.3.36-py3-none-any.whl").touch()
+    (bootstrap.wheels("") / "llama_cpp_python-0.1.0-py3-none-any.whl").touch()
+    assert any("wheel" in step.command for step in bootstrap.plan(venv, bootstrap.wheels(""), "")), "not the locked version"
+    version = bootstrap.pinned("llama-cpp-python").partition("==")[2]
+    (bootstrap.wheels("") / f"llama_cpp_python-{version}-py3-none-any.whl").touch()
     assert not any("wheel" in step.command for step in bootstrap.plan(venv, bootstrap.wheels(""), ""))
     assert bootstrap.wheels("") != bootstrap.wheels("-DGGML_CUDA=on")
 
@@ -92,7 +99,80 @@ def test_flags_once_given_hold_and_a_set_up_that_is_done_does_nothing(tmp_path: 
         (tmp_path / "pyproject.toml").write_text((tmp_path / "pyproject.toml").read_text() + "\n# changed\n")
         bootstrap.set_up(venv)
         assert any("-DGGML_CUDA=on" in one for one in ran)
+        ran.clear()
+        (tmp_path / "constraints.txt").write_text((tmp_path / "constraints.txt").read_text() + "another==1\n")
+        bootstrap.set_up(venv)
+        assert any("-DGGML_CUDA=on" in one for one in ran)
     assert json.loads((venv / ".ready").read_text())["flags"] == "-DGGML_CUDA=on"
+
+
+def test_set_up_says_what_it_will_do_before_and_how_long_it_took_after(
+    tmp_path: Path, bootstrap: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LRM_WHEELS", str(tmp_path / "wheels"))
+    monkeypatch.setattr(bootstrap, "run", lambda title, step, log: print(title))
+    monkeypatch.setattr(bootstrap, "check_compiler", lambda: None)
+    (tmp_path / ".venv").mkdir()
+    bootstrap.set_up(tmp_path / ".venv")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"Setting up {tmp_path / '.venv'}: environment, pip, llama.cpp, compiled once")
+    assert "constraints.txt. About 10 min on two cores" in lines[1] and "2.5 GiB" in lines[1]
+    assert lines[2] == "[1/5] environment" and re.fullmatch(r"Set up in \d+ s; .*\.venv takes 0\.0 GiB\.", lines[-1])
+
+
+def test_the_newest_packages_are_not_held_by_the_lock(tmp_path: Path, bootstrap: ModuleType) -> None:
+    """Once made with `--newest`, an environment stays one of the newest packages."""
+    commands: list[list[str]] = []
+    bootstrap.run = lambda title, step, log: commands.append(step.command)
+    bootstrap.check_disk = bootstrap.check_compiler = lambda *_: None
+    venv = tmp_path / ".venv-newest"
+    venv.mkdir()
+    bootstrap.set_up(venv, newest=True)
+    assert commands and not any("constraint" in word or "==" in word for command in commands for word in command)
+    first = len(commands)
+    bootstrap.set_up(venv)
+    assert len(commands) == first, "nothing has changed"
+    bootstrap.set_up(venv, newest=True)
+    assert len(commands) == 2 * first
+    other = tmp_path / ".venv"
+    other.mkdir()
+    commands.clear()
+    bootstrap.set_up(other)
+    assert [str(tmp_path / "constraints.txt") in command for command in commands if "--editable" in command] == [True]
+    assert not any("--upgrade" in command for command in commands)
+
+
+def test_a_lock_leaves_builds_and_cuda_free(tmp_path: Path, bootstrap: ModuleType) -> None:
+    """A stand-in for the interpreter lists packages as pip does."""
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    listing = [
+        ("torch", "2.13.0+cpu"), ("Jinja2", "3.1.6"), ("lrm-tui", "0.1.0"), ("nvidia-ml-py", "13.6"), ("triton", "3.7"),
+        ("nvidia-cublas-cu13", "13.1"), ("cuda-bindings", "13.0"), ("ruamel.yaml", "1"), ("typing_extensions", "4.16.0"),
+    ]  # fmt: skip
+    python.write_text(f"#!/bin/sh\necho '{json.dumps([{'name': n, 'version': v} for n, v in listing])}'\n")
+    python.chmod(0o755)
+    bootstrap.lock(tmp_path / ".venv")
+    lines = (tmp_path / "constraints.txt").read_text().splitlines()
+    assert "make lock" in " ".join(line for line in lines if line.startswith("#"))
+    assert [line for line in lines if not line.startswith("#")] == [
+        "jinja2==3.1.6", "nvidia-ml-py==13.6", "ruamel-yaml==1", "torch==2.13.0", "typing-extensions==4.16.0"
+    ]  # fmt: skip
+    with pytest.raises(bootstrap.Missing, match="Set it up first"):
+        bootstrap.lock(tmp_path / "nothing")
+
+
+def test_the_lock_holds_everything_that_pyproject_names(bootstrap: ModuleType) -> None:
+    """Each requirement but vLLM's, which has an environment of its own, in a version that it allows."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    extras = {name: lines for name, lines in project["optional-dependencies"].items() if name != "vllm"}
+    for line in [*project["dependencies"], *(line for lines in extras.values() for line in lines)]:
+        requirement = Requirement(line)
+        if requirement.name != project["name"]:
+            version = bootstrap.pinned(canonicalize_name(requirement.name)).partition("==")[2]
+            assert version in requirement.specifier, line
+    hosts = re.compile(r"https?://|index-url|find-links")
+    assert not hosts.search((REPOSITORY / "constraints.txt").read_text())
 
 
 def test_a_processor_with_amx_gets_a_header_and_a_wheel_of_its_own(

@@ -17,6 +17,7 @@ from textual.notifications import SeverityLevel
 from textual.widgets import ContentSwitcher
 
 from core.errors import LrmError
+from core.files.folders import state_folder
 from core.store.connection import opened
 from core.store.filters import Wanted
 from core.store.snapshot import Snapshot
@@ -24,7 +25,7 @@ from core.text import printable
 from tui import keys
 from tui.background import start_runner
 from tui.dialogs.help import help_screen, notices_screen
-from tui.memory import Memory, state_folder, write_private
+from tui.memory import Memory, write_private
 from tui.meter import Sample
 from tui.palette import KeyCommands, Palette
 from tui.panes.lengths import LengthsPane

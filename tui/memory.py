@@ -11,12 +11,6 @@ from pathlib import Path
 MOST_STORES = 50
 
 
-def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the app's state: in XDG_STATE_HOME, else in ~/.local/state."""
-    base = environment.get("XDG_STATE_HOME") or str(Path(environment.get("HOME", "~")).expanduser() / ".local" / "state")
-    return Path(base) / "lrm-tui"
-
-
 class Memory:
     """Pane, filters, cursors and theme for one store. A file that cannot be read or written is ignored."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from core.errors import UsageError
 from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
 from core.jobs.models import named, resolve
+from core.settings import load
 from core.spec import AUDIT_SHARE, Format, Model, Policy, RunSpec, Sampling
 from core.store.connection import transaction
 from core.store.joins import JOBS
@@ -29,7 +30,7 @@ def grid(models: Iterable[str], compressions: Iterable[str], benchmarks: Iterabl
 def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
     """Queue runs (all or none), each behind the preparation of its variant where that is not ready. Returns run ids.
 
-    Raises UsageError, ModelError or DataError before anything is written.
+    Raises UsageError (MissingExtra among them), ModelError or DataError before anything is written.
     """
     from core.compress.calibration import adopted
 
@@ -44,7 +45,11 @@ def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
 
 def check(specs: Iterable[RunSpec]) -> list[tuple[RunSpec, Model, Format, str]]:
     """What `add` would queue: each run with its model, the format it needs and its compression's name. Raises as `add` does."""
-    return [(spec, *_checked(spec)) for spec in specs]
+    from core.jobs.requirements import check_extras
+
+    checked = [(spec, *_checked(spec)) for spec in specs]
+    check_extras(checked, load())
+    return checked
 
 
 def _checked(spec: RunSpec) -> tuple[Model, Format, str]:

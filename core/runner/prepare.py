@@ -10,6 +10,7 @@ from typing import Any
 from core.compress.calibration import uses_hub
 from core.compress.recipes import parse
 from core.errors import CompressionError, ModelError
+from core.jobs.requirements import check_preparation
 from core.runner.allocation import Allocation
 from core.runner.child import TRIES, Child, ChildDied, child_id
 from core.settings import General, Settings
@@ -32,8 +33,9 @@ class Preparer:
     def prepare(self, job: PrepareJob, work: Path, settings: Settings) -> JobState:
         """Make a variant for the store with the folder `work`. Returns the state that the job ends in.
 
-        Raises ModelError, CompressionError, or EngineError where nothing can be allocated for the worker.
+        Raises ModelError, CompressionError, MissingExtra, or EngineError where nothing can be allocated for the worker.
         """
+        check_preparation(job.compression, settings)
         for _ in range(TRIES):
             try:
                 return self._once(job, work, settings)

@@ -1,4 +1,7 @@
-"""The wheel holds everything that a run needs, and nothing but our packages. `make check-dist` is the long form."""
+"""The wheel holds everything that a run needs, and nothing but our packages; without extras it does what needs no model here.
+
+`make check-dist` is the long form, in empty environments.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,22 @@ from pathlib import Path
 
 import pytest
 
+from core.files.extras import MODULES
 from core.runner.client import stop_runner
+from tests.helpers.light import Light
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OURS = ("core", "tui", "benchmarks")
+BLOCKER = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {modules}:
+            raise ImportError(name + " is blocked")
+
+sys.meta_path.insert(0, Blocker())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +81,20 @@ def test_it_runs_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
     show = "import core, tui; print(core.__file__, tui.__file__)"
     done = subprocess.run([sys.executable, "-P", "-c", show], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.stdout.count(str(tmp_path)) == 2
+
+
+def test_without_extras_everything_but_local_work_is_done(tmp_path: Path) -> None:
+    """In every process that is started from here, the modules of all extras cannot be imported."""
+    blocker, folder = tmp_path / "blocker", tmp_path / "work"
+    blocker.mkdir()
+    folder.mkdir()
+    modules = sorted({module for extra in MODULES.values() for module in extra})
+    (blocker / "sitecustomize.py").write_text(BLOCKER.format(modules=modules), encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LRM_")}
+    environment |= {
+        "PYTHONPATH": f"{blocker}{os.pathsep}{REPOSITORY}",
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "TERM": "xterm-256color",
+    }
+    Light([sys.executable, "-P", "-m", "tui.entry"], environment, folder).works()

@@ -14,16 +14,21 @@ from pathlib import Path
 
 from core.cli.doctor.finding import Finding
 from core.cli.doctor.store import states
-from core.errors import LrmError
+from core.errors import LrmError, install_command
+from core.files.extras import MODULES, PURPOSE, missing
 from core.jobs import engines
 from core.jobs.models import EMBEDDED, INSTALLED, resolve
+from core.jobs.requirements import EXTRA_OF_ENGINE
 from core.runner.cluster.ray import check_installed
 from core.settings import load
 
 PACKAGES = (
     "textual", "rich", "torch", "transformers", "llama-cpp-python", "datasets", "sqlite-utils", "pandas", "gguf", "vllm"
 )  # fmt: skip
-OPTIONAL = {"vllm": "Optional; it lives in an environment of its own."}
+EXTRA_OF_PACKAGE = {
+    "torch": "local", "transformers": "local", "llama-cpp-python": "local", "gguf": "local", "datasets": "hub", "vllm": "vllm"
+}  # fmt: skip
+VLLM = "Optional; it lives in an environment of its own."
 LOW_DISK = 5 * 2**30
 PROBE_S = 120
 
@@ -34,6 +39,8 @@ def findings(store: Path, data: Path | None) -> Iterator[Finding]:
     yield Finding("sqlite", True, sqlite3.sqlite_version)
     for package in PACKAGES:
         yield _package(package)
+    for extra in MODULES:
+        yield _extra(extra)
     for engine in engines.names():
         yield _engine(engine)
     yield _gpu()
@@ -49,8 +56,22 @@ def _package(name: str) -> Finding:
     try:
         return Finding(f"package {name}", True, version(name))
     except PackageNotFoundError:
-        remedy = OPTIONAL.get(name, "Run `make setup`.")
-        return Finding(f"package {name}", False, "not installed", remedy, name not in OPTIONAL)
+        extra = EXTRA_OF_PACKAGE.get(name)
+        return Finding(f"package {name}", False, "not installed", _remedy(extra), extra is None)
+
+
+def _remedy(extra: str | None) -> str:
+    """How to get what an extra brings; None: what every installation has."""
+    if extra is None:
+        return "Run `make setup`, or `lrm-tui doctor --fix`."
+    return VLLM if extra == "vllm" else install_command(extra)
+
+
+def _extra(name: str) -> Finding:
+    """Whether all of an extra is installed here."""
+    modules = missing(name)
+    detail = f"no {', '.join(modules)}; it is for {PURPOSE[name]}" if modules else f"installed, for {PURPOSE[name]}"
+    return Finding(f"extra {name}", not modules, detail, _remedy(name), needed=False)
 
 
 def _engine(name: str) -> Finding:
@@ -61,8 +82,9 @@ def _engine(name: str) -> Finding:
     except (OSError, subprocess.TimeoutExpired, IndexError, ValueError) as error:
         return Finding(f"engine {name}", False, f"{command[0]} does not run it: {error}", "Check the interpreter's path.")
     detail = f"{answer['version'] or ''} {answer['detail']}".strip()
-    remedy = OPTIONAL.get(name, "Run `make setup`.")
-    return Finding(f"engine {name}", bool(answer["works"]), detail, remedy, name not in OPTIONAL)
+    extra = EXTRA_OF_ENGINE.get(name)
+    optional = extra is not None and bool(missing(extra))
+    return Finding(f"engine {name}", bool(answer["works"]), detail, _remedy(extra if optional else None), not optional)
 
 
 def _gpu() -> Finding:
