@@ -30,15 +30,18 @@ SLOW = (
     "tests/tui/test_pictures.py",
 )  # fmt: skip
 """Folders and files that load models, start processes or drive whole screens. `make quick` leaves them out, as it leaves out
-single tests with the mark `slow`."""
+single tests with the mark `slow`; `make test` starts with them, the longest first."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow, and run it first, so that no worker ends with the longest file."""
+    """Mark what is slow, and run it first, in the order of `SLOW`, so that no worker ends with the longest file."""
+    places: dict[pytest.Item, int] = {}
     for item in items:
-        if item.path.relative_to(REPOSITORY).as_posix().startswith(SLOW):
+        file = item.path.relative_to(REPOSITORY).as_posix()
+        places[item] = next((place for place, prefix in enumerate(SLOW) if file.startswith(prefix)), len(SLOW))
+        if places[item] < len(SLOW):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items.sort(key=places.__getitem__)
 
 
 @pytest.fixture(scope="session")
