@@ -29,7 +29,7 @@ study: setup  ## the demo in full, 200 questions a benchmark and three seeds; ma
 	$(BIN)/lrm-tui scores
 
 test: setup  ## all tests but the speed measurements
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 quick: setup  ## the unit tests, for every save
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"

@@ -18,27 +18,31 @@ REAL_DATA = REPOSITORY.parent / "shared" / "data"
 
 
 SLOW = (
-    "tests/e2e", "tests/training", "tests/test_bootstrap.py",
-    "tests/core/compress/test_worker.py", "tests/core/compress/test_make.py", "tests/core/compress/gguf/test_export.py",
-    "tests/core/compress/distill", "tests/core/compress/prune/test_prune.py", "tests/core/compress/test_calibration.py",
-    "tests/core/engines/test_engines.py", "tests/core/engines/test_llamacpp.py", "tests/core/engines/test_transformers.py",
-    "tests/core/engines/test_openai.py", "tests/core/engines/test_memory.py", "tests/core/engines/test_hostile_models.py",
-    "tests/core/engines/test_prompt.py", "tests/core/engines/test_chat.py", "tests/core/engines/test_vllm.py",
-    "tests/core/runner/test_prepare.py", "tests/core/cli/doctor", "tests/core/store/test_wal.py",
-    "tests/benchmarks/pocket", "tests/docs/test_example_engine.py",
-    "tests/tui/test_app.py", "tests/tui/test_keys.py", "tests/tui/test_reading.py", "tests/tui/test_reading_screens.py",
-    "tests/tui/test_pictures.py",
+    "tests/core/compress/test_worker.py", "tests/e2e", "tests/tui/test_reading_screens.py", "tests/core/engines/test_transformers.py",
+    "tests/core/engines/test_prompt.py", "tests/training", "tests/core/engines/test_memory.py", "tests/tui/test_reading.py",
+    "tests/tui/test_pictures.py", "tests/core/engines/test_engines.py", "tests/core/compress/test_calibration.py",
+    "tests/benchmarks/pocket", "tests/core/compress/test_make.py", "tests/core/store/test_wal.py",
+    "tests/core/engines/test_hostile_models.py", "tests/tui/test_app.py", "tests/tui/test_keys.py",
+    "tests/core/compress/distill", "tests/core/compress/prune/test_prune.py", "tests/core/compress/gguf/test_export.py",
+    "tests/core/engines/test_llamacpp.py", "tests/core/engines/test_openai.py", "tests/core/engines/test_chat.py",
+    "tests/core/engines/test_vllm.py", "tests/core/runner/test_prepare.py", "tests/core/cli/doctor",
+    "tests/docs/test_example_engine.py", "tests/test_bootstrap.py",
 )  # fmt: skip
 """Folders and files that load models, start processes or drive whole screens. `make quick` leaves them out, as it leaves out
-single tests with the mark `slow`."""
+single tests with the mark `slow`; `make test` starts with them in this order, about the longest first."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow, and run it first, so that no worker ends with the longest file."""
+    """Mark what is slow, and run it first, in the order of `SLOW`, so that no worker ends with the longest file."""
+    places: dict[pytest.Item, int] = {}
     for item in items:
-        if item.path.relative_to(REPOSITORY).as_posix().startswith(SLOW):
+        file = item.path.relative_to(REPOSITORY).as_posix()
+        places[item] = next((place for place, prefix in enumerate(SLOW) if file.startswith(prefix)), len(SLOW))
+        if places[item] < len(SLOW):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+        elif item.get_closest_marker("slow") is None:
+            places[item] += 1
+    items.sort(key=places.__getitem__)
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ from core.runner.client import ensure_runner, status, stop_runner
 from core.runner.processes import marked, owner, wait_until_gone
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect, runner_lock
+from tests.helpers.waiting import until
 
 POINTS = {
     "after the claim": "instead('core.runner.engine_process.Child', die)",
@@ -139,7 +140,7 @@ def prepare(path: Path, engine: Engine) -> int:
     with closing(connect(path, "user")) as connection:
         jobs.pause(connection, job)
     ensure_runner(path)
-    _until(lambda: not _value(path, "SELECT count(*) FROM jobs WHERE kind = 'prepare' AND state != 'done'"), engine.serves_s)
+    until(lambda: not _value(path, "SELECT count(*) FROM jobs WHERE kind = 'prepare' AND state != 'done'"), engine.serves_s)
     stop_runner(path)
     with closing(connect(path, "user")) as connection:
         jobs.requeue(connection, job)
@@ -203,9 +204,9 @@ def take_over(path: Path, engine: Engine, left: set[int]) -> None:
     """Two runners at once; afterwards one serves, and nothing of the dead one is left."""
     heirs = [subprocess.Popen([sys.executable, "-P", "-m", "core.runner", str(path), "--serve"]) for _ in range(2)]
     try:
-        _until(lambda: status(path).alive and status(path).pid in [heir.pid for heir in heirs], engine.serves_s)
-        _until(lambda: sum(heir.poll() is None for heir in heirs) == 1, engine.serves_s)
-        _until(lambda: not left & set(marked(owner(runner_lock(path)))), 30)
+        until(lambda: status(path).alive and status(path).pid in [heir.pid for heir in heirs], engine.serves_s)
+        until(lambda: sum(heir.poll() is None for heir in heirs) == 1, engine.serves_s)
+        until(lambda: not left & set(marked(owner(runner_lock(path)))), 30)
         at_work = [pid for pid in marked(owner(runner_lock(path))) if _is_host(pid)]
         if len(at_work) > 1:
             raise Broken(f"{len(at_work)} engines are at work")
@@ -251,7 +252,7 @@ def _tried(path: Path, used: Engine, trials: int, rng: random.Random, points: Se
         met.strangers += other is not None
         before = _unchanged(path, before)
     ensure_runner(path)
-    _until(lambda: not _value(path, "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"), 600)
+    until(lambda: not _value(path, "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"), 600)
     stop_runner(path)
     _unchanged(path, before)
     for job in runs:
@@ -289,14 +290,6 @@ def _rows(path: Path, sql: str) -> list[sqlite3.Row]:
 
 def _value(path: Path, sql: str) -> int:
     return int(_rows(path, sql)[0][0])
-
-
-def _until(condition: object, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        if time.monotonic() > deadline:
-            raise Broken("it never happened")
-        time.sleep(0.05)
 
 
 def main() -> None:

@@ -12,11 +12,9 @@ import signal
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.jobs import queue
 from core.runner.child import TRIES
@@ -26,6 +24,7 @@ from core.runner.watchdog import FLAG_S
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
 from tests.e2e.kill import Lost, check, finished, stored
+from tests.helpers.waiting import until
 
 PROMISED_S = 60.0
 PATIENCE_S = 600.0
@@ -57,7 +56,8 @@ def torture(folder: Path, silence_s: float) -> Met:
             engine = 0
             for _ in range(TRIES):
                 engine = _hang(store, silence_s, met, engine)
-            row = _until(lambda: store.execute("SELECT * FROM jobs WHERE id = ? AND state = 'failed'", (job,)).fetchone())
+            failed = "SELECT * FROM jobs WHERE id = ? AND state = 'failed'"
+            row = until(lambda: store.execute(failed, (job,)).fetchone(), PATIENCE_S)
             if f"no token for {silence_s:g} s" not in row["error"] or f"host-{job}.log" not in row["remedy"]:
                 raise Lost(f"it failed without saying why: {row['error']} {row['remedy']}")
     finally:
@@ -68,12 +68,12 @@ def torture(folder: Path, silence_s: float) -> Met:
 def _hang(store: sqlite3.Connection, silence_s: float, met: Met, last: int) -> int:
     """Let the engine that came after the last one hang, once it has given tokens. Returns its number."""
     had = _tokens(store)
-    pid = int(_until(lambda: _tokens(store) > had and store.execute(AT_WORK, (last,)).fetchone())[0])
+    pid = int(until(lambda: _tokens(store) > had and store.execute(AT_WORK, (last,)).fetchone(), PATIENCE_S)[0])
     told = store.execute(TOLD).fetchone()[0]
     os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
     if silence_s > FLAG_S:
-        _until(lambda: store.execute(TOLD).fetchone()[0] > told)
+        until(lambda: store.execute(TOLD).fetchone()[0] > told, PATIENCE_S)
         met.told_s.append(time.monotonic() - began)
     before, begun = finished(store), stored(store)
     if not wait_until_gone(pid, PATIENCE_S):
@@ -86,15 +86,6 @@ def _hang(store: sqlite3.Connection, silence_s: float, met: Met, last: int) -> i
 def _tokens(store: sqlite3.Connection) -> int:
     """Characters of the stored tokens."""
     return sum(map(len, stored(store).values()))
-
-
-def _until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise Lost("it never happened")
-        time.sleep(0.01)
-    return found
 
 
 def main() -> None:

@@ -19,11 +19,10 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -33,6 +32,7 @@ from core.runner.client import ensure_runner, status, stop_runner
 from core.runner.supervisor import is_supervised
 from core.store.connection import connect
 from tests.helpers.runs import LRM
+from tests.helpers.waiting import until
 
 VARIANTS = {"pocket": ("none", "q8_0", "q4_0", "magnitude-50")}  # quick to make
 TARGETS = ("runner", "supervisor", "host", "screen")
@@ -154,7 +154,7 @@ def wait_for(path: Path, killed: int = 0, seconds: float = RECOVERY_S) -> float:
 
 def _wait_for_supervisor(path: Path) -> None:
     """Nobody brings back a runner that is killed together with its supervisor."""
-    _until(lambda: is_supervised(path), RECOVERY_S)
+    until(lambda: is_supervised(path), RECOVERY_S)
 
 
 def left_behind(path: Path) -> list[int]:
@@ -233,7 +233,7 @@ def _prepare(path: Path, connection: sqlite3.Connection, ids: list[int]) -> None
             queue.pause(user, job)
         ensure_runner(path)
         waiting = "SELECT 1 FROM jobs WHERE kind = 'prepare' AND state <> 'done'"
-        _until(lambda: connection.execute(waiting).fetchone() is None, PREPARED_S)
+        until(lambda: connection.execute(waiting).fetchone() is None, PREPARED_S)
         stop_runner(path)
         for job in ids:
             queue.requeue(user, job)
@@ -243,16 +243,8 @@ def _first_tokens(path: Path, connection: sqlite3.Connection) -> float:
     """Start the runner. Returns the seconds until tokens of a run are stored."""
     began = time.monotonic()
     ensure_runner(path)
-    _until(lambda: stored(connection), RECOVERY_S)
+    until(lambda: stored(connection), RECOVERY_S)
     return time.monotonic() - began
-
-
-def _until(condition: Callable[[], Any], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise Lost("it never happened")
-        time.sleep(0.02)
 
 
 def _held_back(connection: sqlite3.Connection) -> bool:

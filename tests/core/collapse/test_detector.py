@@ -49,6 +49,7 @@ def traces(path: Path) -> list[dict[str, Any]]:
 # ---- real outputs
 
 
+@pytest.mark.slow
 def test_every_collapsed_real_output_is_found_and_no_healthy_one_stopped(real_data: Path) -> None:
     rows = traces(real_data / "traces_shared.jsonl.gz")
     verdicts = [(row, scan(row["output"])) for row in rows if row["label"] != "unsure"]
@@ -84,6 +85,7 @@ def test_real_loops_within_a_short_limit_are_found(real_data: Path) -> None:
     assert len(found) == 24
 
 
+@pytest.mark.slow
 def test_healthy_real_outputs_are_left_alone_under_a_short_limit(real_data: Path) -> None:
     """Pieces of 4,000 characters, about 1,024 tokens, from every healthy output."""
     rows = traces(real_data / "traces_shared.jsonl.gz")
