@@ -14,8 +14,7 @@ from core.cli.grammar import RESULTS, command, tabular
 def collapse(call: Call, plot: bool) -> int:
     """How often outputs ended in a loop, at what cost."""
     from core.cli.output import plotted, show, tables
-    from core.results.show import plots
-    from core.results.show.render import collapse_table
+    from core.results.show import narrow, plots
     from core.results.show.sheets import collapse_sheet
     from core.results.show.sheets_findings import points_sheet
     from core.results.show.writers import rich_table
@@ -27,7 +26,7 @@ def collapse(call: Call, plot: bool) -> int:
     drawn = plotted(
         plot,
         lambda: plots.curves(points),
-        lambda: [collapse_table(cells), *([rich_table(points_sheet(points))] if points else [])],
+        lambda: [rich_table(narrow.collapse_sheet(cells)), *([rich_table(points_sheet(points))] if points else [])],
     )
     data = {"cells": cells, "points": points}
     show(call, data, cells, lambda: [collapse_sheet(cells), points_sheet(points)], drawn, "No responses yet.")

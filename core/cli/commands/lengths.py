@@ -20,8 +20,9 @@ NOTHING = "No finished runs with enough responses yet."
 def lengths(call: Call, q: float, deciles: bool, published: bool, plot: bool) -> int:
     """Scores of the shortest and longest outputs."""
     from core.cli.output import show, tables
-    from core.results.show.render import lengths_table
+    from core.results.show import narrow
     from core.results.show.sheets import lengths_sheet
+    from core.results.show.writers import rich_table
     from core.results.tables.lengths import lengths_rows
     from core.results.tables.published import lengths_with_differences, published_lengths
 
@@ -33,7 +34,7 @@ def lengths(call: Call, q: float, deciles: bool, published: bool, plot: bool) ->
         rows = lengths_rows(connection, q)
     if published:
         rows = [*lengths_with_differences(rows), *published_lengths(q)]
-    show(call, rows, rows, lambda: [lengths_sheet(rows)], lambda: [lengths_table(rows)], NOTHING)
+    show(call, rows, rows, lambda: [lengths_sheet(rows)], lambda: [rich_table(narrow.lengths_sheet(rows))], NOTHING)
     return 0
 
 

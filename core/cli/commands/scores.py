@@ -14,8 +14,9 @@ from core.cli.grammar import RESULTS, command, tabular
 def scores(call: Call, published: bool) -> int:
     """The score table."""
     from core.cli.output import show, tables
-    from core.results.show.render import scores_table
+    from core.results.show import narrow
     from core.results.show.sheets import scores_sheets
+    from core.results.show.writers import stacked
     from core.results.tables.published import published_rows, with_differences
     from core.results.tables.scores import by_benchmark, scores_rows
 
@@ -23,5 +24,12 @@ def scores(call: Call, published: bool) -> int:
         rows = scores_rows(connection)
     if published:
         rows = [*with_differences(rows), *published_rows()]
-    show(call, rows, by_benchmark(rows), lambda: scores_sheets(rows), lambda: [scores_table(rows)], "No responses yet.")
+    show(
+        call,
+        rows,
+        by_benchmark(rows),
+        lambda: scores_sheets(rows),
+        lambda: [stacked(narrow.scores_sheets(rows))],
+        "No responses yet.",
+    )
     return 0

@@ -18,16 +18,20 @@ ROUNDING = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text, and what stands small below it."""
+    """A text, more lines of it, and notes, which stand small below. A terminal alone shows `lines`."""
 
     text: str
     notes: tuple[str, ...] = ()
     strong: bool = False
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table: `breaks` are the rows before which a rule is drawn, `texts` how many leading columns hold text."""
+    """A table: `breaks` are the rows before which a rule is drawn, `texts` how many leading columns hold text.
+
+    `name_width`: columns that a terminal keeps for the first one; None: as many as its longest name, up to a limit.
+    """
 
     name: str
     title: str
@@ -36,6 +40,7 @@ class Sheet:
     rows: tuple[tuple[Cell, ...], ...]
     texts: int = 1
     breaks: tuple[int, ...] = ()
+    name_width: int | None = None
 
 
 def number(value: float | None, digits: int = 1) -> str:
@@ -78,9 +83,9 @@ def belongs(row: Row, benchmarks: Sequence[str]) -> bool:
 
 def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Row], with_runs: bool) -> Sheet:
     own = [row for row in rows if row["origin"] not in REFERENCES]
-    averages = {id(row): _average(row, benchmarks) for row in rows}
-    best_average = _best(averages[id(row)] for row in own)
-    bests = {b: _best(_decides(row["benchmarks"].get(b)) for row in own) for b in benchmarks}
+    averages = {id(row): average_in(row, benchmarks) for row in rows}
+    best_average = best_of(averages[id(row)] for row in own)
+    bests = {b: best_of(deciding(row["benchmarks"].get(b)) for row in own) for b in benchmarks}
     body = []
     for row in rows:
         mine = row["origin"] not in REFERENCES
@@ -123,7 +128,7 @@ def parameters(value: int | None) -> str:
 def _score(cell: Row | None, best: float | None, with_run: bool) -> Cell:
     if cell is None:
         return Cell(UNKNOWN)
-    value = _decides(cell)
+    value = deciding(cell)
     strong = best is not None and value is not None and best - value < ROUNDING
     below = counts(cell) + ((f"run {cell['run']}",) if with_run and cell["run"] is not None else ())
     if "accuracy" in cell:
@@ -177,16 +182,19 @@ def censored(row: Row) -> str:
     return UNKNOWN if row["censored"] is None else f"{row['censored']} of {row['n']}"
 
 
-def _decides(cell: Row | None) -> float | None:
+def deciding(cell: Row | None) -> float | None:
+    """The score that decides which variant is best: accuracy, else F1."""
     value: float | None = cell.get("accuracy", cell.get("f1")) if cell else None
     return value
 
 
-def _best(values: Iterable[float | None]) -> float | None:
+def best_of(values: Iterable[float | None]) -> float | None:
+    """The largest of the values that are known."""
     return max((value for value in values if value is not None), default=None)
 
 
-def _average(row: Row, benchmarks: Sequence[str]) -> float | None:
+def average_in(row: Row, benchmarks: Sequence[str]) -> float | None:
+    """A row's average, where it is one of these benchmarks (or of the paper's, which may be printed alone)."""
     value: float | None = row["average"]
     return value if value is not None and set(row["average_of"]) <= {*benchmarks, *AVERAGES[0]} else None
 
@@ -271,8 +279,8 @@ def collapse_sheet(cells: Sequence[Row]) -> Sheet:
             *(Cell(cell["label"]), Cell(cell["benchmark"]), Cell(f"{cell['collapsed']} of {cell['n']}")),
             Cell(f"{cell['share']:.1f} %"),
             *(Cell(words(cell[name])) for name in ("onset_words", "period_words", "words_saved", "tokens_saved")),
-            Cell(f"{cell['lost']} of {cell['audited']}", interval(_ends(cell, "lost_share"))),
-            Cell(number(cell["corrected"]), interval(_ends(cell, "corrected"))),
+            Cell(f"{cell['lost']} of {cell['audited']}", interval(ends_of(cell, "lost_share"))),
+            Cell(number(cell["corrected"]), interval(ends_of(cell, "corrected"))),
         )
         for cell in cells
     ]
@@ -289,5 +297,6 @@ def collapse_sheet(cells: Sequence[Row]) -> Sheet:
     )
 
 
-def _ends(cell: Row, name: str) -> tuple[float, float] | None:
+def ends_of(cell: Row, name: str) -> tuple[float, float] | None:
+    """The interval of a value of a cell, where there is one."""
     return None if cell[name] is None else (cell[f"{name}_low"], cell[f"{name}_high"])

@@ -200,7 +200,8 @@ def rich_table(sheet: Sheet) -> Table:
         names = [*head.split("\n"), *(row[at].text for row in sheet.rows)]
         names += [f"  {row[1].text}" for row in sheet.rows if headed]
         longest = max(map(len, names)) if text else 0  # names stay in one piece
-        table.add_column(Text(head), justify="left" if text else "right", overflow="fold", min_width=min(longest, NAME_WIDTH))
+        least = min(longest, NAME_WIDTH) if sheet.name_width is None or at else sheet.name_width
+        table.add_column(Text(head), justify="left" if text else "right", overflow="fold", min_width=least)
     before = None
     for at, row in enumerate(sheet.rows):
         if at in sheet.breaks:
@@ -216,5 +217,15 @@ def rich_table(sheet: Sheet) -> Table:
 
 
 def _rich(cell: Cell) -> Text:
+    weight = "bold" if cell.strong else ""
+    lines = [(f"\n{printable(line)}", weight) for line in cell.lines]
     notes = [(f"\n{printable(note)}", "dim") for note in cell.notes]
-    return Text.assemble((printable(cell.text), "bold" if cell.strong else ""), *notes)
+    return Text.assemble((printable(cell.text), weight), *lines, *notes)
+
+
+def stacked(sheets: Sequence[Sheet]) -> Table:
+    """Sheets for a terminal one below the other, as wide as the widest."""
+    grid = Table.grid(padding=(0, 0, 1, 0))
+    for sheet in sheets:
+        grid.add_row(rich_table(sheet))
+    return grid

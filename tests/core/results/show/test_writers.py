@@ -16,7 +16,7 @@ from core import cli
 from core.results.show.sheets import Cell, Sheet, scores_sheets
 from core.results.show.writers import csv_text, html_table, latex, markdown, rich_table
 from core.results.tables.scores import scores_rows
-from tests.core.results.show.test_render import drawn
+from tests.core.results.show.test_narrow import drawn
 from tests.helpers.book import Book, graded
 
 HOSTILE = "=HYPERLINK(\"x\")<script>alert('&')</script>|*a*_b_\\end{table}$%#~^\x1b[2J"

@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from core.results.show.render import collapse_table, lengths_table, scores_table
-from core.results.show.sheets import collapse_sheet, deciles_sheet, scores_sheets
+from core.results.show import narrow
+from core.results.show.sheets import Row, collapse_sheet, deciles_sheet, scores_sheets
 from core.results.show.sheets_findings import compare_sheet, findings_sheets, points_sheet
-from core.results.show.writers import rich_table
+from core.results.show.writers import rich_table, stacked
 from core.results.tables.collapse_points import points
 from core.results.tables.compare import compare
 from core.results.tables.findings import findings
@@ -32,6 +32,18 @@ def drawn(table: Table, width: int = 80, color: bool = False) -> str:
     file = io.StringIO()
     Console(file=file, width=width, force_terminal=color, color_system="standard" if color else None).print(table)
     return file.getvalue()
+
+
+def scores_table(rows: Sequence[Row]) -> Table:
+    return stacked(narrow.scores_sheets(rows))
+
+
+def lengths_table(rows: Sequence[Row]) -> Table:
+    return rich_table(narrow.lengths_sheet(rows))
+
+
+def collapse_table(cells: Sequence[Row]) -> Table:
+    return rich_table(narrow.collapse_sheet(cells))
 
 
 def answers(name: str, right: int, of: int) -> list[dict[str, object]]:
