@@ -308,6 +308,7 @@ def test_the_verdict_does_not_depend_on_how_the_stream_is_cut(text: str, seed: i
     assert detector.verdict == scan(text, limit)
 
 
+@pytest.mark.slow
 def test_real_verdicts_do_not_depend_on_the_cut(real_data: Path) -> None:
     draw = random.Random(3)
     for row in traces(real_data / "traces_shared.jsonl.gz")[:250:5]:
@@ -348,6 +349,7 @@ def test_feeding_after_the_end_is_an_error() -> None:
         detector.feed("more")
 
 
+@pytest.mark.slow
 def test_a_stream_of_32_768_tokens_takes_less_than_half_a_megabyte() -> None:
     draw = random.Random(7)
     vocabulary = ["".join(draw.choices("etaoinshrdlu", k=draw.randint(2, 9))) for _ in range(5_000)]
