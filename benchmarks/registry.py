@@ -44,6 +44,4 @@ def get(name: str) -> Benchmark:
 
 def generates_questions(name: str) -> bool:
     """Whether a benchmark makes its questions itself, without files or the hub."""
-    from benchmarks.pocket.suite import SUITE, TRAINING
-
-    return any(kind.name == name for kind in (*SUITE, *TRAINING))
+    return get(name).suite in ("pocket", "training")
