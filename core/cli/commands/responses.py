@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
 
 import click
 
@@ -22,6 +22,29 @@ if TYPE_CHECKING:
 COLUMNS = ("Id", "Variant", "Benchmark", "Item", "Parsed", "Gold", "Verdict", "Finish", "Words")
 FILTER = "as in the screen: wrong benchmark:aime variant:q4 words:>2000 WORDS ..."
 SEARCH = 'words in the text; "several in quotes", begin*'
+
+
+class ResponseLine(TypedDict):
+    """One response of the list; `excerpt` is there where texts are searched."""
+
+    id: int
+    job_id: int
+    model: str
+    compression: str
+    benchmark: str
+    key: str
+    parsed: str | None
+    gold: str
+    verdict: str
+    correct: int | None
+    em: float | None
+    f1: float | None
+    hand: int | None
+    flagged: int
+    finish_reason: str
+    collapsed: int | None
+    words: int
+    excerpt: NotRequired[str]
 
 
 class Filters(TypedDict):
@@ -100,21 +123,35 @@ def _index(call: Call, connection: sqlite3.Connection) -> None:
         print(f"{left:,} older responses are not searched: {error.message}", file=sys.stderr)
 
 
-def _data(connection: sqlite3.Connection, wanted: Wanted, row: sqlite3.Row) -> dict[str, Any]:
+def _data(connection: sqlite3.Connection, wanted: Wanted, row: sqlite3.Row) -> ResponseLine:
     from core.store.browse import excerpt
     from core.store.shown import gold, verdict
 
-    names = ("id", "job_id", "model", "compression", "benchmark", "key", "parsed")
-    return {
-        **{name: row[name] for name in names},
-        "gold": gold(row["gold"]),
-        "verdict": verdict(row),
-        **{name: row[name] for name in ("correct", "em", "f1", "hand", "flagged", "finish_reason", "collapsed", "words")},
-        **({"excerpt": excerpt(connection, wanted, row["id"])} if wanted.search else {}),
-    }
+    line = ResponseLine(
+        id=row["id"],
+        job_id=row["job_id"],
+        model=row["model"],
+        compression=row["compression"],
+        benchmark=row["benchmark"],
+        key=row["key"],
+        parsed=row["parsed"],
+        gold=gold(row["gold"]),
+        verdict=verdict(row),
+        correct=row["correct"],
+        em=row["em"],
+        f1=row["f1"],
+        hand=row["hand"],
+        flagged=row["flagged"],
+        finish_reason=row["finish_reason"],
+        collapsed=row["collapsed"],
+        words=row["words"],
+    )
+    if wanted.search:
+        line["excerpt"] = excerpt(connection, wanted, row["id"])
+    return line
 
 
-def _hit(row: dict[str, Any]) -> Text:
+def _hit(row: ResponseLine) -> Text:
     """A hit as a line about the response and a piece of its text below."""
     from rich.text import Text
 
@@ -128,17 +165,17 @@ def _hit(row: dict[str, Any]) -> Text:
     return shown.append_text(excerpt)
 
 
-def _parsed(row: dict[str, Any]) -> str:
+def _parsed(row: ResponseLine) -> str:
     from core.results.show.sheets import UNKNOWN
 
     return UNKNOWN if row["parsed"] is None else str(row["parsed"])
 
 
-def _finish(row: dict[str, Any]) -> str:
+def _finish(row: ResponseLine) -> str:
     return "LOOP" if row["collapsed"] else str(row["finish_reason"])
 
 
-def _sheet(rows: Sequence[dict[str, Any]]) -> Sheet:
+def _sheet(rows: Sequence[ResponseLine]) -> Sheet:
     from core.results.show.sheets import Sheet
 
     searched = bool(rows) and "excerpt" in rows[0]
@@ -146,7 +183,7 @@ def _sheet(rows: Sequence[dict[str, Any]]) -> Sheet:
     return Sheet("responses", "Responses", "", heads, tuple(_line(row) for row in rows), texts=len(heads))
 
 
-def _line(row: dict[str, Any]) -> tuple[Cell, ...]:
+def _line(row: ResponseLine) -> tuple[Cell, ...]:
     from core.results.show.sheets import Cell
 
     cells = [str(row["id"]), f"{row['model']} {row['compression']}", row["benchmark"], row["key"], _parsed(row), row["gold"]]
