@@ -11,6 +11,7 @@ import gguf
 import numpy as np
 
 from core.compress.hf_folder import HfFolder, is_decoder_linear, model_files
+from core.engines.ggml_types import row_bytes
 from core.engines.gguf_header import BadGguf, Tensor, read_tensors
 from core.errors import ModelError
 
@@ -56,7 +57,7 @@ def sha256(path: Path) -> str:
 def gguf_tensors(path: Path) -> list[Tensor]:
     """The tensors of a GGUF file. Raises ModelError if it is missing, damaged or truncated."""
     try:
-        return read_tensors(path, _row_bytes)
+        return read_tensors(path)
     except BadGguf as error:
         raise ModelError(str(error), "Get or make the file again.") from error
     except OSError as error:
@@ -81,7 +82,7 @@ def _file_facts(path: Path) -> Facts:
     if not tensors:
         raise ModelError(f"{path} holds no weights.", "Name the first part of a model that is split into files.")
     parameters = sum(tensor.elements for tensor in tensors)
-    size = sum(_row_bytes(tensor.kind, tensor.elements) for tensor in tensors)
+    size = sum(row_bytes(tensor.kind, tensor.elements) for tensor in tensors)
     return Facts(sha256(path), path.stat().st_size, parameters, 8 * size / parameters, _file_sparsity(path, tensors))
 
 
@@ -95,9 +96,3 @@ def _file_sparsity(path: Path, tensors: list[Tensor]) -> float | None:
         weights = np.memmap(path, kind, "r", tensor.start, (tensor.elements,))
         zeros += tensor.elements - int(np.count_nonzero(weights))
     return zeros / sum(tensor.elements for tensor in linear)
-
-
-def _row_bytes(kind: int, elements: int) -> int:
-    """Bytes of so many elements of a ggml type. Raises ValueError for an unknown one."""
-    block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType(kind)]
-    return int(elements // block * size)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from .ggml_types import row_bytes
 
 MAGIC = b"GGUF"
 _ALIGNMENT_KEY = "general.alignment"
@@ -39,12 +41,8 @@ class Tensor:
     start: int
 
 
-def read_tensors(path: Path, row_bytes: Callable[[int, int], int]) -> list[Tensor]:
-    """The tensors of a GGUF file whose data are all there.
-
-    `row_bytes(kind, elements)` is the size in bytes of so many elements of a ggml type; it raises KeyError for a type
-    that it does not know. Raises BadGguf, and OSError where the file cannot be read.
-    """
+def read_tensors(path: Path) -> list[Tensor]:
+    """The tensors of a GGUF file whose data are all there. Raises BadGguf, and OSError where the file cannot be read."""
     with _opened(path) as file, _guarded(path, file):
         _, tensors = _read_header(file)
         expected = max((t.start + row_bytes(t.kind, t.elements) for t in tensors), default=file.tell())

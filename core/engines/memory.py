@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import nvml
+from . import ggml_types, nvml
 from .gguf_header import BadGguf, read_facts
 from .host.engine import GET_AGAIN, EngineFailure
 
 GIB = 2**30
 MEMORY_SHARE = 0.8
 SCORES_BYTES = 256 * 2**20
-KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q5_1": 24 / 32, "q5_0": 22 / 32, "q4_1": 20 / 32, "q4_0": 18 / 32}
 _LLAMA_BASE, _TORCH_BASE = 72 * 2**20, 480 * 2**20  # interpreter and libraries
 _SPLIT = re.compile(r"(.*)-\d{5}-of-(\d{5})\.gguf")
 
@@ -83,7 +82,7 @@ def llama_need(shape: Shape, batch: int, kv_type: str) -> Need:
 
     Quantized caches cannot do without flash attention. On a GPU, where it is the faster one, `scores` is not needed.
     """
-    kv = shape.kv_values * KV_BYTES[kv_type]
+    kv = shape.kv_values * ggml_types.bits(kv_type) / 8
     buffers = batch * 4 * (2 * shape.width + 2 * shape.inner)
     scores = 4 * batch * shape.heads if kv_type == "f16" else 0
     return Need(shape.weights, kv, 2 * 4 * shape.vocabulary, _LLAMA_BASE + buffers, 4 * batch, scores)

@@ -1,6 +1,6 @@
 """What runs would take, before they are queued: size of the weights, whether they fit the memory, and how long it lasts.
 
-Sizes and times come from the store where it has seen the like; else sizes from the bits that llama.cpp names for its types.
+Sizes and times come from the store where it has seen the like; else sizes come from the bits of the types.
 Nothing here loads a model.
 """
 
@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from core.compress.recipes import parse
-from core.engines import memory
+from core.engines import ggml_types, memory
 from core.engines.host.engine import EngineFailure
 from core.engines.host.options import ENGINES
 from core.engines.llamacpp.processors import threads, usual_slots
@@ -27,15 +27,19 @@ from core.spec import PROMPT_ROOM, Model, RunSpec
 from core.store.joins import MODEL_OF_VARIANT, VARIANT_OF_JOB
 
 HALF = 16.0
-BITS = {
-    "q8_0": 8.5, "q6_k": 6.56, "q5_k_m": 5.67, "q5_k_s": 5.51, "q5_1": 6.0, "q5_0": 5.5, "q4_k_m": 4.83, "q4_k_s": 4.56,
-    "q4_1": 5.0, "q4_0": 4.5, "iq4_nl": 4.5, "iq4_xs": 4.25, "q3_k_l": 4.26, "q3_k_m": 3.89, "q3_k_s": 3.48, "iq3_m": 3.66,
-    "iq3_s": 3.44, "q2_k": 3.34, "iq3_xxs": 3.06, "iq2_m": 2.7, "iq2_s": 2.5, "iq2_xs": 2.31, "iq2_xxs": 2.06,
-    "iq1_m": 1.75, "iq1_s": 1.56,
+_PURE = (
+    "q8_0", "q6_k", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl", "iq4_xs", "iq3_s", "iq3_xxs", "iq2_xs", "iq2_xxs", "iq1_m",
+    "iq1_s",
+)  # fmt: skip
+BITS = {kind: round(ggml_types.bits(kind), 2) for kind in _PURE} | {
+    "q5_k_m": 5.67, "q5_k_s": 5.51, "q4_k_m": 4.83, "q4_k_s": 4.56, "q3_k_l": 4.26, "q3_k_m": 3.89, "q3_k_s": 3.48,
+    "iq3_m": 3.66, "q2_k": 3.34, "iq2_m": 2.7, "iq2_s": 2.5,
     "dynamic-2.51": 2.51, "dynamic-2.22": 2.22, "dynamic-1.73": 1.73, "dynamic-1.58": 1.58,
 }  # fmt: skip
-"""Bits per weight, as llama.cpp describes its file types (mixtures: as it lists them for Llama 2 13B); small models get more,
-since their embeddings weigh more."""
+"""Bits per weight: of a pure type those of its blocks, to two digits; of a mixture those that llama.cpp lists for Llama 2 13B.
+
+Small models get more, since their embeddings weigh more.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 import gguf
 import numpy as np
-from gguf import GGML_QUANT_SIZES
 from gguf import GGMLQuantizationType as Type
 from llama_cpp._ggml import libggml
 from numpy.typing import NDArray
+
+from core.engines.ggml_types import block_elements, row_bytes
 
 ROWS = 16
 _LAYER = re.compile(r"blk\.(\d+)\.")
@@ -67,7 +68,7 @@ def plan(tensors: Sequence[gguf.ReaderTensor], importance: Importance | None, da
         weight = float(len(layers)) if number is None else _ENDS if number in (min(layers), max(layers)) else 1.0
         kinds = candidates(int(tensor.shape[0]), weighted=tensor.name in (importance or {}))
         offered[str(tensor.name)] = [
-            Offer(kind, _bytes(kind, int(tensor.n_elements)), weight * float(lost))
+            Offer(kind, row_bytes(kind, int(tensor.n_elements)), weight * float(lost))
             for kind, lost in zip(kinds, damage[str(tensor.name)], strict=True)
         ]
     return {name: int(kind) for name, kind in allocate(offered, budget).items()}
@@ -76,7 +77,7 @@ def plan(tensors: Sequence[gguf.ReaderTensor], importance: Importance | None, da
 def candidates(columns: int, *, weighted: bool) -> list[Type]:
     """The types that rows of `columns` values can have; `weighted`: with an importance matrix."""
     kinds = _WIDE if columns % 256 == 0 else _NARROW
-    return [kind for kind in kinds if columns % GGML_QUANT_SIZES[kind][0] == 0 and (weighted or kind not in _WEIGHTED)]
+    return [kind for kind in kinds if columns % block_elements(kind) == 0 and (weighted or kind not in _WEIGHTED)]
 
 
 def _losses(tensor: gguf.ReaderTensor, importance: Vector | None) -> Vector:
@@ -110,7 +111,7 @@ def lost_energy(before: Vector, after: Vector, squares: Vector) -> float:
 def quantized(rows: Vector, kind: Type, importance: Vector | None) -> Vector:
     """Rows [rows, columns] quantized by llama.cpp and dequantized to float32; `importance` is [columns]."""
     count, columns = rows.shape
-    packed = np.empty((count, _bytes(kind, columns)), np.uint8)
+    packed = np.empty((count, row_bytes(kind, columns)), np.uint8)
     floats, null = ctypes.POINTER(ctypes.c_float), None
     weights = null if importance is None else np.ascontiguousarray(importance, np.float32).ctypes.data_as(floats)
     quantize = libggml.ggml_quantize_chunk
@@ -123,8 +124,3 @@ def quantized(rows: Vector, kind: Type, importance: Vector | None) -> Vector:
 
 def _best(choice: Sequence[Offer], price: float) -> Offer:
     return min(choice, key=lambda offer: offer.damage + float(np.exp(price)) * offer.bytes)
-
-
-def _bytes(kind: Type, elements: int) -> int:
-    block, width = GGML_QUANT_SIZES[kind]
-    return int(elements // block * width)

@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gguf import GGML_QUANT_SIZES
 from gguf import GGMLQuantizationType as Type
 
+from core.engines.ggml_types import row_bytes
 from core.errors import ModelError
 
 _BLOCK = re.compile(r"blk\.(\d+)\.(\w+)\.(weight|bias)")
@@ -74,7 +74,7 @@ def has_experts(names: Iterable[str]) -> bool:
 
 def size(shapes: Mapping[str, tuple[int, ...]], types: Mapping[str, Type]) -> int:
     """Bytes of the tensors under a plan; rows that are no multiple of a type's block do not occur in it."""
-    return sum(_bytes(types[name], math.prod(shape)) for name, shape in shapes.items())
+    return sum(row_bytes(types[name], math.prod(shape)) for name, shape in shapes.items())
 
 
 def counts(types: Iterable[Type]) -> dict[str, int]:
@@ -130,8 +130,3 @@ def _place(name: str) -> tuple[int, str]:
     if match is None:
         raise ModelError(f"A dynamic recipe has no place for the tensor {name}.", "Choose a plain type.")
     return int(match[1]), match[2]
-
-
-def _bytes(kind: Type, elements: int) -> int:
-    block, width = GGML_QUANT_SIZES[kind]
-    return int(elements // block * width)

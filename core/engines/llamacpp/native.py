@@ -15,15 +15,12 @@ from llama_cpp._ggml import libggml
 from numpy.typing import NDArray
 
 from ..decode.text import ByteDecoder, TextDecoder
+from ..ggml_types import NUMBERS
 from ..gguf_header import BadGguf, read_tensors
 from ..host.engine import EngineFailure
 
 _log: deque[str] = deque(maxlen=12)
 _WARN, _ERROR = 3, 4
-_KV_TYPES = {
-    "f16": C.GGML_TYPE_F16, "q8_0": C.GGML_TYPE_Q8_0, "q5_1": C.GGML_TYPE_Q5_1, "q5_0": C.GGML_TYPE_Q5_0,
-    "q4_1": C.GGML_TYPE_Q4_1, "q4_0": C.GGML_TYPE_Q4_0,
-}  # fmt: skip
 
 
 @C.llama_log_callback  # type: ignore[untyped-decorator]
@@ -60,20 +57,10 @@ def log_tail() -> str:
     return "; ".join(_log) or "llama.cpp gave no reason"
 
 
-def row_bytes(kind: int, elements: int) -> int:
-    """Bytes of `elements` values of a ggml type. Raises KeyError for a type that this llama.cpp does not know."""
-    libggml.ggml_type_size.restype = ctypes.c_size_t
-    libggml.ggml_blck_size.restype = ctypes.c_int64
-    block = int(libggml.ggml_blck_size(kind)) if kind < C.GGML_TYPE_COUNT else 0
-    if not block:
-        raise KeyError(kind)
-    return elements // block * int(libggml.ggml_type_size(kind))
-
-
 def check_file(path: Path) -> None:
     """Raise EngineFailure unless `path` is a GGUF file with all of its tensor data."""
     try:
-        read_tensors(path, row_bytes)
+        read_tensors(path)
     except OSError as error:
         raise EngineFailure("model", f"{path}: {error.strerror}", "Check the model's path.") from error
     except BadGguf as error:
@@ -174,7 +161,7 @@ class LlamaContext:
         parameters.n_seq_max = slots
         parameters.n_batch = parameters.n_ubatch = batch
         parameters.n_threads = parameters.n_threads_batch = threads
-        parameters.type_k = parameters.type_v = _KV_TYPES[kv_type]
+        parameters.type_k = parameters.type_v = NUMBERS[kv_type]
         parameters.kv_unified = False  # in one buffer each sequence would look at the cells of all
         if plain:
             parameters.flash_attn_type = C.LLAMA_FLASH_ATTN_TYPE_DISABLED

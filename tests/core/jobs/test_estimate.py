@@ -43,6 +43,16 @@ def test_every_type_has_its_bits() -> None:
     assert set(BITS) == set(GGUF_TYPES)
 
 
+def test_bits_are_those_that_llama_cpp_prints() -> None:
+    assert BITS == {
+        "q8_0": 8.5, "q6_k": 6.56, "q5_k_m": 5.67, "q5_k_s": 5.51, "q5_1": 6.0, "q5_0": 5.5, "q4_k_m": 4.83, "q4_k_s": 4.56,
+        "q4_1": 5.0, "q4_0": 4.5, "iq4_nl": 4.5, "iq4_xs": 4.25, "q3_k_l": 4.26, "q3_k_m": 3.89, "q3_k_s": 3.48, "iq3_m": 3.66,
+        "iq3_s": 3.44, "q2_k": 3.34, "iq3_xxs": 3.06, "iq2_m": 2.7, "iq2_s": 2.5, "iq2_xs": 2.31, "iq2_xxs": 2.06,
+        "iq1_m": 1.75, "iq1_s": 1.56,
+        "dynamic-2.51": 2.51, "dynamic-2.22": 2.22, "dynamic-1.73": 1.73, "dynamic-1.58": 1.58,
+    }  # fmt: skip
+
+
 def test_sizes_and_memory_without_a_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_memory", lambda: 24 * GIB)
     monkeypatch.setattr(memory, "free_gpu_memory", lambda: [])
