@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from core.compress.calibration import uses_hub
+from core.compress.messages import CANCEL, Failed, Made, Message, decode
 from core.compress.recipes import parse
 from core.errors import CompressionError, ModelError
 from core.jobs.requirements import check_preparation
@@ -28,7 +28,7 @@ class Preparer:
 
     def __init__(self, store: RunnerStore, logs: Path, allocation: Allocation, *, stays: bool) -> None:
         self._store, self._logs, self._allocation, self._stays = store, logs, allocation, stays
-        self._child: Child[dict[str, Any]] | None = None
+        self._child: Child[Message] | None = None
 
     def prepare(self, job: PrepareJob, work: Path, settings: Settings) -> JobState:
         """Make a variant for the store with the folder `work`. Returns the state that the job ends in.
@@ -69,7 +69,7 @@ class Preparer:
             if not (stays and state == "done"):
                 self.close()
 
-    def _begin(self, job: PrepareJob, where: list[str], general: General) -> Child[dict[str, Any]]:
+    def _begin(self, job: PrepareJob, where: list[str], general: General) -> Child[Message]:
         """The worker, with this job to do."""
         log = self._logs / f"prepare-{job.id}.log"
         arguments = ["--model", job.source, "--format", job.format, "--compression", job.compression]
@@ -80,7 +80,7 @@ class Preparer:
             return self._child
         command = [sys.executable, "-P", "-m", "core.compress.worker", *arguments]
         command, environment = self._allocation.child(command, {}, general, (command[0], job.source), here=_here(job, general))
-        self._child = Child(command, _message, log, environment, child_id(self._store, job.id))
+        self._child = Child(command, decode, log, environment, child_id(self._store, job.id))
         return self._child
 
 
@@ -107,47 +107,43 @@ def _here(job: PrepareJob, general: General) -> bool:
     return reads_store or not general.variants_folder
 
 
-def _message(line: str) -> dict[str, Any]:
-    """A worker's line. Raises ValueError where it is none."""
-    found = json.loads(line)
-    if not isinstance(found, dict):
-        raise ValueError(f"no message of a worker: {line[:200]!r}")
-    return found
-
-
-def _facts(message: dict[str, Any]) -> VariantFacts:
+def _facts(made: Made) -> VariantFacts:
     return VariantFacts(
-        path=message["path"],
-        sha256=message["sha256"],
-        bytes=message["bytes"],
-        parameters=message["parameters"],
-        bits_per_weight=message["bits_per_weight"],
-        sparsity=message.get("sparsity"),
+        path=made["path"],
+        sha256=made["sha256"],
+        bytes=made["bytes"],
+        parameters=made["parameters"],
+        bits_per_weight=made["bits_per_weight"],
+        sparsity=made["sparsity"],
     )
 
 
-def _follow(store: RunnerStore, job: PrepareJob, child: Child[dict[str, Any]], allocation: Allocation) -> JobState:
+def _failure(failed: Failed) -> Exception:
+    """The error to raise for a worker that cannot go on; one that was lost is started again."""
+    if failed["kind"] == "lost":
+        return ChildDied(failed["message"])
+    kind = ModelError if failed["kind"] == "model" else CompressionError
+    return kind(failed["message"], failed.get("remedy", ""))
+
+
+def _follow(store: RunnerStore, job: PrepareJob, child: Child[Message], allocation: Allocation) -> JobState:
     while True:
         for message in child.receive(0.5):
             if message is None:
                 raise ChildDied(child.obituary())
-            if message.get("type") == "waiting":
+            if message["type"] == "waiting":
                 allocation.waits = bool(message["message"])
                 store.set_message(job.id, message["message"])
-            elif message.get("type") == "progress":
-                total = message.get("total")
-                store.progress(job.id, int(message["done"]), None if total is None else int(total), message["message"])
-            elif message.get("type") == "artifact":
+            elif message["type"] == "progress":
+                store.progress(job.id, message["done"], message["total"], message["message"])
+            elif message["type"] == "artifact":
                 store.variant_ready(job.id, job.variant_id, _facts(message))
                 return "done"
-            elif message.get("kind") == "lost":
-                raise ChildDied(message["message"])
-            elif message.get("type") == "failed":
-                kind = ModelError if message.get("kind") == "model" else CompressionError
-                raise kind(message["message"], message.get("remedy", ""))
+            else:
+                raise _failure(message)
         store.heartbeat()
-        stop, wanted = store.requests(job.id)
-        if wanted == "cancel":
-            child.send("cancel\n")
-        if stop or wanted:
-            return STATE_AFTER[wanted]
+        stop, request = store.requests(job.id)
+        if request == "cancel":
+            child.send(CANCEL.decode() + "\n")
+        if stop or request:
+            return STATE_AFTER[request]

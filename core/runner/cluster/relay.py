@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import Any, BinaryIO, NoReturn
 
+from core.compress.messages import Failed, FailureKind, Waiting, encode
 from core.engines.host.process import take_pipes
 from core.errors import EngineError, LrmError, ModelError
 from core.runner.cluster import actor
@@ -194,7 +195,7 @@ class Relay:
     def _say(self, waiting: str) -> None:
         if waiting != self._told:
             self._told = waiting
-            self._write(json.dumps({"type": "waiting", "message": waiting}).encode() + b"\n")
+            self._write(encode(Waiting(type="waiting", message=waiting)))
 
     def _write(self, data: bytes) -> None:
         try:
@@ -210,14 +211,11 @@ def main() -> int:
     try:
         return Relay(Order(**json.loads(sys.argv[1])), stdin, stdout).run(sys.argv[2:])
     except LrmError as error:
-        said = {
-            "kind": "model" if isinstance(error, ModelError) else "engine",
-            "message": error.message,
-            "remedy": error.remedy,
-        }
+        kind: FailureKind = "model" if isinstance(error, ModelError) else "engine"
+        failed = Failed(type="failed", kind=kind, message=error.message, remedy=error.remedy)
     except Lost as error:
-        said = {"kind": "lost", "message": str(error)}
-    stdout.write(json.dumps({"type": "failed", **said}).encode() + b"\n")
+        failed = Failed(type="failed", kind="lost", message=str(error))
+    stdout.write(encode(failed))
     stdout.flush()
     return 1
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core.compress.messages import decode
 from core.runner.child import Child
-from core.runner.prepare import _message
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_the_obituary_of_a_child_names_how_it_ended(code: str, said: str, tmp_pa
 def test_lines_that_are_no_messages_stop_no_reader(tmp_path: Path) -> None:
     """Nor do those that no parser gets through; what comes after them still comes, and the end is told."""
     code = "print('chatter'); print('[' * 200_000); print('3'); print('{\"type\": \"progress\"}')"
-    child = Child([sys.executable, "-c", code], _message, tmp_path / "child.log", {}, "test.1")
+    child = Child([sys.executable, "-c", code], decode, tmp_path / "child.log", {}, "test.1")
     said: list[object] = []
     while None not in said:
         said += child.receive(10.0) or [None]
