@@ -18,7 +18,7 @@ from core.compress.recipes import parse
 from core.engines import ggml_types, memory
 from core.engines.host.engine import EngineFailure
 from core.engines.host.options import ENGINES
-from core.engines.llamacpp.processors import threads, usual_slots
+from core.engines.processors import threads, usual_slots
 from core.errors import ModelError
 from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
 from core.jobs.models import resolve

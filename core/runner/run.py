@@ -16,7 +16,7 @@ from benchmarks.registry import get
 from core.collapse import Detector
 from core.engines.host import wire
 from core.engines.host.options import ENGINES
-from core.engines.llamacpp.processors import SLOTS
+from core.engines.processors import SLOTS
 from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.files.redact import mask
 from core.grading.grade import columns, loop_columns, server_columns

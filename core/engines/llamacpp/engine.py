@@ -26,7 +26,7 @@ from ..host.engine import EngineFailure, chosen_options
 from ..host.options import LlamaCppOptions
 from ..host.wire import Event, Prefill, Ready
 from ..memory import GIB, MEMORY_SHARE, Need, free_gpu_memory, free_memory, gguf_shape, llama_need, slots_that_fit
-from .processors import SMALL, idle_share, threads, usual_slots
+from ..processors import SMALL, idle_share, threads, usual_slots
 from .sequences import Sequences
 
 if TYPE_CHECKING:

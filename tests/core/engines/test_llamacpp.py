@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from core.engines.host.wire import Deltas, Started
 from core.engines.llamacpp.engine import LlamaCpp
 from core.engines.llamacpp.native import LlamaContext, LlamaModel
-from core.engines.llamacpp.processors import SMALL, idle_share, usual_slots
 from core.engines.memory import gguf_shape
+from core.engines.processors import SMALL, idle_share, usual_slots
 from tests.helpers.host_process import generate, running
 
 ENGINE = "llama.cpp"

@@ -36,8 +36,8 @@ def threads(asked: int | None) -> int:
     """As asked, else what OMP_NUM_THREADS says, else the cores that this process may use."""
     if asked:
         return asked
-    if (said := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
-        return max(1, int(said))
+    if (variable := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
+        return max(1, int(variable))
     cores = set()  # hardware threads of one core count once
     for cpu in os.sched_getaffinity(0):
         siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
