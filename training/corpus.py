@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from benchmarks.pocket import arithmetic, facts, logic, temporal
 from benchmarks.pocket.sample import Sample, draw
 from benchmarks.prompts import PromptTemplate, load_template
+from core.engines.thinking import THINK_END
 from training import copying, tokenizer
 
 PROMPT_WEIGHT = 0.1  # of the prompt's tokens in the loss; the model's own count 1
@@ -150,7 +151,7 @@ class Corpus:
         turn = [{"role": "user", "content": self.templates[key].fill(sample.fields)}]
         prompt = self.coder.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
         question = self.coder(prompt, add_special_tokens=False).input_ids
-        output = self.coder(f"{sample.thinking}{tokenizer.THINK_END}\n{sample.answer}{tokenizer.EOS}").input_ids
+        output = self.coder(f"{sample.thinking}{THINK_END}\n{sample.answer}{tokenizer.EOS}").input_ids
         return question + output, [PROMPT_WEIGHT] * len(question) + [1.0] * len(output)
 
     def _exercise(self, kind: str, rng: random.Random, done: float) -> copying.Exercise:

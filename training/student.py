@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.pocket.suite import SUITE, TRAINING
 from core.cli.follow import follow
+from core.engines.thinking import THINK_END
 from core.runner.client import ensure_runner
 
 QUESTIONS: Mapping[str, int] = {
@@ -61,7 +62,7 @@ def _answers(store: Path, file: Path) -> list[int]:
     with file.open("w", encoding="utf-8") as out:
         for suite in TRAINING:
             for sample in suite().samples(0)[: QUESTIONS[suite.name]]:
-                output = f"</think>\n{sample.answer}"
+                output = f"{THINK_END}\n{sample.answer}"
                 row = {"model": "answers", "benchmark": suite.name, "item": sample.item().key, "output": output}
                 out.write(json.dumps({**row, "finish_reason": "stop"}) + "\n")
     return [int(run["job"]) for run in _once(store, "answers", "import", file)]

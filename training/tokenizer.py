@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.pocket import facts, wording, words
 from benchmarks.pocket.logic import FORMS
 from benchmarks.prompts import default_texts
+from core.engines.thinking import THINK, THINK_END
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 BOS, EOS, USER, ASSISTANT = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"
-THINK, THINK_END = "<think>", "</think>"
 SPECIALS = (BOS, EOS, USER, ASSISTANT, THINK, THINK_END)
 SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 CHAT_TEMPLATE = (

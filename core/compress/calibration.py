@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.pocket import weights_dir
 from core.compress.recipes import CALIBRATION, Calibration
+from core.engines.thinking import THINK_END
 from core.errors import DataError, ModelError, UsageError
 from core.store.connection import opened, work_folder
 
@@ -179,7 +180,7 @@ def _mini_suite(tokenizer: PreTrainedTokenizerBase, samples: int) -> list[list[i
     for kind in SUITE:
         template = load_template(kind.prompt_key)
         solved = draw_many(kind.generate, 0, "train", each)
-        kinds.append([_encoded(tokenizer, template.fill(s.fields), f"{s.thinking}</think>\n{s.answer}") for s in solved])
+        kinds.append([_encoded(tokenizer, template.fill(s.fields), f"{s.thinking}{THINK_END}\n{s.answer}") for s in solved])
     return [ids for together in zip(*kinds, strict=True) for ids in together][:samples]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.style import Style
 
+from core.engines.thinking import THINK_END
 from core.store.shown import gold, graded
 from tui.shown import UNKNOWN, number
 from tui.widgets.reader import Kind, Part
@@ -17,7 +18,6 @@ from tui.widgets.styled import Mark
 
 Row = Mapping[str, Any]
 SPAN = Style(bold=True, underline=True, color="green")
-THINK_END = "</think>"
 
 
 def parts(row: Row, reviews: Sequence[sqlite3.Row], folded: bool) -> list[Part]:

@@ -19,6 +19,7 @@ from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from core.engines.thinking import THINK_END
 from core.store.snapshot import Loop
 from core.text import printable
 from tui.widgets.folding import Fold
@@ -26,7 +27,6 @@ from tui.widgets.wrapping import wrap
 
 Kind = Literal["thinking", "answer", "title", "loop", "unit", "rounds"]
 LOW_MARK, HIGH_MARK = 2_000, 3_000
-THINK_END = "</think>"
 STYLES: dict[Kind, Style] = {
     "thinking": Style(dim=True),
     "answer": Style(),

@@ -27,6 +27,7 @@ from core.compress.recipes import Distillation
 from core.engines.decode.prompt import Prompts
 from core.engines.hf_vocabulary import HfVocabulary
 from core.engines.host.wire import Generate, Sampling
+from core.engines.thinking import THINK, THINK_END
 from core.errors import CompressionError, DataError
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ IGNORED = -100
 WARMUP = 0.05
 CHECKPOINTS = "checkpoints"
 SAVES = 10
-_THINK = "<think>"
 _RATE, _LORA_RATE = 2e-5, 2e-4
 _LORA_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -87,10 +87,10 @@ def _rows(answers: tuple[Answer, ...], tokenizer: PreTrainedTokenizerBase, conte
 
 def _opened(text: str, prompt: str) -> str:
     """A teacher's output with its thinking opened once, by the student's prompt or by the output itself."""
-    opened = text.lstrip().startswith(_THINK)
-    if prompt.rstrip().endswith(_THINK):
-        return text.lstrip().removeprefix(_THINK).removeprefix("\n") if opened else text
-    return text if opened or "</think>" not in text else f"{_THINK}\n{text}"
+    opened = text.lstrip().startswith(THINK)
+    if prompt.rstrip().endswith(THINK):
+        return text.lstrip().removeprefix(THINK).removeprefix("\n") if opened else text
+    return text if opened or THINK_END not in text else f"{THINK}\n{text}"
 
 
 def _settings(distillation: Distillation, checkpoints: Path, rows: int, context: int) -> SFTConfig:
