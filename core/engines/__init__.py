@@ -1,7 +1,10 @@
 """Engines: child processes that turn prompts into streams of tokens.
 
-`wire` is the protocol, `host` the child, `serve` its main loop, `engine` what an engine must implement. `llamacpp` and `hf` are
-engines; what both need is in `batching`, `stream`, `prompt`, `chat`, `text` and `sampling`.
-The host side (everything but `catalog`) uses the standard library, numpy, Jinja and its engine only, with relative imports,
-because it may run under another Python interpreter, where this project is not installed.
+`host/` is the child process: `wire` is the protocol, `serve` the main loop, `engine` what an engine implements, and `options`
+the registry (`ENGINES`: module, class, model format and options of each engine). A new engine is its module and its entry
+there. The engines are `llamacpp/`, `transformers/`, `vllm/`, `openai/` and `replay`; `decode/` holds what they share. The
+modules beside them (`memory`, `processors`, `ggml_types`, `thinking` and the readers of models) also serve the rest of `core`.
+
+A host may run under another Python interpreter, where this project is not installed. So this package uses relative imports
+only, and of libraries only numpy, Jinja and the engine's own.
 """
