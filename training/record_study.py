@@ -19,19 +19,20 @@ import numpy as np
 
 from core.jobs.models import resolve
 from core.jobs.study import BENCHMARKS, FAMILY, SEEDS, STUDY_LIMIT
-from core.results.digests import responses_of
 from core.results.runs import Run, one_picture, shown_runs
 from core.results.show.provenance import provenance
+from core.results.summary_cache import responses_of
 from core.results.tables.lengths import at_end, ends
 from core.results.tables.published import RECORDED
 from core.results.tables.scores import AVERAGES
 from core.store.connection import opened, store_path
+from core.store.joins import JOBS
 
 Q = 30.0
 WEIGHTS = "model.safetensors"
-_RUNS = """
+_RUNS = f"""
 SELECT j.id, m.name, v.compression, j.benchmark, j.seed
-FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
+FROM {JOBS}
 WHERE j.kind = 'run' AND j.state = 'done' AND j.item_limit = ?
 """
 

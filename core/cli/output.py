@@ -36,10 +36,10 @@ def console() -> Console:
 def tables(call: Call) -> Iterator[sqlite3.Connection]:
     """A reader of the store for its tables, after what they need of ended runs has been packed, once a run."""
     from core.cli.progress import Bar
-    from core.results.digests import prepare
+    from core.results.summary_cache import cache_missing
 
     with Bar() as bar:
-        prepare(call.store, lambda done, total: bar.update("Packing ended runs for the tables, once", done, total))
+        cache_missing(call.store, lambda done, total: bar.update("Packing ended runs for the tables, once", done, total))
     with call.reading() as connection:
         yield connection
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from core.importing.match import Run
 from core.store.connection import transaction
+from core.store.joins import MODEL_OF_VARIANT
 from core.store.response_writes import item_id
 
 ENGINE = "imported"
@@ -78,8 +79,7 @@ def _variant(connection: sqlite3.Connection, run: Run, source: str) -> int:
         (run.compression, run.model),
     )
     row = connection.execute(
-        "SELECT v.id FROM variants v JOIN models m ON m.id = v.model_id "
-        "WHERE m.name = ? AND v.compression = ? AND v.format = 'hf'",
+        f"SELECT v.id FROM variants v {MODEL_OF_VARIANT} WHERE m.name = ? AND v.compression = ? AND v.format = 'hf'",
         key,
     ).fetchone()
     connection.execute(

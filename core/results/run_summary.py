@@ -1,9 +1,9 @@
 """What the tables need of one run: counts, sums and resampled intervals, and its finished responses as packed numbers.
 
-A digest is computed from the responses alone, so that it can be kept for a run that has ended and thrown away whenever one
-of the run's responses changes (`core.results.digests`). A response is finished when it ended by itself, at its limit or by
-being stopped for repetition. One that was stopped for repetition counts as wrong, whatever stood in it. A verdict by hand
-stands in place of the grader's: all (accuracy, EM and F1) or nothing; the strict scores stay the grader's.
+A digest is computed from the responses alone, so that it can be cached for a run that has ended and deleted whenever one of the
+run's responses changes (`summary_cache`). A response is finished when it ended by itself, at its limit, or was stopped for
+repetition. One that was stopped for repetition counts as wrong, whatever it contains. A verdict by hand replaces the grader's
+in accuracy, EM and F1 (all or nothing); the strict scores stay the grader's.
 """
 
 from __future__ import annotations

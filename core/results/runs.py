@@ -17,13 +17,14 @@ from typing import Literal
 
 from benchmarks.base import Metric
 from benchmarks.registry import get, names
-from core.results.digests import kept
 from core.results.run_summary import Digest, digest
+from core.results.summary_cache import cached
+from core.store.joins import JOBS
 
-_RUNS = """
+_RUNS = f"""
 SELECT j.id AS run, j.variant_id, m.name || ' ' || v.compression AS variant, m.name AS model, m.family, v.parameters,
        v.compression, v.bytes, v.bits_per_weight, 100 * v.sparsity AS sparsity, j.engine, j.benchmark, j.created
-FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
+FROM {JOBS}
 WHERE j.kind = 'run' AND (:run IS NULL OR j.id = :run)
 """
 
@@ -79,7 +80,7 @@ def shown_runs(connection: sqlite3.Connection, run: int | None = None) -> list[R
     Runs go by family, model, falling bits, rising sparsity, then by the order of the benchmarks. A run without responses
     has nothing to show.
     """
-    digests = kept(connection)
+    digests = cached(connection)
     found = [_run(connection, row, digests) for row in connection.execute(_RUNS, {"run": run}).fetchall()]
     best: dict[tuple[int, str, str], Run] = {}
     for one in sorted(found, key=lambda one: (one.digest.finished, one.created, one.run)):

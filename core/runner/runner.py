@@ -98,9 +98,9 @@ class Runner:
 
     def _digest(self) -> None:
         """Cache the summaries of runs that have ended."""
-        from core.results.digests import keep  # imports numpy, which an idle runner does not need
+        from core.results.summary_cache import cache_ended  # imports numpy, which an idle runner does not need
 
-        keep(self.store.connection, self.store.fenced)
+        cache_ended(self.store.connection, self.store.fenced)
 
     def _retry(self, write: Callable[[], None], after: str = "") -> None:
         """Retry a write until it succeeds (the disk may be full, the store locked), and notify users if it failed before."""

@@ -14,7 +14,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from core.results.digests import prepare
+from core.results.summary_cache import cache_missing
 from core.store.connection import connect
 
 TABLES = {
@@ -91,7 +91,7 @@ def measure(path: Path) -> None:
     with closing(connect(path, "reader")) as reader:
         count = reader.execute("SELECT count(*) FROM responses").fetchone()[0]
     began, work = time.perf_counter(), time.process_time()
-    prepare(path)
+    cache_missing(path)
     took, work = time.perf_counter() - began, time.process_time() - work
     size = path.stat().st_size / 1e9
     print(f"\n{count:,} responses, {size:.2f} GB; packing ended runs, once: {took:.2f} s, {work:.2f} of the processor")

@@ -103,13 +103,13 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
 
     @work(thread=True, group="report")
     def _compute(self, view: View, choices: Choices, state: State) -> None:
-        from core.results.digests import prepare
+        from core.results.summary_cache import cache_missing
 
         trouble: str = ""
         records: Sequence[Record] = ()
         try:
             if not self.workbench.readonly:
-                prepare(self.workbench.store)
+                cache_missing(self.workbench.store)
             with opened(self.workbench.store, "reader") as connection:
                 records = view.records(connection, choices)
         except (LrmError, FileNotFoundError) as error:

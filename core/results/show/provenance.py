@@ -9,12 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from core.results.show.sheets import UNKNOWN, Cell, Sheet
+from core.store.joins import JOBS
 
-_RUNS = """
+_RUNS = f"""
 SELECT j.id AS run, m.name AS model, v.compression, j.benchmark, j.engine, j.engine_version, v.sha256 AS weights_sha256,
        v.bytes, j.prompt_version, j.sampling, j.seed, j.item_limit, j.policy, j.created, j.finished,
        (SELECT count(*) FROM responses r WHERE r.job_id = j.id) AS responses
-FROM jobs j JOIN variants v ON v.id = j.variant_id JOIN models m ON m.id = v.model_id
+FROM {JOBS}
 WHERE j.kind = 'run' AND j.id IN (SELECT value FROM json_each(?)) ORDER BY j.id
 """
 

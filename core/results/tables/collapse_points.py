@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from benchmarks.registry import get
-from core.results.methods import method
+from core.compress.methods import method
 from core.results.runs import Run, one_picture, shown_runs
 from core.results.stats import RESAMPLES, SEED, difference, wilson
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, get_args
 
 from benchmarks.base import Kind as BenchmarkKind
 from benchmarks.registry import get
-from core.results.methods import Kind, method
+from core.compress.methods import Kind, method
 from core.results.run_summary import Digest
 from core.results.runs import Run, one_picture, shown_runs
 from core.results.stats import Z, bootstrap_mean, wilson

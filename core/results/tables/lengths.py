@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from core.errors import UsageError
-from core.results.digests import responses_of
 from core.results.runs import Run, one_picture, shown_runs
+from core.results.summary_cache import responses_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 
 from core import cli
 from core.grading.regrade import COLUMNS, former, regrade
-from core.results.digests import keep, kept
+from core.results.summary_cache import cache_ended, cached
 from core.results.tables.scores import scores_rows
 from tests.helpers.book import Book
 
@@ -37,7 +37,7 @@ def grades(book: Book) -> list[tuple[object, ...]]:
 
 
 def test_changed_grades_are_written_and_the_old_ones_kept(book: Book) -> None:
-    keep(book.writer)
+    cache_ended(book.writer)
     first, second = regrade(book.writer)
     assert (first.responses, first.changed, first.better, first.worse) == (2, 2, 2, 0)
     assert (second.responses, second.changed, second.better, second.worse) == (1, 1, 0, 0)
@@ -46,7 +46,7 @@ def test_changed_grades_are_written_and_the_old_ones_kept(book: Book) -> None:
     [old] = former(book.reader, 1)
     assert (old["parsed"], old["rule"], old["correct"], old["span_end"]) == ("A", "old", 0, 1)
     assert old["replaced_by"].startswith("lrm-tui ")
-    assert kept(book.reader) == {} and scores_rows(book.reader)[0]["benchmarks"]["temporal"]["accuracy"] == 100.0
+    assert cached(book.reader) == {} and scores_rows(book.reader)[0]["benchmarks"]["temporal"]["accuracy"] == 100.0
 
 
 def test_a_second_time_changes_nothing(book: Book) -> None:

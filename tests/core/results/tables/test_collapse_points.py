@@ -7,7 +7,7 @@ import json
 import pytest
 
 from benchmarks.registry import get
-from core.results.methods import method
+from core.compress.methods import method
 from core.results.tables.collapse_points import Step, collapse_point, points
 from core.results.tables.published import published_rows, tables
 from tests.helpers.book import Book, graded

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.results.digests import keep, kept, prepare, responses_of
 from core.results.run_summary import Digest, digest
+from core.results.summary_cache import cache_ended, cache_missing, cached, responses_of
 from core.results.tables.collapse_points import points
 from core.results.tables.findings import findings
 from core.results.tables.lengths import deciles_rows, lengths_rows
@@ -40,15 +40,15 @@ def fill(book: Book) -> list[int]:
 def test_tables_from_kept_digests_equal_those_computed_from_the_responses(book: Book) -> None:
     runs = fill(book)
     computed = tables(book.reader)
-    keep(book.writer)
-    assert sorted(kept(book.reader)) == runs
+    cache_ended(book.writer)
+    assert sorted(cached(book.reader)) == runs
     assert tables(book.reader) == computed
 
 
 def test_a_run_under_way_has_none(book: Book) -> None:
     running = book.run(book.variant(), "aime", [*graded(1, 3), {}], state="running")
-    keep(book.writer)
-    assert running not in kept(book.reader)
+    cache_ended(book.writer)
+    assert running not in cached(book.reader)
     assert scores_rows(book.reader)[0]["benchmarks"]["aime"]["finished"] == 3
 
 
@@ -63,32 +63,32 @@ def test_a_run_under_way_has_none(book: Book) -> None:
 def test_any_change_of_a_response_drops_the_digest_of_its_run_alone(book: Book, change: str) -> None:
     first, *others = fill(book)
     book.insert("items", id=99, benchmark="aime", key="99", revision="r", fields="{}", gold="[]")
-    keep(book.writer)
+    cache_ended(book.writer)
     before = scores_rows(book.reader)
     book.writer.execute(change)
-    assert sorted(kept(book.reader)) == others
+    assert sorted(cached(book.reader)) == others
     after = scores_rows(book.reader)
     assert after != before and after[1:] == before[1:]
-    keep(book.writer)
-    assert sorted(kept(book.reader)) == [first, *others] and scores_rows(book.reader) == after
+    cache_ended(book.writer)
+    assert sorted(cached(book.reader)) == [first, *others] and scores_rows(book.reader) == after
 
 
 def test_digests_of_another_version_are_made_anew(book: Book) -> None:
     runs = fill(book)
-    keep(book.writer)
+    cache_ended(book.writer)
     book.writer.execute("UPDATE run_digests SET version = 0, summary = 'old'")
-    assert kept(book.reader) == {}
+    assert cached(book.reader) == {}
     assert scores_rows(book.reader)
-    keep(book.writer)
-    assert sorted(kept(book.reader)) == runs
+    cache_ended(book.writer)
+    assert sorted(cached(book.reader)) == runs
 
 
 def test_progress_tells_how_many_are_made_of_how_many(book: Book) -> None:
     fill(book)
     told: list[tuple[int, int]] = []
-    prepare(book.path, lambda done, total: told.append((done, total)))
-    prepare(book.path, lambda done, total: told.append((done, total)))
-    assert told[-1] == (4, 4) and len(kept(book.reader)) == 4
+    cache_missing(book.path, lambda done, total: told.append((done, total)))
+    cache_missing(book.path, lambda done, total: told.append((done, total)))
+    assert told[-1] == (4, 4) and len(cached(book.reader)) == 4
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -96,14 +96,14 @@ def test_a_store_that_takes_no_writing_is_left_alone(book: Book) -> None:
     fill(book)
     book.path.parent.chmod(0o500)
     try:
-        prepare(book.path)
+        cache_missing(book.path)
     finally:
         book.path.parent.chmod(0o700)
-    assert kept(book.reader) == {}
+    assert cached(book.reader) == {}
 
 
 def test_where_there_is_no_store_nothing_is_made(tmp_path: Path) -> None:
-    prepare(tmp_path / "none.db")
+    cache_missing(tmp_path / "none.db")
     assert not list(tmp_path.iterdir())
 
 
@@ -130,6 +130,6 @@ def test_a_digest_survives_the_store_to_the_last_digit(book: Book, given: list[d
     found, rows = digest(book.reader, run, "aime")
     assert Digest.loaded(found.dumped()).dumped() == found.dumped()
     assert found.finished == sum(row["finish_reason"] != "error" for row in given) == len(rows)
-    keep(book.writer)
+    cache_ended(book.writer)
     assert np.array_equal(responses_of(book.reader, [(run, "aime")])[run], rows)
     assert sum(rows["score"]) == found.credit <= found.finished

@@ -1,7 +1,7 @@
-"""Digests of runs that have ended are kept in the store, so that a table over a million responses reads one row a run.
+"""Cache of run summaries in the store, so that a table over a million responses reads one row a run.
 
-They are a cache and nothing else: triggers of the schema drop a digest with any change of its run's responses, a run under
-way has none, and what is missing is computed on the spot.
+Triggers of the schema delete a summary with any change of its run's responses. A run under way has none. What is missing is
+computed when it is needed.
 """
 
 from __future__ import annotations
@@ -29,56 +29,57 @@ WHERE j.kind = 'run' AND j.state IN ('done', 'failed', 'cancelled') AND d.job_id
   AND EXISTS (SELECT 1 FROM responses r WHERE r.job_id = j.id)
 ORDER BY j.id
 """
-_KEPT = "SELECT job_id, summary FROM run_digests WHERE version = ?"
+_CACHED = "SELECT job_id, summary FROM run_digests WHERE version = ?"
 _ROWS = """
 SELECT job_id, responses FROM run_digests WHERE version = ? AND job_id IN (SELECT value FROM json_each(?))
 """
-_KEEP = "INSERT OR REPLACE INTO run_digests (job_id, version, summary, responses) VALUES (?, ?, ?, ?)"
+_STORE = "INSERT OR REPLACE INTO run_digests (job_id, version, summary, responses) VALUES (?, ?, ?, ?)"
 
 
-def kept(connection: sqlite3.Connection) -> dict[int, Digest]:
-    """The digests that the store holds, by run."""
-    return {int(row[0]): Digest.loaded(row[1]) for row in connection.execute(_KEPT, (VERSION,))}
+def cached(connection: sqlite3.Connection) -> dict[int, Digest]:
+    """The summaries in the cache, by run."""
+    return {int(row[0]): Digest.loaded(row[1]) for row in connection.execute(_CACHED, (VERSION,))}
 
 
 def responses_of(connection: sqlite3.Connection, runs: Iterable[tuple[int, str]]) -> dict[int, np.ndarray]:
-    """The finished responses of runs, each given with its benchmark, as arrays of `ROW`."""
-    wanted = dict(runs)
-    found = {int(row[0]): np.frombuffer(row[1], dtype=ROW) for row in connection.execute(_ROWS, (VERSION, str(list(wanted))))}
-    for run in wanted.keys() - found.keys():
-        found[run] = digest(connection, run, wanted[run])[1]
-    return found
+    """The finished responses of runs, each passed with its benchmark, as arrays of `ROW`, each [responses]."""
+    benchmarks = dict(runs)
+    rows = connection.execute(_ROWS, (VERSION, str(list(benchmarks))))
+    arrays = {int(run): np.frombuffer(packed, dtype=ROW) for run, packed in rows}
+    for run in benchmarks.keys() - arrays.keys():
+        arrays[run] = digest(connection, run, benchmarks[run])[1]
+    return arrays
 
 
-def keep(
+def cache_ended(
     connection: sqlite3.Connection,
-    held: Callable[[], AbstractContextManager[object]] | None = None,
+    fenced: Callable[[], AbstractContextManager[object]] | None = None,
     progress: Progress = lambda done, total: None,
 ) -> None:
-    """Make the digest of every ended run that lacks one, in short transactions (`held`, where a runner proves its token).
+    """Summarise every ended run that is not in the cache, in short transactions (`fenced`: those of the runner).
 
-    `progress` gets how many are done, and of how many.
+    `progress` is called with the number done and the total.
     """
     missing = [(int(row[0]), str(row[1])) for row in connection.execute(_MISSING, (VERSION,))]
     at = 0
     while at < len(missing):
         until = time.monotonic() + BATCH_S
-        with held() if held else transaction(connection):
+        with fenced() if fenced else transaction(connection):
             while at < len(missing) and time.monotonic() < until:
-                _keep(connection, *missing[at])
+                _cache(connection, *missing[at])
                 at += 1
         progress(at, len(missing))
 
 
-def _keep(connection: sqlite3.Connection, run: int, benchmark: str) -> None:
+def _cache(connection: sqlite3.Connection, run: int, benchmark: str) -> None:
     state = connection.execute("SELECT state FROM jobs WHERE id = ?", (run,)).fetchone()
     if state is not None and state[0] in ("done", "failed", "cancelled"):
-        found, rows = digest(connection, run, benchmark)
-        connection.execute(_KEEP, (run, VERSION, found.dumped(), rows.tobytes()))
+        summary, rows = digest(connection, run, benchmark)
+        connection.execute(_STORE, (run, VERSION, summary.dumped(), rows.tobytes()))
 
 
-def prepare(path: Path, progress: Progress = lambda done, total: None) -> None:
-    """Keep what is missing, so that the tables that follow are quick; a store that takes no writing is left alone."""
+def cache_missing(path: Path, progress: Progress = lambda done, total: None) -> None:
+    """Summarise what is not in the cache, so that tables are quick; a store that cannot be written is left alone."""
     if not path.exists() or not writable(path):
         return
     try:
@@ -86,6 +87,6 @@ def prepare(path: Path, progress: Progress = lambda done, total: None) -> None:
             if reader.execute(_MISSING, (VERSION,)).fetchone() is None:
                 return
         with opened(path, "user") as writer:
-            keep(writer, progress=progress)
+            cache_ended(writer, progress=progress)
     except (StoreBusy, StoreFull, StoreNewer, StoreReadOnly):
-        return  # the tables then compute what is not kept
+        return  # the tables then compute what is missing
