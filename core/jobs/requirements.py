@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from benchmarks.registry import generates_questions
 from core.compress.recipes import NONE
+from core.engines.host.options import ENGINES
 from core.files.extras import require
 from core.jobs.engines import WITHOUT_WEIGHTS, engine_for
 from core.settings import Settings
@@ -14,7 +15,6 @@ from core.spec import Format, Model, RunSpec
 
 Checked = tuple[RunSpec, Model, Format, str]
 """A run with its model, the format that its engine loads and its compression's name."""
-EXTRA_OF_ENGINE = {"llama.cpp": "local", "transformers": "local", "vllm": "vllm"}
 
 
 def check_extras(runs: Iterable[Checked], settings: Settings) -> None:
@@ -47,8 +47,9 @@ def _needs(spec: RunSpec, model: Model, compression: str, settings: Settings) ->
         return {}
     engine = engine_for(model.format, spec.engine)
     needs = {"local": f"The engine {engine}"}  # another interpreter's too, since weights are measured in this one
-    if EXTRA_OF_ENGINE[engine] != "local" and settings.python(engine) == sys.executable:
-        needs[EXTRA_OF_ENGINE[engine]] = f"The engine {engine}"
+    extra = ENGINES[engine].extra
+    if extra and extra != "local" and settings.python(engine) == sys.executable:
+        needs[extra] = f"The engine {engine}"
     if compression != NONE:
         needs["compress"] = f"The compression {compression}"
     return needs

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from core.cli.doctor.finding import Finding
 from core.cli.doctor.store import states
+from core.engines.host.options import ENGINES
 from core.errors import LrmError, install_command
 from core.files.extras import MODULES, PURPOSE, missing
 from core.jobs import engines
 from core.jobs.models import EMBEDDED, INSTALLED, resolve
-from core.jobs.requirements import EXTRA_OF_ENGINE
 from core.runner.cluster.ray import check_installed
 from core.settings import load
 
@@ -82,7 +82,7 @@ def _engine(name: str) -> Finding:
     except (OSError, subprocess.TimeoutExpired, IndexError, ValueError) as error:
         return Finding(f"engine {name}", False, f"{command[0]} does not run it: {error}", "Check the interpreter's path.")
     detail = f"{answer['version'] or ''} {answer['detail']}".strip()
-    extra = EXTRA_OF_ENGINE.get(name)
+    extra = ENGINES[name].extra
     optional = extra is not None and bool(missing(extra))
     return Finding(f"engine {name}", bool(answer["works"]), detail, _remedy(extra if optional else None), not optional)
 

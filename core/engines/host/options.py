@@ -121,18 +121,22 @@ class ReplayOptions:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An engine: its class in a module (relative to this package), the format of its models, and its options."""
+    """An engine: its class in a module (relative to this package), the format of its models, and its options.
+
+    `extra` of pyproject.toml installs its library; none where the light core has it.
+    """
 
     module: str
     cls: str
     format: Format
     options: type[Any]
+    extra: str | None = None
 
 
 ENGINES = {
-    "llama.cpp": Entry("..llamacpp.engine", "LlamaCpp", "gguf", LlamaCppOptions),
-    "transformers": Entry("..transformers.engine", "Transformers", "hf", TransformersOptions),
-    "vllm": Entry("..vllm.engine", "Vllm", "hf", VllmOptions),
+    "llama.cpp": Entry("..llamacpp.engine", "LlamaCpp", "gguf", LlamaCppOptions, "local"),
+    "transformers": Entry("..transformers.engine", "Transformers", "hf", TransformersOptions, "local"),
+    "vllm": Entry("..vllm.engine", "Vllm", "hf", VllmOptions, "vllm"),
     "openai": Entry("..openai.engine", "OpenAI", "server", OpenAIOptions),
     "replay": Entry("..replay", "Replay", "recording", ReplayOptions),
 }
