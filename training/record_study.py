@@ -19,6 +19,7 @@ import numpy as np
 
 from core.jobs.models import resolve
 from core.jobs.study import BENCHMARKS, FAMILY, SEEDS, STUDY_LIMIT
+from core.results.rows import SCORE_NAMES, LengthEnd
 from core.results.runs import Run, one_picture, shown_runs
 from core.results.show.provenance import provenance
 from core.results.summary_cache import responses_of
@@ -110,12 +111,21 @@ def _lengths(connection: sqlite3.Connection, runs: list[Run]) -> dict[str, Any]:
     by_run = responses_of(connection, ((run.run, run.benchmark) for run in runs))
     responses = np.concatenate([by_run[run.run] for run in runs])
     cut = ends(responses["words"], responses["censored"], Q)
-    short, long = (
-        {name: None if value is None else round(value, 2) for name, value in at_end(runs[0], responses, shares, cut.k).items()}
-        for shares in (cut.shortest, cut.longest)
-    )
+    short, long = (_rounded(at_end(runs[0], responses, shares, cut.k)) for shares in (cut.shortest, cut.longest))
     ratio = round(long["words"] / short["words"], 2) if long["words"] and short["words"] else None
     return {"n": len(responses), "short": short, "long": long, "ratio": ratio}
+
+
+def _rounded(end: LengthEnd) -> LengthEnd:
+    rounded: LengthEnd = {"words": _two_digits(end["words"])}
+    for name in SCORE_NAMES:
+        if name in end:
+            rounded[name] = _two_digits(end[name])
+    return rounded
+
+
+def _two_digits(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def main() -> None:

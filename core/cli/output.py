@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console, RenderableType
@@ -47,7 +47,7 @@ def tables(call: Call) -> Iterator[sqlite3.Connection]:
 def show(
     call: Call,
     data: object,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, object]],
     sheets: Callable[[], Sequence[Sheet]],
     drawn: Drawn | None = None,
     empty: str = "Nothing to show yet.",

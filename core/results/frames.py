@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -19,7 +18,7 @@ from core.results.tables.loops import collapse_cells
 from core.results.tables.scores import by_benchmark, scores_rows
 
 
-def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """Rows as a DataFrame: nested objects become columns, intervals `_low` and `_high`; NaN where something is unknown."""
     return pd.DataFrame([dict(flat(row)) for row in rows])
 

@@ -7,11 +7,11 @@ its name, and intervals below scores; nothing is dropped.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
-from typing import Any
 
 from benchmarks.registry import find, get, names
+from core.results.rows import SCORE_NAMES, CollapseCell, End, LengthRow, ScoreCell, ScoreName, ScoreRow
 from core.results.show.sheets import (
     ROUNDING,
     UNKNOWN,
@@ -22,21 +22,23 @@ from core.results.show.sheets import (
     best_of,
     censored,
     changes,
+    corrected_ends,
     counts,
     deciding,
-    ends_of,
     f1_digits,
+    lost_ends,
+    number,
     printed_at,
     words,
 )
 from core.results.tables.scores import AVERAGES
 from core.spec import REFERENCES
 
-Row = Mapping[str, Any]
 NAME_WIDTH = 16
+_BEFORE: dict[ScoreName, str] = {"accuracy": "", "em": "EM ", "f1": "F1 "}
 
 
-def scores_sheets(rows: Sequence[Row]) -> list[Sheet]:
+def scores_sheets(rows: Sequence[ScoreRow]) -> list[Sheet]:
     """What `scores_rows` gives: one sheet a suite, a section a family, the best score of each column in bold."""
     present = [name for name in names() if any(name in row["benchmarks"] for row in rows)]
     suites = {
@@ -50,7 +52,7 @@ def scores_sheets(rows: Sequence[Row]) -> list[Sheet]:
     return sheets
 
 
-def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[Row]) -> Sheet:
+def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[ScoreRow]) -> Sheet:
     own = [row for row in rows if row["origin"] not in REFERENCES]
     best = {name: best_of(deciding(row["benchmarks"].get(name)) for row in own) for name in benchmarks}
     best_average = best_of(average_in(row, benchmarks) for row in own)
@@ -75,7 +77,7 @@ def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[Row]) -> Sheet:
     )
 
 
-def lengths_sheet(rows: Sequence[Row]) -> Sheet:
+def lengths_sheet(rows: Sequence[LengthRow]) -> Sheet:
     """What `lengths_rows` gives: scores and mean lengths of the shortest and of the longest q %, variant by variant."""
     body = [
         (
@@ -100,15 +102,15 @@ def lengths_sheet(rows: Sequence[Row]) -> Sheet:
     )
 
 
-def collapse_sheet(cells: Sequence[Row]) -> Sheet:
+def collapse_sheet(cells: Sequence[CollapseCell]) -> Sheet:
     """What `collapse_cells` gives: how often outputs ended in a loop, where and at what cost, variant by variant."""
     body = [
         (
             *(Cell(cell["label"]), Cell(cell["benchmark"])),
             Cell(f"{cell['collapsed']} of {cell['n']}", (f"{cell['share']:.1f} %",)),
-            *(Cell(words(cell[name])) for name in ("onset_words", "period_words", "tokens_saved")),
+            *(Cell(words(cell["onset_words"])), Cell(words(cell["period_words"])), Cell(words(cell["tokens_saved"]))),
             _lost(cell),
-            _number(cell["corrected"], ends_of(cell, "corrected"), None),
+            _number(cell["corrected"], corrected_ends(cell), None),
         )
         for cell in cells
     ]
@@ -126,10 +128,10 @@ def collapse_sheet(cells: Sequence[Row]) -> Sheet:
     )
 
 
-def _lost(cell: Row) -> Cell:
+def _lost(cell: CollapseCell) -> Cell:
     if not cell["audited"]:
         return Cell("none audited" if cell["stopped"] else UNKNOWN)
-    low, high = ends_of(cell, "lost_share") or (0.0, 0.0)
+    low, high = lost_ends(cell) or (0.0, 0.0)
     return Cell(f"{cell['lost']} of {cell['audited']}", (f"{low:.0f}-{high:.0f} %",))
 
 
@@ -139,12 +141,12 @@ def _name(benchmark: str) -> str:
     return benchmark.removeprefix(f"{known.suite}-") if known else benchmark
 
 
-def _head(benchmark: str, rows: Iterable[Row]) -> str:
-    two = any("f1" in row["benchmarks"].get(benchmark, {}) for row in rows)
+def _head(benchmark: str, rows: Iterable[ScoreRow]) -> str:
+    two = any(benchmark in row["benchmarks"] and "f1" in row["benchmarks"][benchmark] for row in rows)
     return _name(benchmark) + ("\nEM / F1" if two else "")
 
 
-def _variant(row: Row) -> Cell:
+def _variant(row: ScoreRow) -> Cell:
     facts = [] if row["origin"] == "measured" else [row["origin"]]
     if row["bits_per_weight"] is not None:
         facts.append(f"{row['bits_per_weight']:.2f} bits")
@@ -153,7 +155,7 @@ def _variant(row: Row) -> Cell:
     return Cell(row["label"], tuple(facts))
 
 
-def _score(cell: Row | None, best: float | None) -> Cell:
+def _score(cell: ScoreCell | None, best: float | None) -> Cell:
     if cell is None:
         return Cell(UNKNOWN)
     below = tuple(re.sub(r", (?=unfinished|within|beyond)|: ", "\n", "\n".join(counts(cell))).split("\n"))
@@ -173,11 +175,8 @@ def _number(value: float | None, interval: Sequence[float] | None, best: float |
     return Cell(f"{value:.{digits}f}", notes, best is not None and best - value < ROUNDING)
 
 
-def _end(row: Row, end: str) -> Cell:
+def _end(row: LengthRow, end: End) -> Cell:
     printed = tuple(line for note in printed_at(row, end) for line in re.sub(r", |: ", "\n", note).split("\n"))
-    labels = {"accuracy": "", "em": "EM ", "f1": "F1 "}
     scores = row[end]
-    first, *others = (
-        label + (UNKNOWN if scores[name] is None else f"{scores[name]:.1f}") for name, label in labels.items() if name in scores
-    )
+    first, *others = (_BEFORE[name] + number(scores[name]) for name in SCORE_NAMES if name in scores)
     return Cell(first, printed, lines=tuple(others))

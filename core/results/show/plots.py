@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+
+from core.results.rows import Candidate, DecileRow, PointRow
 
 MARKS = string.digits[1:] + string.ascii_letters
 TOGETHER = 6
@@ -47,7 +48,7 @@ class Plot:
     series: tuple[Series, ...]
 
 
-def curves(points: Sequence[Mapping[str, Any]]) -> list[Plot]:
+def curves(points: Sequence[PointRow]) -> list[Plot]:
     """By family, score over sparsity on each benchmark, from what `collapse_points.points` gives."""
     families = groupby(points, key=lambda row: (row["family"], row["origin"]))
     return [
@@ -56,15 +57,15 @@ def curves(points: Sequence[Mapping[str, Any]]) -> list[Plot]:
     ]
 
 
-def _curve(row: Mapping[str, Any]) -> Series:
+def _curve(row: PointRow) -> Series:
     steps = tuple(Point(step["sparsity"], step["score"], *step["score_ci"]) for step in row["curve"])
-    if row["state"] == "collapsed":
-        name, span = f"{row['benchmark']}, collapses between {row['low']:g} and {row['high']:g} %", (row["low"], row["high"])
-        return Series(name, steps, span=span)
+    low, high = row["low"], row["high"]
+    if low is not None and high is not None:
+        return Series(f"{row['benchmark']}, collapses between {low:g} and {high:g} %", steps, span=(low, high))
     return Series(f"{row['benchmark']}, {row['state']}", steps)
 
 
-def tenths(rows: Sequence[Mapping[str, Any]]) -> list[Plot]:
+def tenths(rows: Sequence[DecileRow]) -> list[Plot]:
     """By benchmark, score over the tenths of length, a line a variant, from what `lengths.deciles_rows` gives."""
     plots: list[Plot] = []
     for benchmark in dict.fromkeys(row["benchmark"] for row in rows):
@@ -77,11 +78,11 @@ def tenths(rows: Sequence[Mapping[str, Any]]) -> list[Plot]:
     return plots
 
 
-def _tenths(row: Mapping[str, Any]) -> Series:
+def _tenths(row: DecileRow) -> Series:
     return Series(row["label"], tuple(Point(place, tenth["score"]) for place, tenth in enumerate(row["deciles"], 1)))
 
 
-def front(candidates: Sequence[Mapping[str, Any]]) -> Plot:
+def front(candidates: Sequence[Candidate]) -> Plot:
     """Average over size: the front as a line, each candidate as a point of its own, from `recommend`'s front."""
     unit, name = (1e9, "GB") if any(c["bytes"] >= 1e8 for c in candidates) else (1e6, "MB")
     shown = [(c, Point(c["bytes"] / unit, c["score"], *c["score_ci"])) for c in candidates]

@@ -6,8 +6,8 @@ import json
 import platform
 import sqlite3
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
+from core.results.rows import Provenance, ProvenanceRun
 from core.results.show.sheets import UNKNOWN, Cell, Sheet
 from core.store.joins import JOBS
 
@@ -20,14 +20,33 @@ WHERE j.kind = 'run' AND j.id IN (SELECT value FROM json_each(?)) ORDER BY j.id
 """
 
 
-def provenance(connection: sqlite3.Connection, runs: list[int]) -> dict[str, Any]:
+def provenance(connection: sqlite3.Connection, runs: list[int]) -> Provenance:
     """{versions, runs}: each run with engine, version, hash of its weights, prompt, sampling, seed, policy and times."""
-    found = [dict(row) for row in connection.execute(_RUNS, (json.dumps(runs),))]
-    for row in found:
-        row["sampling"] = json.loads(row["sampling"])
+    rows = [_run(row) for row in connection.execute(_RUNS, (json.dumps(runs),))]
     schema = int(connection.execute("PRAGMA user_version").fetchone()[0])
     packages = {name: _version(name) for name in ("lrm-tui", "numpy", "pandas")}
-    return {"versions": {**packages, "python": platform.python_version(), "schema": schema}, "runs": found}
+    return {"versions": {**packages, "python": platform.python_version(), "schema": schema}, "runs": rows}
+
+
+def _run(row: sqlite3.Row) -> ProvenanceRun:
+    return {
+        "run": row["run"],
+        "model": row["model"],
+        "compression": row["compression"],
+        "benchmark": row["benchmark"],
+        "engine": row["engine"],
+        "engine_version": row["engine_version"],
+        "weights_sha256": row["weights_sha256"],
+        "bytes": row["bytes"],
+        "prompt_version": row["prompt_version"],
+        "sampling": json.loads(row["sampling"]),
+        "seed": row["seed"],
+        "item_limit": row["item_limit"],
+        "policy": row["policy"],
+        "created": row["created"],
+        "finished": row["finished"],
+        "responses": row["responses"],
+    }
 
 
 def _version(package: str) -> str:
@@ -37,7 +56,7 @@ def _version(package: str) -> str:
         return "unknown"
 
 
-def provenance_sheet(found: dict[str, Any]) -> Sheet:
+def provenance_sheet(origin: Provenance) -> Sheet:
     """A line a run."""
     body = [
         (
@@ -49,9 +68,9 @@ def provenance_sheet(found: dict[str, Any]) -> Sheet:
             Cell(str(row["seed"])),
             Cell(str(row["responses"])),
         )
-        for row in found["runs"]
+        for row in origin["runs"]
     ]
-    versions = ", ".join(f"{name} {value}" for name, value in found["versions"].items())
+    versions = ", ".join(f"{name} {value}" for name, value in origin["versions"].items())
     return Sheet(
         "provenance",
         "Where the numbers come from",

@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from core.errors import StoreError, UsageError
 from core.results.runs import one_picture, shown_runs
@@ -67,7 +66,7 @@ def _files(connection: sqlite3.Connection, published: bool) -> dict[str, str | b
         files |= {f"{plot.name}.svg": svg(plot), f"{plot.name}.png": png(plot)}
     files |= {f"{name}.csv": csv_text(rows) for name, (rows, _) in tables.items()}
     files |= {f"{sheet.name}.tex": latex(sheet) for sheet in sheets}
-    return files | {MARK: json_text(origin | {"files": [*files, MARK]}, indent=2) + "\n"}
+    return files | {MARK: json_text({**origin, "files": [*files, MARK]}, indent=2) + "\n"}
 
 
 def _plots(connection: sqlite3.Connection) -> list[Plot]:
@@ -86,12 +85,12 @@ def _page(sheets: Sequence[Sheet], plots: Sequence[Plot]) -> str:
     )
 
 
-def _tables(connection: sqlite3.Connection, published: bool) -> dict[str, tuple[Sequence[Mapping[str, Any]], list[Sheet]]]:
+def _tables(connection: sqlite3.Connection, published: bool) -> dict[str, tuple[Sequence[Mapping[str, object]], list[Sheet]]]:
     """By name of file: rows for CSV, and the sheets that show them; nothing stands for what has no rows."""
     scored = scores_rows(connection)
     if published:
         scored = [*with_differences(scored), *published_rows()]
-    tables: dict[str, tuple[Sequence[Mapping[str, Any]], list[Sheet]]] = {
+    tables: dict[str, tuple[Sequence[Mapping[str, object]], list[Sheet]]] = {
         "scores": (by_benchmark(scored), scores_sheets(scored, with_runs=True))
     }
     for q in QS:
@@ -99,10 +98,10 @@ def _tables(connection: sqlite3.Connection, published: bool) -> dict[str, tuple[
         if published and rows:
             rows = [*lengths_with_differences(rows), *published_lengths(q)]
         tables[f"lengths-{q:g}"] = (rows, [lengths_sheet(rows)])
-    tenths, cells, found = deciles_rows(connection), collapse_cells(connection), points(connection)
+    tenths, cells, collapses = deciles_rows(connection), collapse_cells(connection), points(connection)
     tables["deciles"] = (tenths, [deciles_sheet(tenths)])
     tables["collapse"] = (cells, [collapse_sheet(cells)])
-    tables["collapse-points"] = (found, [points_sheet(found)])
+    tables["collapse-points"] = (collapses, [points_sheet(collapses)])
     claims = findings(connection)
     tables["findings"] = (claims["claims"], findings_sheets(claims))
     tables["ranking"] = (claims["ranking"], [])

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from benchmarks.registry import find, get, names
+from core.results.rows import (
+    SCORE_NAMES,
+    CollapseCell,
+    DecileRow,
+    Differences,
+    End,
+    LengthEnd,
+    LengthRow,
+    ScoreCell,
+    ScoreName,
+    ScoreRow,
+)
 from core.results.tables.scores import AVERAGES
 from core.spec import REFERENCES
 
-Row = Mapping[str, Any]
+T = TypeVar("T")
 
 UNKNOWN = "–"
+_AFTER: dict[ScoreName, str] = {"accuracy": "", "em": " EM", "f1": " F1"}
 ROUNDING = 0.05
 
 
@@ -58,7 +71,7 @@ def interval(ends: Sequence[float] | None, digits: int = 0) -> tuple[str, ...]:
     return (f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}",) if ends else ()
 
 
-def scores_sheets(rows: Sequence[Row], with_runs: bool = False) -> list[Sheet]:
+def scores_sheets(rows: Sequence[ScoreRow], with_runs: bool = False) -> list[Sheet]:
     """What `scores_rows` gives, a sheet a suite, grouped by family; the best score of one's own rows in bold.
 
     `with_runs` names the run behind each score.
@@ -76,12 +89,12 @@ def scores_sheets(rows: Sequence[Row], with_runs: bool = False) -> list[Sheet]:
     return sheets
 
 
-def belongs(row: Row, benchmarks: Sequence[str]) -> bool:
+def belongs(row: ScoreRow, benchmarks: Sequence[str]) -> bool:
     """Whether a row has something to say in the table of these benchmarks; the paper printed one average alone."""
     return any(name in row["benchmarks"] for name in benchmarks) or (not row["benchmarks"] and "aime" in benchmarks)
 
 
-def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Row], with_runs: bool) -> Sheet:
+def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[ScoreRow], with_runs: bool) -> Sheet:
     own = [row for row in rows if row["origin"] not in REFERENCES]
     averages = {id(row): average_in(row, benchmarks) for row in rows}
     best_average = best_of(averages[id(row)] for row in own)
@@ -104,8 +117,8 @@ def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Row]
     return Sheet(name, title, caption, heads, tuple(body), texts=3, breaks=changes(rows, lambda row: row["family"]))
 
 
-def _about(row: Row) -> tuple[Cell, ...]:
-    engine = (row["engine"],) if row.get("engine") and row["label"] != row["variant"] else ()
+def _about(row: ScoreRow) -> tuple[Cell, ...]:
+    engine = (row["engine"],) if row["engine"] and row["label"] != row["variant"] else ()
     source = (f"Table {row['table']}, {row['edition']}",) if row["origin"] == "published" else ()
     return (
         Cell(row["model"], engine + source),
@@ -125,7 +138,7 @@ def parameters(value: int | None) -> str:
     return f"{value / unit[1]:.3g} {unit[0]}".strip()
 
 
-def _score(cell: Row | None, best: float | None, with_run: bool) -> Cell:
+def _score(cell: ScoreCell | None, best: float | None, with_run: bool) -> Cell:
     if cell is None:
         return Cell(UNKNOWN)
     value = deciding(cell)
@@ -137,18 +150,18 @@ def _score(cell: Row | None, best: float | None, with_run: bool) -> Cell:
     return Cell(f"{number(cell['em'])} / {number(cell['f1'], f1_digits(cell))}", (*both, *below), strong)
 
 
-def f1_digits(cell: Row) -> int:
+def f1_digits(cell: ScoreCell) -> int:
     """The paper prints F1 with two digits after the point; one's own has as many as other scores."""
     return 2 if cell["finished"] is None else 1
 
 
-def counts(cell: Row) -> tuple[str, ...]:
+def counts(cell: ScoreCell) -> tuple[str, ...]:
     """How many responses stand behind a score, and which of them are not what they should be."""
     if cell["finished"] is None:
         return (f"n {cell['n']}",)
     whole = cell["finished"] == cell["n"]
     notes = [f"n {cell['n']}" if whole else f"{cell['finished']} of {cell['n']}, unfinished"]
-    notes += [f"{cell[name]} {name}" for name in ("unparsed", "failed") if cell[name]]
+    notes += [f"{count} {name}" for name, count in (("unparsed", cell["unparsed"]), ("failed", cell["failed"])) if count]
     if cell.get("stopped"):
         ends = "".join(f" ({part})" for part in interval(cell["corrected_ci"]))
         notes += [f"{cell['stopped']} stopped", f"corrected {number(cell['corrected'])}{ends}"]
@@ -156,36 +169,35 @@ def counts(cell: Row) -> tuple[str, ...]:
         notes += [f"{cell['by_hand']} judged by hand"]
     if "samples" in cell:
         notes += [f"pass@{cell['samples']} {number(cell['pass_at_k'])}"]
-    found = cell.get("published") or {}
-    return (*notes, *_published(found, found))
+    published = cell.get("published")
+    return (*notes, *(_published(published["origin"], published) if published else ()))
 
 
-def _published(found: Row, scores: Row) -> tuple[str, ...]:
+def _published(origin: str, scores: Differences) -> tuple[str, ...]:
     notes = []
-    for metric, name in (("accuracy", ""), ("em", " EM"), ("f1", " F1")):
+    for metric in SCORE_NAMES:
         if metric in scores:
             one = scores[metric]
             noise = {True: ", within noise", False: ", beyond noise", None: ""}[one["within_noise"]]
-            theirs = f"{REFERENCES[found['origin']]}{name} {number(one['printed'], 1 + (metric == 'f1'))}"
+            theirs = f"{REFERENCES[origin]}{_AFTER[metric]} {number(one['printed'], 1 + (metric == 'f1'))}"
             notes.append(f"{theirs}: {one['difference']:+.1f}{noise}")
     return tuple(notes)
 
 
-def printed_at(row: Row, end: str) -> tuple[str, ...]:
+def printed_at(row: LengthRow, end: End) -> tuple[str, ...]:
     """What was printed for an end of a row of lengths, where it was."""
-    found = row.get("published") or {}
-    return _published(found, found.get(end) or {})
+    published = row.get("published")
+    return _published(published["origin"], published[end]) if published else ()
 
 
-def censored(row: Row) -> str:
+def censored(row: LengthRow) -> str:
     """How many lengths are censored, of how many."""
     return UNKNOWN if row["censored"] is None else f"{row['censored']} of {row['n']}"
 
 
-def deciding(cell: Row | None) -> float | None:
+def deciding(cell: ScoreCell | None) -> float | None:
     """The score that decides which variant is best: accuracy, else F1."""
-    value: float | None = cell.get("accuracy", cell.get("f1")) if cell else None
-    return value
+    return cell.get("accuracy", cell.get("f1")) if cell else None
 
 
 def best_of(values: Iterable[float | None]) -> float | None:
@@ -193,10 +205,10 @@ def best_of(values: Iterable[float | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
-def average_in(row: Row, benchmarks: Sequence[str]) -> float | None:
+def average_in(row: ScoreRow, benchmarks: Sequence[str]) -> float | None:
     """A row's average, where it is one of these benchmarks (or of the paper's, which may be printed alone)."""
-    value: float | None = row["average"]
-    return value if value is not None and set(row["average_of"]) <= {*benchmarks, *AVERAGES[0]} else None
+    value, parts = row["average"], row["average_of"]
+    return value if value is not None and set(parts or ()) <= {*benchmarks, *AVERAGES[0]} else None
 
 
 def _head(benchmark: str) -> str:
@@ -204,18 +216,18 @@ def _head(benchmark: str) -> str:
     return known.title if known else benchmark
 
 
-def changes(rows: Sequence[Row], of: Callable[[Row], object]) -> tuple[int, ...]:
+def changes(rows: Sequence[T], of: Callable[[T], object]) -> tuple[int, ...]:
     """The rows at which something changes."""
     return tuple(at for at in range(1, len(rows)) if of(rows[at]) != of(rows[at - 1]))
 
 
-def _percents(end: Row) -> str:
+def _percents(end: LengthEnd) -> str:
     if "accuracy" in end:
         return number(end["accuracy"])
     return f"{number(end['em'])} / {number(end['f1'])}"
 
 
-def lengths_sheet(rows: Sequence[Row]) -> Sheet:
+def lengths_sheet(rows: Sequence[LengthRow]) -> Sheet:
     """What `lengths_rows` gives: the shortest and the longest q %, thinking and answer apart."""
     q = f"{rows[0]['q']:g} %" if rows else "q %"
     body = [
@@ -250,7 +262,7 @@ def short(words: float | None) -> str:
     return UNKNOWN if words is None else f"{words:.0f}" if words < 1e4 else f"{words / 1e3:.1f}k"
 
 
-def deciles_sheet(rows: Sequence[Row]) -> Sheet:
+def deciles_sheet(rows: Sequence[DecileRow]) -> Sheet:
     """What `deciles_rows` gives: score by tenth of length, from the shortest to the longest."""
     body = [
         (
@@ -272,15 +284,16 @@ def deciles_sheet(rows: Sequence[Row]) -> Sheet:
     )
 
 
-def collapse_sheet(cells: Sequence[Row]) -> Sheet:
+def collapse_sheet(cells: Sequence[CollapseCell]) -> Sheet:
     """What `collapse_cells` gives: how often outputs ended in a loop, where and at what cost."""
     body = [
         (
             *(Cell(cell["label"]), Cell(cell["benchmark"]), Cell(f"{cell['collapsed']} of {cell['n']}")),
             Cell(f"{cell['share']:.1f} %"),
-            *(Cell(words(cell[name])) for name in ("onset_words", "period_words", "words_saved", "tokens_saved")),
-            Cell(f"{cell['lost']} of {cell['audited']}", interval(ends_of(cell, "lost_share"))),
-            Cell(number(cell["corrected"]), interval(ends_of(cell, "corrected"))),
+            *(Cell(words(cell["onset_words"])), Cell(words(cell["period_words"]))),
+            *(Cell(words(cell["words_saved"])), Cell(words(cell["tokens_saved"]))),
+            Cell(f"{cell['lost']} of {cell['audited']}", interval(lost_ends(cell))),
+            Cell(number(cell["corrected"]), interval(corrected_ends(cell))),
         )
         for cell in cells
     ]
@@ -297,6 +310,13 @@ def collapse_sheet(cells: Sequence[Row]) -> Sheet:
     )
 
 
-def ends_of(cell: Row, name: str) -> tuple[float, float] | None:
-    """The interval of a value of a cell, where there is one."""
-    return None if cell[name] is None else (cell[f"{name}_low"], cell[f"{name}_high"])
+def lost_ends(cell: CollapseCell) -> tuple[float, float] | None:
+    """The interval of the share that stopping would have lost, where some were audited."""
+    low, high = cell["lost_share_low"], cell["lost_share_high"]
+    return None if low is None or high is None else (low, high)
+
+
+def corrected_ends(cell: CollapseCell) -> tuple[float, float] | None:
+    """The interval of the corrected score, where there is one."""
+    low, high = cell["corrected_low"], cell["corrected_high"]
+    return None if low is None or high is None else (low, high)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.results.show.sheets import UNKNOWN, Cell, Row, Sheet, changes, interval, number
+from core.results.rows import CompareRow, Findings, PointRow, Recommendation
+from core.results.show.sheets import UNKNOWN, Cell, Sheet, changes, interval, number
 from core.results.tables.recommend import gigabytes
 
 SHOWN_KEYS = 6
 
 
-def compare_sheet(rows: Sequence[Row]) -> Sheet:
+def compare_sheet(rows: Sequence[CompareRow]) -> Sheet:
     """What `compare` gives: both scores, their difference, and how many questions flipped."""
     body = [
         (
@@ -40,16 +41,16 @@ def signed(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:+.1f}"
 
 
-def points_sheet(rows: Sequence[Row]) -> Sheet:
+def points_sheet(rows: Sequence[PointRow]) -> Sheet:
     """What `points` gives: between which sparsities each pruned family loses each benchmark."""
     body = []
     for row in rows:
-        found = _between(row["low"], row["high"]) if row["state"] in ("collapsed", "intact") else UNKNOWN
+        point = _between(row["low"], row["high"]) if row["state"] in ("collapsed", "intact") else UNKNOWN
         ends: tuple[str, ...] = ()
-        if row["low_ci"]:
+        if row["low_ci"] and row["high_ci"]:
             ends = (f"{_between(row['low_ci'][0], row['high_ci'][1])}; {row['agreeing']:.0f} % of curves agree",)
         curve = "  ".join(f"{step['sparsity']:g}: {step['score']:.0f}" for step in row["curve"])
-        body.append((Cell(row["family"]), Cell(row["benchmark"]), Cell(row["state"]), Cell(found, ends), Cell(curve)))
+        body.append((Cell(row["family"]), Cell(row["benchmark"]), Cell(row["state"]), Cell(point, ends), Cell(curve)))
     return Sheet(
         "collapse-points",
         "Collapse points",
@@ -66,7 +67,7 @@ def _between(low: float | None, high: float | None) -> str:
     return f"above {low:g} %" if high is None else f"{low:g} to {high:g} %"
 
 
-def findings_sheets(found: Row) -> list[Sheet]:
+def findings_sheets(findings: Findings) -> list[Sheet]:
     """What `findings` gives: the claims, then the ranking of methods."""
     claims = [
         (
@@ -77,7 +78,7 @@ def findings_sheets(found: Row) -> list[Sheet]:
             Cell(signed(claim["effect"]), interval(claim["effect_ci"], 1)),
             *(Cell(claim["unit"]), Cell(str(claim["runs"]))),
         )
-        for claim in found["claims"]
+        for claim in findings["claims"]
     ]
     ranking = [
         (
@@ -85,7 +86,7 @@ def findings_sheets(found: Row) -> list[Sheet]:
             Cell(signed(row["reasoning"]), interval(row["reasoning_ci"], 1)),
             Cell(signed(row["knowledge"]), interval(row["knowledge_ci"], 1)),
         )
-        for row in found["ranking"]
+        for row in findings["ranking"]
     ]
     sheets = [
         Sheet(
@@ -108,23 +109,23 @@ def findings_sheets(found: Row) -> list[Sheet]:
     return sheets if ranking else sheets[:1]
 
 
-def front_sheet(found: Row) -> Sheet:
+def front_sheet(recommendation: Recommendation) -> Sheet:
     """What `recommend` gives: every candidate from small to large, and the reasons for the choice."""
     body = [
         (
-            Cell(row["label"], strong=row["label"] == found["choice"]),
+            Cell(row["label"], strong=row["label"] == recommendation["choice"]),
             Cell(gigabytes(row["bytes"]), ("estimated",) if row["estimated"] else ()),
             Cell("yes" if row["fits"] else "no"),
             Cell("yes" if row["on_front"] else "no"),
             Cell(number(row["score"]), interval(row["score_ci"])),
             Cell(number(row["knowledge"]), interval(row["knowledge_ci"])),
         )
-        for row in found["front"]
+        for row in recommendation["front"]
     ]
     return Sheet(
         "recommendation",
-        f"{found['choice'] or 'No variant'} for {gigabytes(found['memory'])}",
-        " ".join(found["reasons"]),
+        f"{recommendation['choice'] or 'No variant'} for {gigabytes(recommendation['memory'])}",
+        " ".join(recommendation["reasons"]),
         ("Model and compression", "Weights", "Fits", "Front", "Average", "Knowledge (F1)"),
         tuple(body),
     )

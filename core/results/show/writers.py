@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import Any
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -30,7 +29,7 @@ _LATEX = {
 }
 
 
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
     """Rows as CSV with all their digits: nested objects become columns, intervals `_low` and `_high`.
 
     Text that a spreadsheet would take for a formula gets an apostrophe in front.
@@ -44,13 +43,13 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     return out.getvalue()
 
 
-def flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(row: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """The columns of a row: nested objects as `outer_inner`, intervals as `_low` and `_high`, other lists as text."""
     for name, value in row.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{name}_")
         elif name.endswith("_ci"):
-            low, high = value or (None, None)
+            low, high = value if isinstance(value, (list, tuple)) else (None, None)
             yield from ((f"{prefix}{name[:-2]}low", low), (f"{prefix}{name[:-2]}high", high))
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             for place, inner in enumerate(value, 1):
@@ -186,8 +185,14 @@ class FittedTable(Table):
 
 def plain_table(title: str, caption: str) -> FittedTable:
     """An empty table as every command draws it: a rule under the heads, the caption to the left."""
-    box_and_gaps: dict[str, Any] = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False}
-    return FittedTable(title=printable(title), caption=printable(caption), caption_justify="left", **box_and_gaps)
+    return FittedTable(
+        title=printable(title),
+        caption=printable(caption),
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
 
 
 def rich_table(sheet: Sheet) -> Table:

@@ -11,17 +11,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from benchmarks.registry import get
 from core.compress.methods import method
+from core.results.rows import CollapsePoint, CurveStep, PointRow, State
 from core.results.runs import Run, one_picture, shown_runs
 from core.results.stats import RESAMPLES, SEED, difference, wilson
 
 K = TypeVar("K", bound=Hashable)
-State = Literal["collapsed", "intact", "already collapsed", "not enough data"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Step:
     run: int | None = None
 
 
-def collapse_point(curve: Sequence[Step], chance: float) -> dict[str, Any]:
+def collapse_point(curve: Sequence[Step], chance: float) -> CollapsePoint:
     """{low, high, state, low_ci, high_ci, agreeing} of a curve that begins with the dense model at sparsity 0.
 
     `low` and `high` are percent of sparsity, `high` None where the score holds to the end and both None where there is no
@@ -51,18 +51,20 @@ def collapse_point(curve: Sequence[Step], chance: float) -> dict[str, Any]:
     at = int(_first_below(shares[None, :], chance)[0])
     counts = np.array([step.n for step in curve])
     draws = np.random.default_rng(SEED).binomial(counts, shares, size=(RESAMPLES, len(curve))) / counts
-    found = _first_below(draws, chance)
-    low, high = (int(end) for end in np.quantile(found, [0.025, 0.975], method="closest_observation"))
+    resampled = _first_below(draws, chance)
+    first, last = (int(end) for end in np.quantile(resampled, [0.025, 0.975], method="closest_observation"))
+    (low, high), earliest, latest = (_ends(sparsities, place) for place in (at, first, last))
     return {
-        **_ends(sparsities, at),
+        "low": low,
+        "high": high,
         "state": "collapsed" if at < len(curve) else "intact",
-        "low_ci": [_ends(sparsities, low)["low"], _ends(sparsities, high)["low"]],
-        "high_ci": [_ends(sparsities, low)["high"], _ends(sparsities, high)["high"]],
-        "agreeing": 100 * float(np.mean(found == at)),
+        "low_ci": [earliest[0], latest[0]],
+        "high_ci": [earliest[1], latest[1]],
+        "agreeing": 100 * float(np.mean(resampled == at)),
     }
 
 
-def _nowhere(state: State) -> dict[str, Any]:
+def _nowhere(state: State) -> CollapsePoint:
     return {"low": None, "high": None, "state": state, "low_ci": None, "high_ci": None, "agreeing": None}
 
 
@@ -75,11 +77,11 @@ def _first_below(shares: np.ndarray, chance: float) -> np.ndarray:
     return steps
 
 
-def _ends(sparsities: Sequence[float], at: int) -> dict[str, float | None]:
-    return {"low": sparsities[at - 1], "high": sparsities[at] if at < len(sparsities) else None}
+def _ends(sparsities: Sequence[float], at: int) -> tuple[float, float | None]:
+    return sparsities[at - 1], sparsities[at] if at < len(sparsities) else None
 
 
-def points(connection: sqlite3.Connection, runs: Sequence[Run] | None = None) -> list[dict[str, Any]]:
+def points(connection: sqlite3.Connection, runs: Sequence[Run] | None = None) -> list[PointRow]:
     """The `points` of what `lrm-tui collapse --json` prints: one object for each pruned family and benchmark.
 
     {family, benchmark, low, high, state}, and beside that {origin, low_ci, high_ci, agreeing, curve}; a curve is a list of
@@ -108,23 +110,35 @@ def _families(runs: Sequence[Run]) -> Iterable[tuple[str, str, str, list[Step]]]
         yield f"{model} {name}", benchmark, origin, curve
 
 
-def _keep(kept: dict[K, Step], key: K, step: Step) -> None:
+def _keep(steps: dict[K, Step], key: K, step: Step) -> None:
     """Of two engines' runs the one with more responses."""
-    if key not in kept or kept[key].n < step.n:
-        kept[key] = step
+    if key not in steps or steps[key].n < step.n:
+        steps[key] = step
 
 
-def _point(family: str, benchmark: str, origin: str, curve: list[Step]) -> dict[str, Any]:
-    found = collapse_point(curve, get(benchmark).chance)
+def _point(family: str, benchmark: str, origin: str, curve: list[Step]) -> PointRow:
+    point = collapse_point(curve, get(benchmark).chance)
     return {
-        **{"family": family, "benchmark": benchmark, "low": found["low"], "high": found["high"], "state": found["state"]},
-        **{"origin": origin, **{name: found[name] for name in ("low_ci", "high_ci", "agreeing")}},
+        "family": family,
+        "benchmark": benchmark,
+        "low": point["low"],
+        "high": point["high"],
+        "state": point["state"],
+        "origin": origin,
+        "low_ci": point["low_ci"],
+        "high_ci": point["high_ci"],
+        "agreeing": point["agreeing"],
         "curve": [_shown(step) for step in curve],
     }
 
 
-def _shown(step: Step) -> dict[str, Any]:
+def _shown(step: Step) -> CurveStep:
     ends = wilson(step.hits, step.n)
     assert ends is not None
-    score = {"score": 100 * step.hits / step.n, "score_ci": [100 * ends[0], 100 * ends[1]]}
-    return {"sparsity": step.sparsity, **score, "n": step.n, "run": step.run}
+    return {
+        "sparsity": step.sparsity,
+        "score": 100 * step.hits / step.n,
+        "score_ci": [100 * ends[0], 100 * ends[1]],
+        "n": step.n,
+        "run": step.run,
+    }

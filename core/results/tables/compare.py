@@ -16,9 +16,9 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from core.errors import UsageError
+from core.results.rows import CompareRow
 from core.results.run_summary import CREDIT, FINISHED, SCORE
 from core.results.runs import Run, one_picture, shown_runs
 from core.results.stats import bootstrap_mean
@@ -48,7 +48,7 @@ def mcnemar(lost: int, gained: int) -> float:
     return min(1.0, float(2 * tail / 2**n))
 
 
-def compare(connection: sqlite3.Connection, one: str, other: str, benchmark: str | None = None) -> list[dict[str, Any]]:
+def compare(connection: sqlite3.Connection, one: str, other: str, benchmark: str | None = None) -> list[CompareRow]:
     """One object for each benchmark that both have run.
 
     {a, b, benchmark, n, metric, a_score, b_score, difference (b - a, percentage points), difference_ci, p, gained, lost
@@ -63,18 +63,18 @@ def compare(connection: sqlite3.Connection, one: str, other: str, benchmark: str
         return [_compared(connection, first[name], second[name]) for name in shared]
 
 
-def sides(connection: sqlite3.Connection, *wanted: str) -> list[dict[str, Run]]:
+def sides(connection: sqlite3.Connection, *names: str) -> list[dict[str, Run]]:
     """For each name the runs by benchmark."""
     runs = [run for run in shown_runs(connection) if run.digest.finished]
-    return [_side(connection, runs, name) for name in wanted]
+    return [_side(connection, runs, name) for name in names]
 
 
 def _side(connection: sqlite3.Connection, runs: Sequence[Run], name: str) -> dict[str, Run]:
     if re.fullmatch(r"#?\d+", name):
-        found = shown_runs(connection, int(name.lstrip("#")))
-        if not found:
+        numbered = shown_runs(connection, int(name.lstrip("#")))
+        if not numbered:
             raise UsageError(f"There is no run {name} with responses.", "`lrm-tui ls` lists the runs.")
-        return {run.benchmark: run for run in found}
+        return {run.benchmark: run for run in numbered}
     plain = name.lower()
     tests: tuple[Callable[[Run], bool], ...] = (
         lambda run: run.label.lower() == plain,
@@ -82,9 +82,9 @@ def _side(connection: sqlite3.Connection, runs: Sequence[Run], name: str) -> dic
         lambda run: plain in run.label.lower(),
     )
     matches = [[run for run in runs if test(run)] for test in tests]
-    for found in matches:
-        if len({run.label for run in found}) == 1:
-            return {run.benchmark: run for run in found}
+    for matching in matches:
+        if len({run.label for run in matching}) == 1:
+            return {run.benchmark: run for run in matching}
     labels = ", ".join(sorted({run.label for run in matches[-1] or runs})) or "none yet"
     fault = "means several variants" if matches[-1] else "is no variant with finished responses"
     raise UsageError(f"{name!r} {fault}.", f"Name one of: {labels}; or a run's number.")
@@ -104,7 +104,7 @@ def _answers(connection: sqlite3.Connection, run: Run) -> dict[int, _Answer]:
     return {int(row[0]): _Answer(*row[1:]) for row in connection.execute(_ANSWERS, (run.run,))}
 
 
-def _compared(connection: sqlite3.Connection, first: Run, second: Run) -> dict[str, Any]:
+def _compared(connection: sqlite3.Connection, first: Run, second: Run) -> CompareRow:
     one, other = _answers(connection, first), _answers(connection, second)
     pairs = [(answer, other[item]) for item, answer in one.items() if item in other]
     gaps = [b.score - a.score for a, b in pairs]
@@ -114,24 +114,31 @@ def _compared(connection: sqlite3.Connection, first: Run, second: Run) -> dict[s
     values = Counter(gaps)
     interval = bootstrap_mean(list(values), list(values.values()))
     return {
-        **{"a": first.label, "b": second.label, "benchmark": first.benchmark, "n": len(pairs)},
+        "a": first.label,
+        "b": second.label,
+        "benchmark": first.benchmark,
+        "n": len(pairs),
         "metric": "accuracy" if first.metric == "accuracy" else "f1",
         "a_score": 100 * sum(a.score for a, _ in pairs) / len(pairs) if pairs else None,
         "b_score": 100 * sum(b.score for _, b in pairs) / len(pairs) if pairs else None,
         "difference": 100 * sum(gaps) / len(gaps) if gaps else None,
         "difference_ci": [100 * end for end in interval] if interval else None,
         "p": mcnemar(len(lost), len(gained)) if single else None,
-        **{"gained": gained, "lost": lost, "both": right.count((True, True)), "neither": right.count((False, False))},
-        **{"unpaired": len(one) + len(other) - 2 * len(pairs), "runs": [first.run, second.run]},
+        "gained": gained,
+        "lost": lost,
+        "both": right.count((True, True)),
+        "neither": right.count((False, False)),
+        "unpaired": len(one) + len(other) - 2 * len(pairs),
+        "runs": [first.run, second.run],
     }
 
 
 def response_diff(connection: sqlite3.Connection, one: str, other: str, benchmark: str, key: str) -> list[str]:
     """The lines of a unified diff of two responses to one question, sentence by sentence. Raises UsageError without them."""
     with one_picture(connection):
-        found = [_response(connection, side, benchmark, key) for side in sides(connection, one, other)]
-    names = [f"{side} (response {response})" for side, (response, _) in zip((one, other), found, strict=True)]
-    parts = [_sentences(text) for _, text in found]
+        responses = [_response(connection, side, benchmark, key) for side in sides(connection, one, other)]
+    names = [f"{side} (response {response})" for side, (response, _) in zip((one, other), responses, strict=True)]
+    parts = [_sentences(text) for _, text in responses]
     first, second = (sentences[:MAX_SENTENCES] for sentences in parts)
     lines = list(difflib.unified_diff(first, second, names[0], names[1], n=1, lineterm=""))
     for name, sentences in zip(names, parts, strict=True):

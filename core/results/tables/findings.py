@@ -13,11 +13,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from typing import TypeVar
 
 from benchmarks.base import Kind as BenchmarkKind
 from benchmarks.registry import get
 from core.compress.methods import Kind, method
+from core.results.rows import Finding, Findings, LengthRow, PointRow, RankingRow, Verdict
 from core.results.run_summary import Digest
 from core.results.runs import Run, one_picture, shown_runs
 from core.results.stats import Z, bootstrap_mean, wilson
@@ -30,7 +31,8 @@ K = TypeVar("K", bound=Hashable)
 FEWEST_PAIRS = 3
 FEWEST_QUESTIONS = 10
 
-Finding = dict[str, Any]
+FirstFalls = Callable[[PointRow, PointRow], tuple[PointRow, PointRow] | None]
+"""Of two collapse points the one that a claim expects to come first, then the other; None where it expects nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Scored:
         return self.run.model, self.run.origin, self.run.benchmark
 
 
-def findings(connection: sqlite3.Connection) -> dict[str, Any]:
+def findings(connection: sqlite3.Connection) -> Findings:
     """{claims: [{claim, verdict, effect, effect_ci, unit, runs, basis}], ranking: [...]}; percentage points where not told.
 
     Verdicts: supported, contradicted, inconclusive, not enough data.
@@ -58,11 +60,11 @@ def findings(connection: sqlite3.Connection) -> dict[str, Any]:
         runs = shown_runs(connection)
         ends = lengths_rows(connection, 30)
     scored = [_scored(run) for run in runs if run.digest.finished]
-    found = points(connection, runs)
+    curves = points(connection, runs)
     claims = [
         _knowledge(scored),
-        _order(found, "Harder tasks collapse at lower sparsity", _harder),
-        _order(found, "Pruning loses knowledge before reasoning", _knowledge_first),
+        _order(curves, "Harder tasks collapse at lower sparsity", _harder),
+        _order(curves, "Pruning loses knowledge before reasoning", _knowledge_first),
         _shorter(ends),
         _within_questions(runs),
     ]
@@ -70,8 +72,8 @@ def findings(connection: sqlite3.Connection) -> dict[str, Any]:
 
 
 def _scored(run: Run) -> Scored:
-    found, what = run.digest, method(run.compression)
-    share = share_and_error(found.credit, found.finished) if run.metric == "accuracy" else _mean_and_error(found)
+    digest, what = run.digest, method(run.compression)
+    share = share_and_error(digest.credit, digest.finished) if run.metric == "accuracy" else _mean_and_error(digest)
     return Scored(run, *share, what.kind, what.name)
 
 
@@ -81,20 +83,28 @@ def share_and_error(hits: float, n: float) -> tuple[float, float]:
     return hits / n, math.sqrt(adjusted * (1 - adjusted) / (n + 4))
 
 
-def _mean_and_error(found: Digest) -> tuple[float, float]:
-    n, mean = found.finished, found.score / found.finished
+def _mean_and_error(digest: Digest) -> tuple[float, float]:
+    n, mean = digest.finished, digest.score / digest.finished
     floor = 1 / (n + 4)  # as of a share without a hit: no run is without doubt
-    return mean, math.sqrt(max(found.squares / n - mean**2, floor) / n)
+    return mean, math.sqrt(max(digest.squares / n - mean**2, floor) / n)
 
 
 def _finding(claim: str, unit: str, effect: float | None, ends: Sequence[float] | None, runs: int, basis: str) -> Finding:
     """A claim of an effect above 0."""
+    verdict: Verdict
     if effect is None or ends is None:
         verdict = "not enough data"
     else:
         verdict = "supported" if ends[0] > 0 else "contradicted" if ends[1] < 0 else "inconclusive"
-    about = {"effect": effect, "effect_ci": list(ends) if ends else None, "unit": unit, "runs": runs, "basis": basis}
-    return {"claim": claim, "verdict": verdict, **about}
+    return {
+        "claim": claim,
+        "verdict": verdict,
+        "effect": effect,
+        "effect_ci": list(ends) if ends else None,
+        "unit": unit,
+        "runs": runs,
+        "basis": basis,
+    }
 
 
 def _normal(parts: Iterable[tuple[float, float, float]]) -> tuple[float, tuple[float, float]]:
@@ -125,16 +135,17 @@ def _knowledge(runs: Sequence[Scored]) -> Finding:
 
 
 def _grouped(items: Iterable[T], of: Callable[[T], K]) -> dict[K, list[T]]:
-    found: dict[K, list[T]] = {}
+    groups: dict[K, list[T]] = {}
     for item in items:
-        found.setdefault(of(item), []).append(item)
-    return found
+        groups.setdefault(of(item), []).append(item)
+    return groups
 
 
-def _order(found: Sequence[dict[str, Any]], claim: str, first_falls: Any) -> Finding:  # noqa: ANN401 - a function of two points
+def _order(curves: Sequence[PointRow], claim: str, first_falls: FirstFalls) -> Finding:
     """The share of pairs of benchmarks within a family in which the one that should collapse first does."""
-    known = [p for p in found if p["state"] in ("collapsed", "intact")]
-    verdicts, runs = [], set()
+    known = [p for p in curves if p["state"] in ("collapsed", "intact")]
+    verdicts: list[bool] = []
+    runs: set[int | None] = set()
     for at, one in enumerate(known):
         for other in known[at + 1 :]:
             if (one["family"], one["origin"]) != (other["family"], other["origin"]):
@@ -151,11 +162,11 @@ def _order(found: Sequence[dict[str, Any]], claim: str, first_falls: Any) -> Fin
     return _finding(claim, "points above half of the pairs", effect, ends, len(runs), basis)
 
 
-def _height(point: dict[str, Any]) -> float:
+def _height(point: PointRow) -> float:
     return math.inf if point["high"] is None else float(point["high"])
 
 
-def _harder(one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def _harder(one: PointRow, other: PointRow) -> tuple[PointRow, PointRow] | None:
     """The harder of two benchmarks first: the one with the lower dense accuracy, where chance does not explain that."""
     if any(get(point["benchmark"]).kind == "knowledge" for point in (one, other)):
         return None
@@ -164,22 +175,22 @@ def _harder(one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[str, Any],
     return (low, high) if apart else None
 
 
-def _knowledge_first(one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def _knowledge_first(one: PointRow, other: PointRow) -> tuple[PointRow, PointRow] | None:
     first, second = (get(point["benchmark"]).kind for point in (one, other))
     if first == second:
         return None
     return (one, other) if first == "knowledge" else (other, one)
 
 
-def _shorter(ends: Sequence[dict[str, Any]]) -> Finding:
+def _shorter(ends: Sequence[LengthRow]) -> Finding:
     """The paper's plain comparison: score of the shortest 30 % minus that of the longest."""
     cells = [row for row in ends if row["k"] > 0]
     parts = []
     for row in cells:
-        name = "accuracy" if "accuracy" in row["short"] else "f1"
-        for sign, end in ((1, "short"), (-1, "long")):
-            share, error = share_and_error(row[end][name] / 100 * row["k"], row["k"])
-            parts.append((sign / len(cells), share, error))
+        for sign, end in ((1, row["short"]), (-1, row["long"])):
+            score = end["accuracy"] if "accuracy" in end else end["f1"]
+            assert score is not None
+            parts.append((sign / len(cells), *share_and_error(score / 100 * row["k"], row["k"])))
     effect, interval = _normal(parts) if parts else (None, None)
     basis = "score of the shortest 30 % of outputs minus that of the longest 30 %, mean over runs; difficulty is not held fixed"
     return _finding("Shorter outputs are more accurate", "points", effect, interval, len(cells), basis)
@@ -200,7 +211,7 @@ def _within_questions(runs: Sequence[Run]) -> Finding:
     return _finding(claim, "points above half of the pairs", effect, ends, sum(bool(r.digest.within) for r in runs), basis)
 
 
-def ranking(runs: Sequence[Scored]) -> list[dict[str, Any]]:
+def ranking(runs: Sequence[Scored]) -> list[RankingRow]:
     """Methods by what they cost: {method, kind, variants, runs, reasoning, reasoning_ci, knowledge, knowledge_ci}.
 
     The change of accuracy (reasoning) and of F1 (knowledge) against the dense model of the same name and origin on the same
@@ -211,22 +222,34 @@ def ranking(runs: Sequence[Scored]) -> list[dict[str, Any]]:
         if one.kind == "dense":
             dense.setdefault(one.dense, one)
     pairs = [(one, dense[one.dense]) for one in runs if one.kind != "dense" and one.dense in dense]
-    rows = []
+    rows: list[RankingRow] = []
     for (name, kind), group in sorted(_grouped(pairs, lambda pair: (pair[0].method, pair[0].kind)).items()):
-        row: dict[str, Any] = {"method": name, "kind": kind}
-        row |= {"variants": len({one.run.variant for one, _ in group}), "runs": len(group)}
-        for title in get_args(BenchmarkKind):
-            part = [pair for pair in group if get(pair[0].run.benchmark).kind == title]
-            change, ends = _change(part) if part else (None, None)
-            row |= {title: change, f"{title}_ci": list(ends) if ends else None}
-        rows.append(row)
+        reasoning, reasoning_ends = _change(group, "reasoning")
+        knowledge, knowledge_ends = _change(group, "knowledge")
+        rows.append(
+            {
+                "method": name,
+                "kind": kind,
+                "variants": len({one.run.variant for one, _ in group}),
+                "runs": len(group),
+                "reasoning": reasoning,
+                "reasoning_ci": reasoning_ends,
+                "knowledge": knowledge,
+                "knowledge_ci": knowledge_ends,
+            }
+        )
     return sorted(rows, key=lambda row: -math.inf if row["reasoning"] is None else row["reasoning"], reverse=True)
 
 
-def _change(pairs: Sequence[tuple[Scored, Scored]]) -> tuple[float, tuple[float, float]]:
-    """Mean of score minus dense score; a dense run that serves several variants counts once, with their weight."""
+def _change(group: Sequence[tuple[Scored, Scored]], kind: BenchmarkKind) -> tuple[float, list[float]] | tuple[None, None]:
+    """Mean of score minus dense score on one kind of benchmark, and its interval; a dense run that serves several variants
+    counts once, with their weight."""
+    pairs = [pair for pair in group if get(pair[0].run.benchmark).kind == kind]
+    if not pairs:
+        return None, None
     n = len(pairs)
     parts = [(1 / n, one.score, one.error) for one, _ in pairs]
     for same in _grouped((start for _, start in pairs), lambda start: start.dense).values():
         parts.append((-len(same) / n, same[0].score, same[0].error))
-    return _normal(parts)
+    change, ends = _normal(parts)
+    return change, list(ends)

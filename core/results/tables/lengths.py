@@ -12,11 +12,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from core.errors import UsageError
+from core.results.rows import DecileRow, LengthEnd, LengthRow, Tenth
 from core.results.runs import Run, one_picture, shown_runs
 from core.results.summary_cache import responses_of
 
@@ -51,7 +51,7 @@ def _firsts(words: np.ndarray, censored: np.ndarray, counts: Sequence[float]) ->
     return [np.clip((count - before) / sizes, 0.0, 1.0)[group] for count in counts]
 
 
-def lengths_rows(connection: sqlite3.Connection, q: float = 30) -> list[dict[str, Any]]:
+def lengths_rows(connection: sqlite3.Connection, q: float = 30) -> list[LengthRow]:
     """What `lrm-tui lengths --json` prints: one object for each variant (and engine) and benchmark with finished responses.
 
     {variant, label, engine, benchmark, q, k (responses at each end), short and long: {words (mean), accuracy | em, f1}
@@ -69,28 +69,40 @@ def _finished(connection: sqlite3.Connection) -> list[tuple[Run, np.ndarray]]:
     return [(run, responses[run.run]) for run in runs]
 
 
-def _row(run: Run, responses: np.ndarray, q: float) -> dict[str, Any]:
-    found, n = ends(responses["words"], responses["censored"], q), len(responses)
-    short, long = (at_end(run, responses, shares, found.k) for shares in (found.shortest, found.longest))
+def _row(run: Run, responses: np.ndarray, q: float) -> LengthRow:
+    cut, n = ends(responses["words"], responses["censored"], q), len(responses)
+    short, long = (at_end(run, responses, shares, cut.k) for shares in (cut.shortest, cut.longest))
     return {
-        **{name: getattr(run, name) for name in ("variant", "label", "engine", "benchmark")},
-        **{"q": q, "k": found.k, "short": short, "long": long},
+        "variant": run.variant,
+        "label": run.label,
+        "engine": run.engine,
+        "benchmark": run.benchmark,
+        "q": q,
+        "k": cut.k,
+        "short": short,
+        "long": long,
         "ratio": long["words"] / short["words"] if long["words"] is not None and short["words"] else None,
-        **{"censored": run.digest.censored, "n": n},
-        **{"thinking_words": run.digest.thinking / n, "answer_words": run.digest.answer / n, "run": run.run},
+        "censored": run.digest.censored,
+        "n": n,
+        "thinking_words": run.digest.thinking / n,
+        "answer_words": run.digest.answer / n,
+        "run": run.run,
     }
 
 
-def at_end(run: Run, responses: np.ndarray, shares: np.ndarray, k: int) -> dict[str, float | None]:
+def at_end(run: Run, responses: np.ndarray, shares: np.ndarray, k: int) -> LengthEnd:
     """Mean words and percent of the `k` responses at one end, to which each belongs with its share."""
-    columns = {"accuracy": "score"} if run.metric == "accuracy" else {"em": "em", "f1": "score"}
-    if k == 0:
-        return dict.fromkeys(("words", *columns))
-    scores: dict[str, float | None] = {name: 100 * float(shares @ responses[column]) / k for name, column in columns.items()}
-    return {"words": float(shares @ (responses["words"] + responses["ahead"])) / k} | scores
+
+    def percent(column: str) -> float | None:
+        return 100 * float(shares @ responses[column]) / k if k else None
+
+    words = float(shares @ (responses["words"] + responses["ahead"])) / k if k else None
+    if run.metric == "accuracy":
+        return {"words": words, "accuracy": percent("score")}
+    return {"words": words, "em": percent("em"), "f1": percent("score")}
 
 
-def deciles_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+def deciles_rows(connection: sqlite3.Connection) -> list[DecileRow]:
     """What `lrm-tui lengths --deciles --json` prints: one object for each variant (and engine) and benchmark.
 
     {variant, label, engine, benchmark, run, n, deciles: [{words (mean), score (percent correct, or F1)}]}, shortest
@@ -98,14 +110,19 @@ def deciles_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     """
     return [
         {
-            **{name: getattr(run, name) for name in ("variant", "label", "engine", "benchmark", "run")},
-            **{"n": len(responses), "deciles": _tenths(responses)},
+            "variant": run.variant,
+            "label": run.label,
+            "engine": run.engine,
+            "benchmark": run.benchmark,
+            "run": run.run,
+            "n": len(responses),
+            "deciles": _tenths(responses),
         }
         for run, responses in _finished(connection)
     ]
 
 
-def _tenths(responses: np.ndarray) -> list[dict[str, float]]:
+def _tenths(responses: np.ndarray) -> list[Tenth]:
     size = len(responses) / 10
     below = _firsts(responses["words"], responses["censored"], [size * place for place in range(11)])
     whole = responses["words"] + responses["ahead"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
+from core.results.rows import CollapseCell
 from core.results.runs import Run, one_picture, shown_runs
 from core.results.stats import Interval, wilson
 from core.results.tables.audit import Audit
 
 
-def collapse_cells(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+def collapse_cells(connection: sqlite3.Connection) -> list[CollapseCell]:
     """The `cells` of what `lrm-tui collapse --json` prints: one object for each variant, engine and benchmark.
 
     {variant, label, engine, benchmark, run, n (finished), collapsed, share (percent), onset_words and period_words (medians
@@ -23,28 +23,37 @@ def collapse_cells(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     return [_cell(run) for run in runs if run.digest.finished]
 
 
-def _cell(run: Run) -> dict[str, Any]:
-    found = run.digest
+def _cell(run: Run) -> CollapseCell:
+    digest, audit = run.digest, Audit.of(run.digest)
+    share_low, share_high = _percents(wilson(digest.collapsed, digest.finished))
+    lost_low, lost_high = _percents(audit.lost_interval)
+    corrected_low, corrected_high = _percents(audit.corrected_interval)
     return {
-        **{name: getattr(run, name) for name in ("variant", "label", "engine", "benchmark", "run")},
-        **{"n": found.finished, "collapsed": found.collapsed},
-        **_percent("share", found.collapsed / found.finished, wilson(found.collapsed, found.finished)),
-        **{name: getattr(found, name) for name in ("onset_words", "period_words", "words_saved", "tokens_saved")},
-        **_audit(Audit.of(found)),
+        "variant": run.variant,
+        "label": run.label,
+        "engine": run.engine,
+        "benchmark": run.benchmark,
+        "run": run.run,
+        "n": digest.finished,
+        "collapsed": digest.collapsed,
+        "share": 100 * (digest.collapsed / digest.finished),
+        "share_low": share_low,
+        "share_high": share_high,
+        "onset_words": digest.onset_words,
+        "period_words": digest.period_words,
+        "words_saved": digest.words_saved,
+        "tokens_saved": digest.tokens_saved,
+        "stopped": audit.stopped,
+        "audited": audit.audited,
+        "lost": audit.lost,
+        "lost_share": 100 * (audit.lost / audit.audited) if audit.audited else None,
+        "lost_share_low": lost_low,
+        "lost_share_high": lost_high,
+        "corrected": None if audit.corrected is None else 100 * audit.corrected,
+        "corrected_low": corrected_low,
+        "corrected_high": corrected_high,
     }
 
 
-def _audit(found: Audit) -> dict[str, Any]:
-    counts = {"stopped": found.stopped, "audited": found.audited, "lost": found.lost}
-    share = found.lost / found.audited if found.audited else None
-    return (
-        counts
-        | _percent("lost_share", share, found.lost_interval)
-        | _percent("corrected", found.corrected, found.corrected_interval)
-    )
-
-
-def _percent(name: str, value: float | None, interval: Interval | None) -> dict[str, float | None]:
-    low, high = interval or (None, None)
-    given = {name: value, f"{name}_low": low, f"{name}_high": high}
-    return {key: None if number is None else 100 * number for key, number in given.items()}
+def _percents(interval: Interval | None) -> tuple[float, float] | tuple[None, None]:
+    return (100 * interval[0], 100 * interval[1]) if interval else (None, None)

@@ -13,10 +13,23 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import benchmarks
 from benchmarks.registry import get, names, of
+from core.results.rows import (
+    ENDS,
+    INTERVALS,
+    SCORE_NAMES,
+    Difference,
+    Differences,
+    LengthEnd,
+    LengthRow,
+    PublishedCell,
+    ScoreCell,
+    ScoreName,
+    ScoreRow,
+)
 from core.results.stats import difference
 
 Q_OF_TABLE = {4: 30, 5: 20}
@@ -24,7 +37,8 @@ Q_OF_TABLE = {4: 30, 5: 20}
 PAPER = Path(benchmarks.__file__).with_name("published.toml")
 RECORDED = Path(benchmarks.__file__).parent / "pocket" / "study.json"
 
-Row = Mapping[str, Any]
+Printed = Mapping[str, Any]
+"""A row of the files as it stands there: open data, of which each row tells what it knows."""
 
 
 @cache
@@ -35,44 +49,72 @@ def tables() -> dict[str, Any]:
     return {**paper, **both, "sources": {**paper["sources"], **study["sources"]}}
 
 
-def published_rows(table: int | None = None) -> list[dict[str, Any]]:
+class About(TypedDict):
+    """What a printed row is of, and where it stands."""
+
+    variant: str
+    label: str
+    model: str
+    compression: str
+    engine: None
+    origin: str
+    table: int
+    edition: str
+    source: str
+
+
+def published_rows(table: int | None = None) -> list[ScoreRow]:
     """Printed scores in the shape of `scores_rows`, with their `source`; None where nothing was printed or is known."""
     return [_row(printed) for printed in tables()["scores"] if table in (None, printed["table"])]
 
 
-def _row(printed: Row) -> dict[str, Any]:
+def _row(printed: Printed) -> ScoreRow:
     return {
         **_about(printed),
-        **{"family": printed["family"], "parameters": int(printed["parameters"])},
-        **{"bits_per_weight": printed.get("bits_per_weight"), "sparsity": printed.get("sparsity")},
+        "family": printed["family"],
+        "parameters": int(printed["parameters"]),
+        "bits_per_weight": printed.get("bits_per_weight"),
+        "sparsity": printed.get("sparsity"),
         "benchmarks": {name: _cell(printed[name], name) for name in names() if name in printed},
-        **{"average": printed.get("average"), "average_ci": None},
+        "average": printed.get("average"),
+        "average_ci": None,
         "average_of": printed.get("average_of", list(of("paper", "reasoning"))),
         "note": printed.get("note"),
     }
 
 
-def _about(printed: Row) -> dict[str, Any]:
-    """What a row is of, and where it stands."""
+def _about(printed: Printed) -> About:
     variant, table = f"{printed['model']} {printed['compression']}", f"Table {printed['table']}"
     source, recorded = tables()["sources"][printed["source"]], printed["edition"] == "study"
     return {
-        **{"variant": variant, "label": f"{variant} ({'recorded' if recorded else table})", "model": printed["model"]},
-        **{"compression": printed["compression"], "engine": None, "origin": "recorded" if recorded else "published"},
-        **{"table": printed["table"], "edition": printed["edition"]},
+        "variant": variant,
+        "label": f"{variant} ({'recorded' if recorded else table})",
+        "model": printed["model"],
+        "compression": printed["compression"],
+        "engine": None,
+        "origin": "recorded" if recorded else "published",
+        "table": printed["table"],
+        "edition": printed["edition"],
         "source": source if recorded else f"{source}; {table}, {printed['edition']}",
     }
 
 
-def _cell(value: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
+def _cell(value: float | Printed, name: str) -> ScoreCell:
     """A percentage, or a table of what else is known: n, accuracy, em, f1."""
-    known = value if isinstance(value, Mapping) else {"accuracy": value}
-    counts = {"n": known.get("n", get(name).questions), "finished": None, "unparsed": None, "failed": None, "run": None}
-    metrics = ("em", "f1") if get(name).metric == "em_f1" else ("accuracy",)
-    return counts | {key: known.get(key) for metric in metrics for key in (metric, f"{metric}_ci")}
+    known: Printed = value if isinstance(value, Mapping) else {"accuracy": value}
+    n = known.get("n", get(name).questions)
+    cell: ScoreCell = {"n": n, "finished": None, "unparsed": None, "failed": None, "run": None}
+    for score in _scores_of(name):
+        cell[score] = known.get(score)
+        cell[INTERVALS[score]] = known.get(INTERVALS[score])
+    return cell
 
 
-def with_differences(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _scores_of(benchmark: str) -> tuple[ScoreName, ...]:
+    return ("em", "f1") if get(benchmark).metric == "em_f1" else ("accuracy",)
+
+
+def with_differences(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
     """One's own rows, each cell of which that was printed for the same model and compression has `published`.
 
     That is {origin, table, accuracy | em, f1, difference, difference_ci, within_noise}: own less printed, in percentage points.
@@ -82,46 +124,65 @@ def with_differences(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [{**row, "benchmarks": {n: _compared(row, n, c) for n, c in row["benchmarks"].items()}} for row in rows]
 
 
-def _compared(row: Row, name: str, cell: Row) -> dict[str, Any]:
-    printed = reference(row["model"], row["compression"], name)
-    if printed is None:
-        return dict(cell)
+def _compared(row: ScoreRow, name: str, cell: ScoreCell) -> ScoreCell:
+    printed, finished = reference(row["model"], row["compression"], name), cell["finished"]
+    if printed is None or finished is None:
+        return cell
     origin, table, values = printed
-    found: dict[str, Any] = {"origin": origin, "table": table}
-    for metric in ("accuracy", "em", "f1"):
-        if cell.get(metric) is None or values.get(metric) is None:
+    differences: PublishedCell = {"origin": origin, "table": table}
+    for score in SCORE_NAMES:
+        own, theirs = cell.get(score), values.get(score)
+        if own is None or theirs is None:
             continue
-        compared = _difference(metric, (cell[metric], cell["finished"]), (values[metric], values["n"]))
-        if metric == "f1":
-            low, high = (end - values[metric] for end in cell["f1_ci"])
-            compared |= {"difference_ci": [low, high], "within_noise": low <= 0 <= high}
-        found[metric] = compared
-    return {**cell, "published": found}
+        compared = _difference(score, (own, finished), (theirs, values["n"]))
+        if score == "f1" and (ends := cell["f1_ci"]):
+            low, high = (end - theirs for end in ends)
+            compared["difference_ci"], compared["within_noise"] = [low, high], low <= 0 <= high
+        differences[score] = compared
+    return {**cell, "published": differences}
 
 
-def published_lengths(q: float) -> list[dict[str, Any]]:
+def published_lengths(q: float) -> list[LengthRow]:
     """Printed lengths at either end in the shape of `lengths_rows`, for a q that the paper has; None where nothing is known."""
-    return [_ends(printed, q) for printed in tables()["lengths"] if Q_OF_TABLE[printed["table"]] == q]
+    return [_length_row(printed, q) for printed in tables()["lengths"] if Q_OF_TABLE[printed["table"]] == q]
 
 
-def _ends(printed: Row, q: float) -> dict[str, Any]:
-    name = printed["benchmark"]
-    metrics = ("em", "f1") if get(name).metric == "em_f1" else ("accuracy",)
+def _length_row(printed: Printed, q: float) -> LengthRow:
+    about, name = _about(printed), printed["benchmark"]
     n = printed.get("n", get(name).questions)
-    short, long = (
-        {key: printed.get(end, {}).get(key) for key in ("words", *metrics)}  # an end may be unknown
-        for end in ("short", "long")
-    )
     return {
-        **_about(printed),
+        "variant": about["variant"],
+        "label": about["label"],
+        "model": about["model"],
+        "compression": about["compression"],
+        "engine": about["engine"],
+        "origin": about["origin"],
+        "table": about["table"],
+        "edition": about["edition"],
+        "source": about["source"],
         "benchmark": name,
-        **{"q": q, "k": math.floor(q * n / 100), "short": short, "long": long, "ratio": printed.get("ratio")},
-        **dict.fromkeys(("censored", "thinking_words", "answer_words", "run")),
+        "q": q,
+        "k": math.floor(q * n / 100),
+        "short": _end(printed.get("short", {}), name),
+        "long": _end(printed.get("long", {}), name),
+        "ratio": printed.get("ratio"),
+        "censored": None,
+        "thinking_words": None,
+        "answer_words": None,
+        "run": None,
         "n": n,
     }
 
 
-def lengths_with_differences(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _end(printed: Printed, benchmark: str) -> LengthEnd:
+    """An end, which may be unknown."""
+    end: LengthEnd = {"words": printed.get("words")}
+    for score in _scores_of(benchmark):
+        end[score] = printed.get(score)
+    return end
+
+
+def lengths_with_differences(rows: Sequence[LengthRow]) -> list[LengthRow]:
     """Rows of `lengths_rows`, each that was printed for the same variant, benchmark and q with `published`.
 
     That is {origin, table, short: {accuracy | em, f1: {printed, difference, difference_ci, within_noise}}, long: {...}}.
@@ -132,47 +193,55 @@ def lengths_with_differences(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [_at_ends(row, printed.get((_plain(row["variant"]), row["benchmark"], row["q"]))) for row in rows]
 
 
-def _at_ends(row: Row, printed: Row | None) -> dict[str, Any]:
+def _at_ends(row: LengthRow, printed: LengthRow | None) -> LengthRow:
     if printed is None:
-        return dict(row)
-    found: dict[str, Any] = {"origin": printed["origin"], "table": printed["table"]}
-    for end in ("short", "long"):
-        found[end] = {
-            metric: _difference(metric, (row[end][metric], row["k"]), (value, printed["k"]))
-            for metric, value in printed[end].items()
-            if metric != "words" and value is not None and row[end][metric] is not None
-        }
-    return {**row, "published": found}
+        return row
+    short, long = (_end_differences(row[end], row["k"], printed[end], printed["k"]) for end in ENDS)
+    return {**row, "published": {"origin": printed["origin"], "table": printed["table"], "short": short, "long": long}}
 
 
-def _difference(metric: str, own: tuple[float, int], printed: tuple[float, int]) -> dict[str, Any]:
-    ends = {"printed": printed[0], "difference": own[0] - printed[0]}
-    if metric == "f1":
-        return ends | {"difference_ci": None, "within_noise": None}
+def _end_differences(own: LengthEnd, own_k: int, printed: LengthEnd, printed_k: int) -> Differences:
+    differences: Differences = {}
+    for score in SCORE_NAMES:
+        mine, theirs = own.get(score), printed.get(score)
+        if mine is not None and theirs is not None:
+            differences[score] = _difference(score, (mine, own_k), (theirs, printed_k))
+    return differences
+
+
+def _difference(score: ScoreName, own: tuple[float, int], printed: tuple[float, int]) -> Difference:
+    apart: Difference = {
+        "printed": printed[0],
+        "difference": own[0] - printed[0],
+        "difference_ci": None,
+        "within_noise": None,
+    }
+    if score == "f1":
+        return apart
     interval = difference((own[0] * own[1] / 100, own[1]), (printed[0] * printed[1] / 100, printed[1]))
     assert interval is not None
     low, high = (100 * end for end in interval)
-    return ends | {"difference_ci": [low, high], "within_noise": low <= 0 <= high}
+    return {**apart, "difference_ci": [low, high], "within_noise": low <= 0 <= high}
 
 
 @cache
-def _by_name() -> dict[tuple[str, str, str], tuple[str, int, Row]]:
+def _by_name() -> dict[tuple[str, str, str], tuple[str, int, ScoreCell]]:
     """The printed cell of each variant and benchmark, from the lowest table that has it."""
-    found: dict[tuple[str, str, str], tuple[str, int, Row]] = {}
+    cells: dict[tuple[str, str, str], tuple[str, int, ScoreCell]] = {}
     for row in sorted(published_rows(), key=lambda row: row["table"]):
         for name, cell in row["benchmarks"].items():
-            found.setdefault((_plain(row["model"]), _plain(row["compression"]), name), (row["origin"], row["table"], cell))
-    return found
+            cells.setdefault((_plain(row["model"]), _plain(row["compression"]), name), (row["origin"], row["table"], cell))
+    return cells
 
 
-def reference(model: str, compression: str, benchmark: str) -> tuple[str, int, Row] | None:
+def reference(model: str, compression: str, benchmark: str) -> tuple[str, int, ScoreCell] | None:
     """(origin, table, printed cell) for a variant on a benchmark, as the lowest table that has it; None where none has."""
     return _by_name().get((_plain(model), _plain(compression), benchmark))
 
 
-def same_variant(one: Row, other: Row) -> bool:
+def same_variant(one: ScoreRow, other: ScoreRow) -> bool:
     """Whether two rows speak of the same model under the same compression, however they spell it."""
-    return all(_plain(one[name]) == _plain(other[name]) for name in ("model", "compression"))
+    return _plain(one["model"]) == _plain(other["model"]) and _plain(one["compression"]) == _plain(other["compression"])
 
 
 @cache

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
 
 from benchmarks.registry import of
 from core.errors import UsageError
+from core.results.rows import Candidate, Recommendation, ScoreRow
 from core.results.runs import one_picture, shown_runs
 from core.results.tables.scores import AVERAGES, scores_rows
 
@@ -30,7 +30,7 @@ def memory_of(text: str) -> float:
     return float(match[1]) * _UNITS[(match[2] or "gb").lower()]
 
 
-def recommend(connection: sqlite3.Connection, memory: float, knowledge: bool = False) -> dict[str, Any]:
+def recommend(connection: sqlite3.Connection, memory: float, knowledge: bool = False) -> Recommendation:
     """{memory, knowledge, choice, reasons, front}; `choice` is a label or None.
 
     `front` lists every candidate from small to large: {variant, label, bytes, estimated, needs, fits, score, score_ci,
@@ -40,8 +40,8 @@ def recommend(connection: sqlite3.Connection, memory: float, knowledge: bool = F
     """
     with one_picture(connection):
         rows, sizes = scores_rows(connection), _sizes(connection)
-    candidates = [_candidate(row, sizes[row["label"]], memory) for row in rows if row["average"] is not None]
-    candidates = sorted((c for c in candidates if c["bytes"] is not None), key=lambda c: c["bytes"])
+    made = (_candidate(row, sizes[row["label"]], memory) for row in rows)
+    candidates = sorted((candidate for candidate in made if candidate), key=lambda c: c["bytes"])
     if knowledge:
         candidates = [c for c in candidates if c["knowledge"] is not None]
     best = -1.0
@@ -58,54 +58,75 @@ def recommend(connection: sqlite3.Connection, memory: float, knowledge: bool = F
 
 def _sizes(connection: sqlite3.Connection) -> dict[str, tuple[float | None, bool]]:
     """Bytes of each label's weights, and whether they are estimated."""
-    found: dict[str, tuple[float | None, bool]] = {}
+    sizes: dict[str, tuple[float | None, bool]] = {}
     for run in shown_runs(connection):
         if run.bytes is not None:
-            found[run.label] = float(run.bytes), False
+            sizes[run.label] = float(run.bytes), False
             continue
         bits = run.bits_per_weight or (DENSE_BITS if run.compression == "none" else None)
-        found[run.label] = (None if run.parameters is None or bits is None else run.parameters * bits / 8), True
-    return found
+        sizes[run.label] = (None if run.parameters is None or bits is None else run.parameters * bits / 8), True
+    return sizes
 
 
-def _candidate(row: dict[str, Any], size: tuple[float | None, bool], memory: float) -> dict[str, Any]:
-    cell: dict[str, Any] = next((row["benchmarks"][name] for name in _KNOWLEDGE if name in row["benchmarks"]), {})
-    needs = None if size[0] is None else ROOM * size[0]
+def _candidate(row: ScoreRow, size: tuple[float | None, bool], memory: float) -> Candidate | None:
+    """None without an average or a known size."""
+    weights, estimated = size
+    score, score_ci = row["average"], row["average_ci"]
+    if score is None or score_ci is None or weights is None:
+        return None
+    cell = next((row["benchmarks"][name] for name in _KNOWLEDGE if name in row["benchmarks"]), None)
     return {
-        **{"variant": row["variant"], "label": row["label"], "origin": row["origin"]},
-        **{"bytes": size[0], "estimated": size[1], "needs": needs, "fits": needs is not None and needs <= memory},
-        **{"score": row["average"], "score_ci": row["average_ci"]},
-        **{"knowledge": cell.get("f1"), "knowledge_ci": cell.get("f1_ci"), "on_front": False},
+        "variant": row["variant"],
+        "label": row["label"],
+        "origin": row["origin"],
+        "bytes": weights,
+        "estimated": estimated,
+        "needs": ROOM * weights,
+        "fits": ROOM * weights <= memory,
+        "score": score,
+        "score_ci": score_ci,
+        "knowledge": cell.get("f1") if cell else None,
+        "knowledge_ci": cell.get("f1_ci") if cell else None,
+        "on_front": False,
     }
 
 
-def _choose(candidates: Sequence[dict[str, Any]], memory: float, knowledge: bool) -> tuple[str | None, list[str]]:
+def _choose(candidates: Sequence[Candidate], memory: float, knowledge: bool) -> tuple[str | None, list[str]]:
     fitting = [c for c in candidates if c["fits"]]
     if not candidates:
         lacks = "an average of three benchmarks, MuSiQue and a known size" if knowledge else "an average and a known size"
         trios = " or ".join(", ".join(trio) for trio in AVERAGES)
         return None, [f"Not enough data: no variant has {lacks}.", f"An average takes all three of {trios}."]
     if not fitting:
-        least = min(candidates, key=lambda c: float(c["needs"]))
+        least = min(candidates, key=lambda c: c["needs"])
         return None, [f"Nothing fits {gigabytes(memory)}: the smallest, {least['label']}, needs {gigabytes(least['needs'])}."]
     reasons = [f"{len(fitting)} of {len(candidates)} variants fit {gigabytes(memory)} (weights and {ROOM - 1:.0%} room)."]
     pool = fitting
     if knowledge:
-        top = max(fitting, key=lambda c: float(c["knowledge"]))
-        pool = [c for c in fitting if c["knowledge_ci"][1] >= top["knowledge_ci"][0]]
-        reasons.append(f"Knowledge matters: the best F1 is {top['knowledge']:.1f} ({top['label']}).")
-        if len(pool) < len(fitting):
-            reasons.append(f"{len(fitting) - len(pool)} variants know clearly less and are out.")
-    first = max(pool, key=lambda c: float(c["score"]))
+        pool, known = _most_knowing(fitting)
+        reasons += known
+    first = max(pool, key=lambda c: c["score"])
     ties = [c for c in pool if c is not first and c["score_ci"][1] >= first["score_ci"][0]]
     smaller = [c for c in ties if c["bytes"] < first["bytes"]]
     choice = f"{first['label']} has the highest average, {first['score']:.1f} ({_ends(first['score_ci'])})"
     reasons.append(f"{choice}, and needs {gigabytes(first['needs'])}.")
     if smaller:
-        least = min(smaller, key=lambda c: float(c["bytes"]))
+        least = min(smaller, key=lambda c: c["bytes"])
         least_says = f"{least['label']}, {least['score']:.1f} ({_ends(least['score_ci'])}) in {gigabytes(least['needs'])}"
         reasons.append(f"The smallest whose average is within noise of that: {least_says}.")
     return first["label"], reasons
+
+
+def _most_knowing(fitting: Sequence[Candidate]) -> tuple[list[Candidate], list[str]]:
+    """Those whose F1 chance may explain beside the best F1, and the reasons in words."""
+    known = [(c, c["knowledge"], c["knowledge_ci"]) for c in fitting]
+    scored = [(c, f1, ends) for c, f1, ends in known if f1 is not None and ends is not None]
+    top, best, (least, _) = max(scored, key=lambda one: one[1])
+    pool = [c for c, _, ends in scored if ends[1] >= least]
+    reasons = [f"Knowledge matters: the best F1 is {best:.1f} ({top['label']})."]
+    if len(pool) < len(fitting):
+        reasons.append(f"{len(fitting) - len(pool)} variants know clearly less and are out.")
+    return pool, reasons
 
 
 def gigabytes(size: float | None) -> str:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
 
 from benchmarks.registry import of
+from core.results.rows import ScoreCell, ScoreRow
 from core.results.runs import Run, one_picture, shown_runs
 from core.results.stats import Interval, bootstrap_average, wilson
 from core.results.tables.audit import Audit
@@ -21,21 +21,8 @@ from core.results.tables.audit import Audit
 AVERAGES = (tuple(sorted(of("paper", "reasoning"))), tuple(sorted(of("pocket", "reasoning"))))
 """What *average* means: the paper's three accuracies; for a variant without them, the mini-suite's three."""
 
-_VARIANT = (
-    "variant",
-    "label",
-    "model",
-    "family",
-    "parameters",
-    "compression",
-    "bits_per_weight",
-    "sparsity",
-    "origin",
-    "engine",
-)
 
-
-def scores_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+def scores_rows(connection: sqlite3.Connection) -> list[ScoreRow]:
     """What `lrm-tui scores --json` prints: one object for each variant (and engine), percent from 0 to 100.
 
     `benchmarks` maps names to counts (`n` planned, `finished`, `unparsed`: finished without an answer, `failed`: errors and
@@ -50,19 +37,31 @@ def scores_rows(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     return [_row(list(group)) for _, group in groupby(runs, key=lambda run: (run.variant_id, run.engine))]
 
 
-def by_benchmark(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def by_benchmark(rows: Sequence[ScoreRow]) -> list[dict[str, object]]:
     """One row for each variant and benchmark, as CSV wants them; of some variants the paper printed an average alone."""
-    return [
-        {**{k: v for k, v in row.items() if k != "benchmarks"}, "benchmark": name, **cell}
-        for row in rows
-        for name, cell in (row["benchmarks"] or {None: {}}).items()
-    ]
+    flat: list[dict[str, object]] = []
+    for row in rows:
+        about: dict[str, object] = {name: value for name, value in row.items() if name != "benchmarks"}
+        flat += [{**about, "benchmark": name, **cell} for name, cell in row["benchmarks"].items()]
+        if not row["benchmarks"]:
+            flat.append({**about, "benchmark": None})
+    return flat
 
 
-def _row(runs: Sequence[Run]) -> dict[str, Any]:
+def _row(runs: Sequence[Run]) -> ScoreRow:
     average, interval, of = _average({run.benchmark: run for run in runs})
+    first = runs[0]
     return {
-        **{name: getattr(runs[0], name) for name in _VARIANT},
+        "variant": first.variant,
+        "label": first.label,
+        "model": first.model,
+        "family": first.family,
+        "parameters": first.parameters,
+        "compression": first.compression,
+        "bits_per_weight": first.bits_per_weight,
+        "sparsity": first.sparsity,
+        "origin": first.origin,
+        "engine": first.engine,
         "benchmarks": {run.benchmark: _cell(run) for run in runs},
         "average": average,
         "average_ci": percent_ends(interval),
@@ -70,28 +69,37 @@ def _row(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _cell(run: Run) -> dict[str, Any]:
-    found = run.digest
-    cell: dict[str, Any] = {name: getattr(found, name) for name in ("n", "finished", "unparsed", "failed")} | {"run": run.run}
+def _cell(run: Run) -> ScoreCell:
+    digest = run.digest
+    n, credit_interval = digest.finished, wilson(digest.credit, digest.finished)
+    cell: ScoreCell = {
+        "n": digest.n,
+        "finished": n,
+        "unparsed": digest.unparsed,
+        "failed": digest.failed,
+        "run": run.run,
+    }
     if run.metric == "accuracy":
-        cell |= _percent("accuracy", found.credit, found.finished, found.score_ci or wilson(found.credit, found.finished))
+        cell["accuracy"] = _share(digest.credit, n)
+        cell["accuracy_ci"] = percent_ends(digest.score_ci or credit_interval)
     else:
-        cell |= _percent("em", found.credit, found.finished, found.em_ci or wilson(found.credit, found.finished))
-        cell |= _percent("f1", found.score, found.finished, found.score_ci)
-        cell |= {name: _share(getattr(found, name), found.finished) for name in ("strict_em", "strict_f1")}
-    if found.by_hand:
-        cell["by_hand"] = found.by_hand
-    if found.samples is not None and found.pass_at_k is not None:
-        cell |= {"samples": found.samples, "pass_at_k": 100 * found.pass_at_k}
-    if found.stopped:
-        audit = Audit.of(found)
-        corrected = None if audit.corrected is None else 100 * audit.corrected
-        cell |= {"stopped": audit.stopped, "corrected": corrected, "corrected_ci": percent_ends(audit.corrected_interval)}
+        cell["em"] = _share(digest.credit, n)
+        cell["em_ci"] = percent_ends(digest.em_ci or credit_interval)
+        cell["f1"] = _share(digest.score, n)
+        cell["f1_ci"] = percent_ends(digest.score_ci)
+        cell["strict_em"] = _share(digest.strict_em, n)
+        cell["strict_f1"] = _share(digest.strict_f1, n)
+    if digest.by_hand:
+        cell["by_hand"] = digest.by_hand
+    if digest.samples is not None and digest.pass_at_k is not None:
+        cell["samples"] = digest.samples
+        cell["pass_at_k"] = 100 * digest.pass_at_k
+    if digest.stopped:
+        audit = Audit.of(digest)
+        cell["stopped"] = audit.stopped
+        cell["corrected"] = None if audit.corrected is None else 100 * audit.corrected
+        cell["corrected_ci"] = percent_ends(audit.corrected_interval)
     return cell
-
-
-def _percent(name: str, total: float, n: int, interval: Interval | None) -> dict[str, Any]:
-    return {name: _share(total, n), f"{name}_ci": percent_ends(interval)}
 
 
 def _share(total: float, n: int) -> float | None:
@@ -107,11 +115,11 @@ def _average(runs: Mapping[str, Run]) -> tuple[float | None, Interval | None, li
     for parts in AVERAGES:
         if not set(parts) <= set(runs):
             continue
-        found = [runs[name].digest for name in parts]
-        if not all(one.finished for one in found):
+        digests = [runs[name].digest for name in parts]
+        if not all(one.finished for one in digests):
             continue
         # samples of one question are no independent trials
-        trials = [(one.questions or one.finished, one.credit / one.finished) for one in found]
+        trials = [(one.questions or one.finished, one.credit / one.finished) for one in digests]
         interval = bootstrap_average([(share * n, n) for n, share in trials])
         return 100 * sum(share for _, share in trials) / len(parts), interval, list(parts)
     return None, None, None
