@@ -19,7 +19,7 @@ from textual.widgets import ContentSwitcher
 from core.errors import LrmError
 from core.files.folders import state_folder
 from core.store.connection import opened
-from core.store.filters import Wanted
+from core.store.filters import ResponseFilter
 from core.store.snapshot import Snapshot
 from core.text import printable
 from tui import keys
@@ -272,11 +272,11 @@ class LrmApp(App[None]):
 
     def show_responses(self, job: int) -> None:
         """Go to Responses, with those of this job."""
-        self.browse(Wanted(job=job))
+        self.browse(ResponseFilter(job=job))
 
-    def browse(self, wanted: Wanted) -> None:
+    def browse(self, selection: ResponseFilter) -> None:
         """Go to Responses, with this filter."""
-        self._base.query_one(ResponsesPane).show_filtered(wanted)
+        self._base.query_one(ResponsesPane).show_filtered(selection)
         self.action_pane("responses")
 
     def show_variants(self, response: int) -> None:

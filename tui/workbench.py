@@ -10,7 +10,7 @@ from typing import Protocol, cast
 from textual.widget import Widget
 
 from core.errors import LrmError
-from core.store.filters import Wanted
+from core.store.filters import ResponseFilter
 from core.store.snapshot import Snapshot
 from tui.meter import Sample
 from tui.terminal import Look
@@ -47,7 +47,7 @@ class Workbench(Protocol):
     def show_responses(self, job: int) -> None:
         """Go to Responses, with those of this job."""
 
-    def browse(self, wanted: Wanted) -> None:
+    def browse(self, selection: ResponseFilter) -> None:
         """Go to Responses, with this filter."""
 
     def show_variants(self, response: int) -> None:

@@ -1,4 +1,4 @@
-"""Repetition collapse: a model that says the same thing again and again until its limit, seen while it streams."""
+"""Repetition collapse: detects while it streams that an output repeats itself until its limit."""
 
 from core.collapse.detector import DEFAULT_LIMIT, HEALTHY, UNIT_CHARACTERS, Detector, Verdict
 from core.collapse.windows import Windows

@@ -4,12 +4,12 @@ It reads text, so that it serves every engine and outputs made elsewhere, cuts i
 digits, punctuation, white space), and calls an output collapsed as soon as one of these rules holds:
 
 * *verbatim*: the units equal those one lag d back for at least V units and beyond a second round (d + V/4), or for 1,024
-  units where the period is longer than that. A text that is said twice never goes beyond d.
+  units where the period is longer than that. A text repeated only once never exceeds d.
 * *near*: 95 % of the last W units end an n-gram that had come before, or 90 % one that had come at least twice before.
 * *noise*: the last W units have 86 % in common with what stood a multiple of the period before, and before that.
 * *counter*: over 2 W units nothing but numbers changed, and they went on by even steps.
 
-The last two are asked every W/4 units, the costly one only where n-grams recur at all. V, W and n shrink with the run's
+The last two are applied every W/4 units, the costly one only where n-grams recur at all. V, W and n shrink with the run's
 token limit. What follows the first `</think>` is judged by itself, since an answer may well repeat its reasoning. Verdicts do
 not depend on how the stream is cut, because a unit counts only when the character after it is known.
 """
@@ -40,7 +40,7 @@ _MASK = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an output looks like so far; offsets and lengths are characters of the output, None where there is no loop.
+    """The state of an output so far; offsets and lengths are characters of the output, None where there is no loop.
 
     `position` is where the text first counted as collapsed, `onset` where the first round began, `period` the length of a
     round, `unit` the text of one from the start of a line or sentence (at most 2,000 characters of it), `count` the full
@@ -68,7 +68,7 @@ class Detector:
 
     def __init__(self, limit_tokens: int = DEFAULT_LIMIT) -> None:
         self.windows = Windows.of(limit_tokens)
-        self._kept = max(limit_tokens, 2 * self.windows.near)
+        self._capacity = max(limit_tokens, 2 * self.windows.near)
         self._leaving = pow(_BASE, self.windows.gram, 1 << 32)
         self._end = 0
         self._waiting: list[str] = []
@@ -82,7 +82,7 @@ class Detector:
         self._forget()
 
     def feed(self, text: str) -> None:
-        """Read on. Raises ValueError after `finish`."""
+        """Read the next piece of the output. Raises ValueError after `finish`."""
         if self._finished:
             raise ValueError("the output is finished: take a new Detector for another one")
         self._waiting.append(text)
@@ -91,7 +91,7 @@ class Detector:
             self._read_waiting()
 
     def finish(self) -> None:
-        """The output has ended: count its last unit too."""
+        """End the output, which includes its last unit in the verdict."""
         self._read_waiting()
         pieces = [self._pending] if self._pending else []
         self._pending, self._finished = "", True
@@ -110,7 +110,7 @@ class Detector:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on the text read so far; until `finish` it may be a line of text behind what was fed."""
+        """The verdict on the text read so far; until `finish` up to `READ_CHARACTERS` of what was fed may be unread."""
         if self._rule:
             rounds = (self._end - (self._collapse.onset or 0)) // (self._collapse.period or 1)
             return replace(self._collapse, count=rounds)
@@ -121,10 +121,10 @@ class Detector:
         return HEALTHY
 
     def _forget(self) -> None:
-        """Judge what follows by itself."""
+        """Reset the state, so that the following text is judged alone."""
         self._units = array("I")
         self._lengths = array("B")
-        self._grams = Grams(self._kept)
+        self._grams = Grams(self._capacity)
         self._recent = bytearray(self.windows.near)  # per unit: 1 where its gram came before, 2 where twice
         self._gram = self._lag = self._run = self._once = self._repeated = 0
         self._alike = False
@@ -138,7 +138,7 @@ class Detector:
             self._before = pieces[-1]
 
     def _read_to_answer(self, pieces: list[str]) -> None:
-        """Read pieces that hold the word "think", and forget the thinking where it is that of `</think>`."""
+        """Read pieces that contain the word "think"; where it is part of `</think>`, reset the state before it."""
         for index, piece in enumerate(pieces):
             before = pieces[index - 1] if index else self._before
             if piece == "think" and before.endswith("</"):
@@ -151,7 +151,7 @@ class Detector:
         self._read_units(pieces)
 
     def _read_units(self, pieces: list[str]) -> None:
-        """Read units up to the next place where something falls due, again and again."""
+        """Read units in parts that end at each check of the slow rules."""
         start, check = 0, self.windows.check
         while start < len(pieces) and (self._looping or not self._rule):
             first = len(self._units)
@@ -170,11 +170,11 @@ class Detector:
                 self._check()
             elif self._rule and self._collapse is HEALTHY:
                 self._collapsed()
-            if len(self._units) >= 2 * self._kept:
+            if len(self._units) >= 2 * self._capacity:
                 self._drop_older_half()
 
     def _search(self, first: int) -> None:
-        """Look at the units from `first` on until a fast rule holds, and drop those behind that point."""
+        """Apply the fast rules to the units from `first` on; where one holds, drop the units after it."""
         units, recent, meet = self._units, self._recent, self._grams.meet
         size, need, window = self.windows.gram, self.windows.verbatim, self.windows.near
         enough_once, enough_twice, leaving = self.windows.once, self.windows.twice, self._leaving
@@ -206,7 +206,7 @@ class Detector:
         self._gram, self._lag, self._run, self._once, self._repeated = gram, lag, run, once, repeated
 
     def _check(self) -> None:
-        """Ask the slow rules."""
+        """Apply the slow rules."""
         self._alike = False
         if self._once >= RECURRING_SHARE * self.windows.near:
             lag, likeness = noisy_lag(self._units, self.windows)
@@ -221,7 +221,7 @@ class Detector:
             self._collapse = self._loop(lag, self.windows.count - lag)
 
     def _follow(self, first: int) -> None:
-        """Keep the units from `first` on for as long as they go on with the verbatim loop that was found."""
+        """Keep the units from `first` on as long as they continue the detected verbatim loop."""
         for index in range(first, len(self._units)):
             if self._units[index] != self._units[index - self._lag]:
                 self._looping = False
@@ -229,7 +229,7 @@ class Detector:
                 break
 
     def _collapsed(self) -> None:
-        """A fast rule has spoken: describe its loop."""
+        """Describe the loop that a fast rule has detected."""
         self._looping = self._rule == "verbatim"
         if self._rule == "near":
             self._lag = usual_lag(self._units, self.windows.near, self.windows.gram)
@@ -247,11 +247,11 @@ class Detector:
         return Verdict("collapsed", self._end, onset, period, unit, (self._end - onset) // period, self._rule)
 
     def _drop_older_half(self) -> None:
-        """The output is longer than its limit promised."""
-        del self._units[: -self._kept], self._lengths[: -self._kept]
-        self._grams = Grams(self._kept)
+        """Drop old units of an output that is longer than its limit."""
+        del self._units[: -self._capacity], self._lengths[: -self._capacity]
+        self._grams = Grams(self._capacity)
         self._recent, self._once, self._repeated = bytearray(self.windows.near), 0, 0
-        if self._lag > self._kept:
+        if self._lag > self._capacity:
             self._lag = self._run = 0
 
 
@@ -264,7 +264,7 @@ def _equal_back(units: array[int], index: int, before: int) -> int:
 
 
 def _from_its_start(round_: str) -> str:
-    """A round turned so that it begins with a line or a sentence, since a loop may be met anywhere in it."""
+    """A round rotated to begin with a line or a sentence, since detection may start anywhere in it."""
     for end in ("\n", ". "):
         before, mark, after = round_.partition(end)
         if mark and after.strip():

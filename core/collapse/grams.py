@@ -1,4 +1,4 @@
-"""Which n-grams of an output have come before: in constant memory while it streams, and exactly over a short stretch."""
+"""Repeated n-grams of an output: in constant memory while it streams, and exactly over a short stretch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 
 
 class Grams:
-    """Where each n-gram came last and whether it came before that: a hash table of fixed size, two entries a set.
+    """The last position and count of each n-gram: a hash table of fixed size with two entries per set.
 
     An entry holds 32 bits of hash, 2 bits of count and 30 bits of index plus one; a full set loses its older entry.
     """

@@ -1,6 +1,6 @@
 """The two rules that are too slow for every unit: loops under noise, and counters that run on.
 
-Both are asked at fixed places of the output only, so that a verdict cannot depend on how the stream is cut.
+Both are applied at fixed places of the output only, so that a verdict does not depend on how the stream is cut.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from core.collapse.windows import Windows
 NOISE_GRAM = 6  # units; three in four survive a noise of 5 %
 ALIKE = 0.86
 NUMBERS_ALIKE = 0.6
-SOME_NUMBERS = 16  # fewer say nothing
+SOME_NUMBERS = 16  # fewer are no evidence
 HISTORY = 4  # near windows over which the period of a noisy loop is looked for
 STEADY = 0.95  # share of the numbers that go on by the same step
 
 
 def noisy_lag(units: array[int], windows: Windows) -> tuple[int, float]:
-    """The lag of a loop under noise (0 where there is none), and how alike the last window and those before it are.
+    """The lag in units of a loop under noise (0: none), and the likeness of the last window to those before it.
 
     Likeness (0 to 1) is the longest common subsequence of the last window and the stretch that lies the least multiple of
     the lag before it without touching it, or the one as far before that: the smaller of both.
@@ -49,7 +49,7 @@ def _numbers_alike(last: Sequence[int], before: Sequence[int]) -> bool:
 
 
 def counter_lag(units: array[int], windows: Windows) -> int:
-    """The period in units of a stretch in which only counters move, each by a step of its own; 0 where it is none.
+    """The period in units of a stretch in which only numbers change, each by a constant step; 0 where there is none.
 
     Tables and enumerations have the same form row after row too, but their numbers do not run on evenly for so long.
     """

@@ -18,7 +18,7 @@ _KNOWN_UNITS = 16_384
 
 
 class _Codes(dict[str, int]):
-    """The code of each unit, the same in every process, kept for the units met most recently."""
+    """The code of each unit, the same in every process, cached for the units met most recently."""
 
     def __missing__(self, unit: str) -> int:
         if len(self) >= _KNOWN_UNITS:
@@ -38,7 +38,7 @@ CODES = _Codes()
 
 
 def numbers_apart(codes: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Codes with every whole number as one 0, and beside each place the number that stood there (0 for the others)."""
+    """Codes with every whole number replaced by 0, and the numbers themselves (0 elsewhere): two lists of equal length."""
     skeleton: list[int] = []
     values: list[int] = []
     in_number = False

@@ -1,4 +1,4 @@
-"""How much text the rules need before they speak."""
+"""How much text each rule needs for a verdict."""
 
 from __future__ import annotations
 

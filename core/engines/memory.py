@@ -1,4 +1,4 @@
-"""Whether a model fits the memory, judged before it is loaded: weights, KV cache and the rest, against what is free.
+"""Estimates before loading whether a model fits: weights, KV cache and buffers against free memory.
 
 The shape comes from a GGUF file's header or a Hugging Face folder's config; the constants for buffers and libraries were
 set from peaks measured on SmolLM2-135M.
@@ -27,7 +27,7 @@ _SPLIT = re.compile(r"(.*)-\d{5}-of-(\d{5})\.gguf")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What of a model decides its memory. `weights` in bytes; `kv_values` numbers cached for one token, all layers."""
+    """The sizes that determine a model's memory: `weights` in bytes, `kv_values` in cached numbers per token."""
 
     weights: int
     kv_values: int
@@ -40,10 +40,10 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Bytes of a loaded engine: weights, KV cache of one token of one sequence, buffers a slot, and all else.
+    """Bytes of a loaded engine: weights, KV cache per token of a sequence, buffers per slot, and the rest.
 
-    `mask` and `scores` are bytes a token of context, once for all slots: the attention mask of a batch, and its scores where
-    they may be computed as plain matrix products.
+    `mask` and `scores` are bytes per token of context, shared by all slots: the attention mask of a batch, and its attention
+    scores where they are stored whole (without flash attention).
     """
 
     weights: int
@@ -54,26 +54,26 @@ class Need:
     scores: int = 0
 
     def plain(self, context: int) -> bool:
-        """Whether attention may be computed plainly, which is faster with AMX, but takes too much memory in long contexts."""
+        """Whether to run without flash attention: faster with AMX, but too large for long contexts."""
         return 0 < self.scores * context <= SCORES_BYTES
 
     def peak(self, slots: int, context: int) -> int:
-        """Bytes at most, with so many sequences of so many tokens."""
+        """Peak bytes with `slots` sequences of `context` tokens."""
         return self.weights + self.shared(context) + slots * (self.slot + int(context * self.kv_token))
 
     def slots(self, budget: int, context: int) -> int:
-        """The largest number of sequences that fits; 0 where none does."""
+        """The largest number of sequences that fits `budget` bytes; 0 where none does."""
         left = budget - self.weights - self.shared(context)
         return max(0, left // max(1, self.slot + int(context * self.kv_token)))
 
     def context(self, budget: int) -> int:
-        """The longest sequence that fits alone; 0 where none does."""
+        """Tokens of the longest single sequence that fits `budget` bytes; 0 where none does."""
         left = budget - self.weights - self.other - self.slot
-        found = max(0, int(left / max(1e-9, self.kv_token + self.mask)))
-        return found if not self.plain(found) else int(left / (self.kv_token + self.mask + self.scores))
+        tokens = max(0, int(left / max(1e-9, self.kv_token + self.mask)))
+        return tokens if not self.plain(tokens) else int(left / (self.kv_token + self.mask + self.scores))
 
     def shared(self, context: int) -> int:
-        """Bytes besides the weights, however many sequences there are."""
+        """Bytes besides the weights that do not depend on the number of sequences."""
         return self.other + context * (self.mask + (self.scores if self.plain(context) else 0))
 
 
@@ -96,7 +96,7 @@ def torch_need(shape: Shape, value_bytes: int) -> Need:
 
 
 def gguf_shape(path: Path) -> Shape:
-    """From a GGUF file, or the first of the files that it is split into. Raises EngineFailure."""
+    """From a GGUF file, or the first part of a split one. Raises EngineFailure where it cannot be read."""
     try:
         facts = read_facts(path)
         weights = sum(part.stat().st_size for part in _parts(path))
@@ -121,7 +121,7 @@ def gguf_shape(path: Path) -> Shape:
 
 
 def folder_shape(folder: Path) -> Shape:
-    """From a folder in Hugging Face format. Raises EngineFailure."""
+    """From a folder in Hugging Face format. Raises EngineFailure where config.json cannot be read."""
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if not isinstance(config, dict):
@@ -159,7 +159,7 @@ def slots_that_fit(what: str, need: Need, slots: int, context: int, budget: int,
 
 
 def free_memory() -> int:
-    """Bytes of RAM that can be had without swapping, within the limit of the control group."""
+    """Bytes of RAM available without swapping, within the limit of the control group."""
     fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     free = int(fields["MemAvailable"].split()[0]) * 1024
     group = Path("/sys/fs/cgroup")

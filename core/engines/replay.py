@@ -1,7 +1,7 @@
 """The engine "replay": plays the responses of a runs.db back, at any speed, for demonstrations and for load.
 
-A question is answered by the stored response to the same question. A token is a cut of the stored text in proportion to the
-stored token ids, since the texts of single tokens are not stored; the whole is what was stored, byte for byte.
+A question is answered by the stored response to the same question. The texts of single tokens are not stored, so the text is
+cut into as many equal parts as there are token ids; together they are the stored text, byte for byte.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ class Replay(Tasks):
     _options: ReplayOptions
 
     def probe(self) -> tuple[str, str]:
-        """It needs nothing."""
+        """Versions of the engine and of SQLite; it always works."""
         return VERSION, f"SQLite {sqlite3.sqlite_version}"
 
     def load(self, model: str, options: Mapping[str, Any]) -> Ready:
-        """Read the finished responses of `PATH` or, of one run alone, `PATH#RUN`."""
-        self._options = given = chosen_options(ReplayOptions, options, "replay")
+        """Read the finished responses of `PATH`, or of one run with `PATH#RUN`. Raises EngineFailure where there are none."""
+        self._options = chosen = chosen_options(ReplayOptions, options, "replay")
         self._recordings = _read(model)
         self._prompts = [_squeezed(recording.prompt) for recording in self._recordings]
         self._turns = itertools.cycle(self._recordings)
-        self._open(given.slots)
-        return Ready("replay", VERSION, given.slots, given.context)
+        self._open(chosen.slots)
+        return Ready("replay", VERSION, chosen.slots, chosen.context)
 
     async def _answer(self, request: Generate) -> AsyncIterator[Event]:
-        """See `Tasks`. By the clock: a late tick sends what is due, so that delays do not add up."""
+        """See `Tasks`. Each tick sends all tokens due by the clock, so that delays do not add up."""
         recording = self._find(request.prompt)
         if recording is None:
             yield Finished(request.id, "error", "The file holds no response to this question.")
@@ -80,8 +80,8 @@ class Replay(Tasks):
     def _find(self, question: str) -> Recording | None:
         """The response to this question: its prompt is the question, with the model's markup around it."""
         asked = _squeezed(question)
-        found = next((r for r, prompt in zip(self._recordings, self._prompts, strict=True) if asked in prompt), None)
-        return found or (next(self._turns) if self._options.any else None)
+        recording = next((r for r, prompt in zip(self._recordings, self._prompts, strict=True) if asked in prompt), None)
+        return recording or (next(self._turns) if self._options.any else None)
 
 
 def _squeezed(text: str) -> str:
@@ -108,7 +108,7 @@ def _read(model: str) -> list[Recording]:
 
 def _recording(prompt: str, text: str, blob: bytes | None, prompt_tokens: int | None, reason: str) -> Recording:
     ids = array("I", blob or b"").tolist() or list(range(max(1, len(text.split()))))
-    # A response that was ended from outside would have gone on, as one cut by the limit.
+    # A response that a rule stopped was unfinished, like one cut by the limit.
     return Recording(prompt, text, tuple(ids), prompt_tokens, "stop" if reason == "stop" else "length")
 
 

@@ -18,7 +18,7 @@ LONGEST_LINE = 64 * 1024
 
 
 def clean(text: str) -> str:
-    """Lines of a log as they are kept."""
+    """A log's text without control characters and secrets."""
     return printable(mask(text), keep_newlines=True)
 
 
@@ -41,8 +41,8 @@ def log_cleanly() -> None:
 
 def _log_failure(failed: threading.ExceptHookArgs) -> None:
     if failed.exc_value is not None:
-        given = (failed.exc_type, failed.exc_value, failed.exc_traceback)
-        logging.getLogger("lrm.thread").error("a defect", exc_info=given)
+        failure = (failed.exc_type, failed.exc_value, failed.exc_traceback)
+        logging.getLogger("lrm.thread").error("a defect", exc_info=failure)
 
 
 def limit(file: Path) -> None:

@@ -66,16 +66,16 @@ def regrade(
     Raises UsageError where a run is not in the store, before anything is written.
     """
     chosen = None if runs is None else json.dumps(list(runs))
-    found = [Regraded(*row) for row in connection.execute(_RUNS, {"runs": chosen}).fetchall()]
-    if unknown := sorted(set(runs or ()) - {run.run for run in found}):
+    regraded = [Regraded(*row) for row in connection.execute(_RUNS, {"runs": chosen}).fetchall()]
+    if unknown := sorted(set(runs or ()) - {run.run for run in regraded}):
         raise UsageError(f"There is no run {', '.join(map(str, unknown))}.", "`lrm-tui ls` lists them; nothing was graded.")
-    for run in found:
+    for run in regraded:
         for batch in _batches(connection, run.run):
             changes = [change for row in batch if (change := _change(run, row))]
             if changes and not dry:
                 _write(connection, changes)
             progress(run)
-    return found
+    return regraded
 
 
 def _batches(connection: sqlite3.Connection, run: int) -> Iterator[list[sqlite3.Row]]:

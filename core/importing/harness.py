@@ -19,26 +19,26 @@ from core.importing.record import MEND, Record, benchmark_of, from_mapping
 _NAME = re.compile(r"samples_(?P<task>.+?)_(?P<time>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl")
 
 
-def samples(path: Path, given: Mapping[str, Any]) -> Iterator[Record]:
+def samples(path: Path, defaults: Mapping[str, Any]) -> Iterator[Record]:
     """The outputs of one task. Raises DataError naming file and line."""
     name = _NAME.fullmatch(path.name)
-    task = given.get("benchmark") or (name["task"] if name else path.stem.removeprefix("samples_"))
+    task = defaults.get("benchmark") or (name["task"] if name else path.stem.removeprefix("samples_"))
     benchmark_of(task, str(path))
-    common = {"model": _model(path, name["time"] if name else None), **given, "benchmark": task}
+    common = {"model": _model(path, name["time"] if name else None), **defaults, "benchmark": task}
     first_filter: dict[Any, Any] = {}
     for number, line in enumerate(_lines(path), 1):
-        place = f"{path}, line {number}"
+        source_line = f"{path}, line {number}"
         try:
             row = json.loads(line)
             outputs = row["resps"][0]
             item, doc = row["doc_id"], row.get("doc") or {}
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise DataError(f"{place}: not a sample of lm-evaluation-harness ({error!r}).", MEND) from error
+            raise DataError(f"{source_line}: not a sample of lm-evaluation-harness ({error!r}).", MEND) from error
         if first_filter.setdefault(item, row.get("filter")) != row.get("filter"):
             continue
         question = "\n".join(str(value) for value in doc.values()) if isinstance(doc, dict) else str(doc)
         for output in [outputs] if isinstance(outputs, str) else outputs:
-            record = from_mapping({**common, "item": item, "output": output}, place)
+            record = from_mapping({**common, "item": item, "output": output}, source_line)
             yield replace(record, question=question or None)
 
 

@@ -19,7 +19,7 @@ from core.importing.record import MEND, Record, from_mapping
 CONVERT = "Convert it with `inspect log convert --to json`; nothing was imported."
 
 
-def document(path: Path, given: Mapping[str, Any]) -> Iterator[Record]:
+def document(path: Path, defaults: Mapping[str, Any]) -> Iterator[Record]:
     """The outputs of a log that is one JSON document. Raises DataError naming the file and the sample."""
     try:
         log = json.loads(path.read_text(encoding="utf-8"))
@@ -28,24 +28,24 @@ def document(path: Path, given: Mapping[str, Any]) -> Iterator[Record]:
     if not isinstance(log, dict) or not isinstance(log.get("eval"), dict) or not isinstance(log.get("samples"), list):
         raise DataError(f"{path} is no log of Inspect with samples.", "Rows of your own go into a .jsonl file.")
     for number, sample in enumerate(log["samples"], 1):
-        yield from _sample(sample, log["eval"], f"{path}, sample {number}", given)
+        yield from _sample(sample, log["eval"], f"{path}, sample {number}", defaults)
 
 
-def archive(path: Path, given: Mapping[str, Any]) -> Iterator[Record]:
+def archive(path: Path, defaults: Mapping[str, Any]) -> Iterator[Record]:
     """The outputs of an `.eval` archive."""
     try:
         with zipfile.ZipFile(path) as log:
             names = sorted(name for name in log.namelist() if name.startswith("samples/") and name.endswith(".json"))
             about = json.loads(log.read("header.json"))["eval"]
             for name in names:
-                yield from _sample(json.loads(log.read(name)), about, f"{path}, {name}", given)
+                yield from _sample(json.loads(log.read(name)), about, f"{path}, {name}", defaults)
     except (NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path} is compressed in a way that Python cannot read ({error}).", CONVERT) from error
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} is no finished log of Inspect: {error!r}.", CONVERT) from error
 
 
-def _sample(sample: Any, about: Mapping[str, Any], place: str, given: Mapping[str, Any]) -> Iterator[Record]:  # noqa: ANN401
+def _sample(sample: Any, about: Mapping[str, Any], source_line: str, defaults: Mapping[str, Any]) -> Iterator[Record]:  # noqa: ANN401
     try:
         choice = sample["output"]["choices"][0]
         content, reason = choice["message"]["content"], choice.get("stop_reason")
@@ -54,13 +54,13 @@ def _sample(sample: Any, about: Mapping[str, Any], place: str, given: Mapping[st
         row = {
             "model": str(about["model"]).rsplit("/", 1)[-1],
             "benchmark": str(about["task"]).rsplit("/", 1)[-1],
-            **given,
+            **defaults,
             **{"item": sample["id"], "output": output, "reasoning": reasoning},
             "finish_reason": reason if reason in ("stop", "max_tokens", "model_length") else None,
         }
     except (KeyError, TypeError, IndexError) as error:
-        raise DataError(f"{place}: no sample with an output ({error!r}).", MEND) from error
-    yield replace(from_mapping(row, place), question=question)
+        raise DataError(f"{source_line}: no sample with an output ({error!r}).", MEND) from error
+    yield replace(from_mapping(row, source_line), question=question)
 
 
 def _parts(content: Any) -> tuple[str, str]:  # noqa: ANN401 - as JSON has it

@@ -1,4 +1,4 @@
-"""From records to rows: each is matched with its question, graded by our graders and scanned for a loop."""
+"""Turns records into rows: matches each with its question, grades it and scans it for a loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.grading.grade import columns, loop_columns
 from core.importing.record import MEND, Record, pruned_share
 
 TAIL = 16_000
-"""Characters at the end of an output in which a loop must still be seen for it to count as one that never ended."""
+"""Characters at the end of an output that must still loop for the loop to count as unended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Run:
 
 
 def grade(records: Iterable[Record], source: DataSource, progress: Callable[[int], None] = lambda done: None) -> list[Run]:
-    """The runs that the records make. Raises DataError naming the place of the first record that fits no question."""
+    """The runs that the records belong to. Raises DataError naming the line of the first record that matches no question."""
     questions: dict[str, Questions] = {}
     runs: dict[tuple[str, str, str], Run] = {}
     samples: Counter[tuple[str, str, str, int]] = Counter()
@@ -66,7 +66,7 @@ def grade(records: Iterable[Record], source: DataSource, progress: Callable[[int
         position = questions[record.benchmark].find(record)
         item = questions[record.benchmark].items[position]
         run = runs.setdefault(key, Run(*key))
-        _describe(run, record)
+        _fill_in(run, record)
         row = _row(record, item)
         run.responses.append(Response(item, position, samples[(*key, position)], row, record.prompt, record.output))
         samples[(*key, position)] += 1
@@ -75,7 +75,7 @@ def grade(records: Iterable[Record], source: DataSource, progress: Callable[[int
 
 
 class Questions:
-    """The questions of a benchmark, found by row, by id or by what was asked."""
+    """The questions of a benchmark, looked up by row, by id or by their text."""
 
     def __init__(self, items: list[Item]) -> None:
         self.items = items
@@ -92,8 +92,8 @@ class Questions:
         if isinstance(item, int) or (isinstance(item, str) and item.isdecimal()):
             if 0 <= int(item) < len(self.items):
                 return int(item)
-            raise DataError(f"{record.place}: {record.benchmark} has rows 0 to {len(self.items) - 1}, not {item}.", MEND)
-        raise DataError(f"{record.place}: {record.benchmark} has no question {item!r}.", MEND)
+            raise DataError(f"{record.source_line}: {record.benchmark} has rows 0 to {len(self.items) - 1}, not {item}.", MEND)
+        raise DataError(f"{record.source_line}: {record.benchmark} has no question {item!r}.", MEND)
 
     def _asked(self, record: Record, question: str) -> int:
         hint = record.item if isinstance(record.item, int) else None
@@ -104,12 +104,12 @@ class Questions:
             if all(text in question for text in self._texts[position]):
                 return position
         raise DataError(
-            f"{record.place}: its question is none of {record.benchmark}'s.",
+            f"{record.source_line}: its question is none of {record.benchmark}'s.",
             "Check the benchmark and --data; nothing was imported.",
         )
 
 
-def _describe(run: Run, record: Record) -> None:
+def _fill_in(run: Run, record: Record) -> None:
     run.parameters = run.parameters or record.parameters
     run.bits_per_weight = run.bits_per_weight or record.bits_per_weight
     if run.sparsity is None:
@@ -126,12 +126,12 @@ def _row(record: Record, item: Item) -> dict[str, Any]:
     row = columns(get(record.benchmark), item, record.output, [], reason, None)
     return row | {
         **{"thinking_tokens": None, "answer_tokens": None},
-        **loop_columns(verdict, audit=True),  # whatever was made elsewhere has run on
+        **loop_columns(verdict, audit=True),  # imported outputs were never stopped by a rule
     }
 
 
 def ends_in_loop(output: str, verdict: Verdict) -> bool:
-    """Whether an output that collapsed never came out of it: no answer follows, and its tail still repeats."""
+    """Whether a collapsed output loops until its end: no answer follows, and its tail still repeats."""
     if THINK_END in output[verdict.position or 0 :]:
         return False
     tail = Detector()
@@ -144,8 +144,8 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def places(runs: Iterable[Run]) -> Iterator[str]:
-    """What was found, a line a run."""
+def describe(runs: Iterable[Run]) -> Iterator[str]:
+    """One line per run: its variant, its benchmark and its number of outputs."""
     for run in runs:
         questions = len({response.position for response in run.responses})
         more = "" if questions == len(run.responses) else f" to {questions} questions"

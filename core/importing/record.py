@@ -1,4 +1,4 @@
-"""One output made elsewhere, as every format is read; and what its fields may say."""
+"""One imported output, the common form of all formats, and the checks of its fields."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _SPELLINGS = {"aime": ("aime", "aime24", "aime2024"), "folio": (), "temporalsequ
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An output, with what is known of its origin; None where nothing is.
+    """An output and its origin; None where a value is unknown.
 
-    `place` names file and line for messages. The question is named by `item` (an integer is a row of the original file
+    `source_line` names file and line, for messages. The question is named by `item` (an integer is a row of the original file
     from 0, text an id) or recognised in `question`, the text that was asked.
     """
 
-    place: str
+    source_line: str
     model: str
     benchmark: str
     output: str
@@ -51,31 +51,31 @@ class Record:
     sparsity: float | None = None
 
 
-def from_mapping(row: Mapping[str, Any], place: str) -> Record:
-    """A record from JSON. Raises DataError naming the place and the field that is missing or of the wrong kind."""
-    output = _text(row, "output", place)
+def from_mapping(row: Mapping[str, Any], source_line: str) -> Record:
+    """A record from JSON. Raises DataError naming the line and the field that is missing or of the wrong kind."""
+    output = _text(row, "output", source_line)
     reasoning = row.get("reasoning")
     if isinstance(reasoning, str) and reasoning:
         output = f"{reasoning}{THINK_END}{output}"
     item = row.get("item")
     if isinstance(item, bool) or not isinstance(item, int | str):
-        raise DataError(f"{place}: `item` must be a row number or an id, not {item!r}.", MEND)
+        raise DataError(f"{source_line}: `item` must be a row number or an id, not {item!r}.", MEND)
     return Record(
-        place,
-        _text(row, "model", place, filled=True),
-        benchmark_of(_text(row, "benchmark", place), place),
+        source_line,
+        _text(row, "model", source_line, filled=True),
+        benchmark_of(_text(row, "benchmark", source_line), source_line),
         output,
         item,
         prompt=row["prompt"] if isinstance(row.get("prompt"), str) else "",
-        reason=reason_of(row.get("finish_reason"), place),
-        compression=_compression(row.get("compression"), place),
-        parameters=parameters_of(row.get("parameters"), place),
-        bits_per_weight=number_of(row, "bits_per_weight", place),
-        sparsity=number_of(row, "sparsity", place),
+        reason=reason_of(row.get("finish_reason"), source_line),
+        compression=_compression(row.get("compression"), source_line),
+        parameters=parameters_of(row.get("parameters"), source_line),
+        bits_per_weight=number_of(row, "bits_per_weight", source_line),
+        sparsity=number_of(row, "sparsity", source_line),
     )
 
 
-def benchmark_of(name: str, place: str) -> str:
+def benchmark_of(name: str, source_line: str) -> str:
     """The benchmark that a name means, as this project, the paper's authors or lm-evaluation-harness write it."""
     if name in names(training=True):
         return name
@@ -83,25 +83,27 @@ def benchmark_of(name: str, place: str) -> str:
     for benchmark, whole in _SPELLINGS.items():
         if plain in whole or (not whole and benchmark in plain):
             return benchmark.removesuffix("sequences")
-    raise DataError(f"{place}: there is no benchmark {name!r}.", f"Use one of {', '.join(names())}; nothing was imported.")
+    raise DataError(
+        f"{source_line}: there is no benchmark {name!r}.", f"Use one of {', '.join(names())}; nothing was imported."
+    )
 
 
-def reason_of(value: object, place: str) -> str | None:
+def reason_of(value: object, source_line: str) -> str | None:
     """`stop`, `length` or `repetition` from any engine's word for it; None where it is not known."""
     if value is None:
         return None
     if not isinstance(value, str) or value.lower() not in _REASONS:
-        raise DataError(f"{place}: {value!r} is no finish reason.", "Use stop, length or repetition, or leave it out.")
+        raise DataError(f"{source_line}: {value!r} is no finish reason.", "Use stop, length or repetition, or leave it out.")
     return _REASONS[value.lower()]
 
 
-def parameters_of(value: object, place: str) -> int | None:
+def parameters_of(value: object, source_line: str) -> int | None:
     """A count of parameters from a number or from text such as `8B`, `1.5b`, `135M`."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e15):
         return None if value is None else int(value)
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmbt]?)\s*", str(value), re.IGNORECASE)
     if not match or isinstance(value, bool):
-        raise DataError(f"{place}: {value!r} is no number of parameters.", "Write 8000000000 or 8B.")
+        raise DataError(f"{source_line}: {value!r} is no number of parameters.", "Write 8000000000 or 8B.")
     return round(float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}[match[2].lower()])
 
 
@@ -111,27 +113,27 @@ def pruned_share(compression: str) -> float | None:
     return int(match[1]) / 100 if match else None
 
 
-def _text(row: Mapping[str, Any], name: str, place: str, filled: bool = False) -> str:
+def _text(row: Mapping[str, Any], name: str, source_line: str, filled: bool = False) -> str:
     value = row.get(name)
     if not isinstance(value, str) or (filled and not value.strip()):
-        raise DataError(f"{place}: `{name}` must be text, not {value!r}.", MEND)
+        raise DataError(f"{source_line}: `{name}` must be text, not {value!r}.", MEND)
     whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a surrogate pair is no text
     return whole.strip() if filled else whole
 
 
-def _compression(value: object, place: str) -> str:
+def _compression(value: object, source_line: str) -> str:
     if value is None:
         return "none"
     if not isinstance(value, str):
-        raise DataError(f"{place}: `compression` must be text, not {value!r}.", MEND)
+        raise DataError(f"{source_line}: `compression` must be text, not {value!r}.", MEND)
     return value.strip() or "none"
 
 
-def number_of(row: Mapping[str, Any], name: str, place: str) -> float | None:
+def number_of(row: Mapping[str, Any], name: str, source_line: str) -> float | None:
     """A number from 0 to 100; None where there is none."""
     value = row.get(name)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
-        raise DataError(f"{place}: `{name}` must be a number from 0 to 100, not {value!r}.", MEND)
+        raise DataError(f"{source_line}: `{name}` must be a number from 0 to 100, not {value!r}.", MEND)
     return float(value)

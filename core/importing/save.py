@@ -1,4 +1,4 @@
-"""Imported runs into the store: all of them in one transaction, each at most once.
+"""Stores imported runs: all of them in one transaction, each at most once.
 
 An imported run is a finished job of the engine `imported`; its `engine_version` holds the hash of its outputs, by which
 the same outputs are known again, and `data_folder` the file or folder that they came from.
@@ -22,7 +22,7 @@ ENGINE = "imported"
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of one run: its job, and whether its outputs were there before."""
+    """A stored run: its job, and whether the store had its outputs already."""
 
     job: int
     run: Run
@@ -30,7 +30,7 @@ class Imported:
 
 
 def store(connection: sqlite3.Connection, runs: Sequence[tuple[Run, str]]) -> list[Imported]:
-    """Store runs, each given with the path that it came from, or none of them."""
+    """Store runs, each with the path that it came from; all of them or none."""
     with transaction(connection):
         return [_one(connection, run, source) for run, source in runs]
 

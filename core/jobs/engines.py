@@ -29,7 +29,7 @@ def format_for(engine: str) -> Format:
 def engine_for(source: Format, engine: str) -> str:
     """The engine that runs a model: the one that is asked for, unless the model leaves no choice."""
     if source in WITHOUT_WEIGHTS:
-        return next(name for name, wanted in FORMATS.items() if wanted == source)
+        return next(name for name, form in FORMATS.items() if form == source)
     return engine
 
 

@@ -1,6 +1,6 @@
-"""What runs would take, before they are queued: size of the weights, whether they fit the memory, and how long it lasts.
+"""Estimates for runs before they are queued: size of the weights, whether they fit the memory, and the duration.
 
-Sizes and times come from the store where it has seen the like; else sizes come from the bits of the types.
+Sizes and times come from similar runs of the store; without those, sizes from the bits of the types.
 Nothing here loads a model.
 """
 
@@ -44,10 +44,10 @@ Small models get more, since their embeddings weigh more.
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What one run would take; None where nothing is known.
+    """The estimate of one run; None where a value is unknown.
 
     `size` is bytes of weights, `made` says that they exist and were measured; `slots` is how many sequences fit side by
-    side, 0 where not even one does; `seconds` is judged by `past` earlier runs.
+    side, 0 where not even one does; `seconds` is based on `past` earlier runs.
     """
 
     spec: RunSpec
@@ -113,12 +113,12 @@ def _shape(model: Model) -> memory.Shape:
 
 
 def _predicted(model: Model, shape: memory.Shape, compression: str, engine: str, bits: dict[str, float]) -> int:
-    """Bytes of weights that are not made yet: pruned ones keep their zeros, quantized ones go by the bits of their type."""
+    """Bytes of weights that are not made yet: pruned ones keep their size, quantized ones by the bits of their type."""
     if model.format == "gguf" or format_for(engine) == "hf":
         return shape.weights
     kind = parse(compression).gguf_type
-    wanted = bits.get(kind, BITS[kind]) if kind else HALF
-    return int(shape.weights * wanted / _stored_bits(Path(model.source)))
+    type_bits = bits.get(kind, BITS[kind]) if kind else HALF
+    return int(shape.weights * type_bits / _stored_bits(Path(model.source)))
 
 
 def _stored_bits(folder: Path) -> float:
@@ -129,22 +129,22 @@ def _stored_bits(folder: Path) -> float:
 
 
 def _fit(engine: str, shape: memory.Shape, max_tokens: int) -> tuple[int, int]:
-    """How many sequences fit side by side, and into how many bytes."""
+    """How many sequences fit side by side, and the memory budget in bytes."""
     options = ENGINES[engine].options(**load().options(engine))
     context = min(options.context, shape.context, max_tokens + PROMPT_ROOM)
     need = memory.llama_need(shape, options.batch, options.kv_type) if engine == "llama.cpp" else memory.torch_need(shape, 2)
-    given = getattr(options, "memory_gib", None)
+    memory_gib = getattr(options, "memory_gib", None)
     gpus = memory.free_gpu_memory() if getattr(options, "gpu_layers", -1) != 0 else []
-    budget = int(given * memory.GIB) if given else int((sum(gpus) or memory.free_memory()) * memory.MEMORY_SHARE)
+    budget = int(memory_gib * memory.GIB) if memory_gib else int((sum(gpus) or memory.free_memory()) * memory.MEMORY_SHARE)
     asked = options.slots or usual_slots(0 if gpus else threads(options.threads), shape.weights)
     return min(asked, need.slots(budget, context)), budget
 
 
-def _made(connection: sqlite3.Connection, model: Model, compression: str, wanted: str) -> int | None:
+def _made(connection: sqlite3.Connection, model: Model, compression: str, form: str) -> int | None:
     row = connection.execute(
         f"SELECT v.bytes FROM variants v {MODEL_OF_VARIANT} "
         "WHERE m.name = ? AND v.compression = ? AND v.format = ? AND v.ready_at IS NOT NULL",
-        (model.name, compression, wanted),
+        (model.name, compression, form),
     ).fetchone()
     return int(row[0]) if row and row[0] else None
 
@@ -160,14 +160,14 @@ def _past(connection: sqlite3.Connection) -> list[_Past]:
     return [_Past(*row) for row in rows if row[4]]
 
 
-def _pace(past: Iterable[_Past], wanted: tuple[str, str, str, str]) -> tuple[float | None, int]:
+def _pace(past: Iterable[_Past], run: tuple[str, str, str, str]) -> tuple[float | None, int]:
     """Seconds a question, by runs of the same variant on the same benchmark, else of the model there, else of the model."""
-    model, compression, benchmark, engine = wanted
+    model, compression, benchmark, engine = run
     same = [p for p in past if p.model == model and p.engine == engine]
     there = [p for p in same if p.benchmark == benchmark]
     exactly = [p for p in there if p.compression == compression]
-    found = exactly or there or same
-    return (median(p.pace for p in found), len(found)) if found else (None, 0)
+    similar = exactly or there or same
+    return (median(p.pace for p in similar), len(similar)) if similar else (None, 0)
 
 
 _PACES = f"""

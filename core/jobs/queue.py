@@ -1,4 +1,4 @@
-"""What users may ask of the queue: short transactions that never touch a generated response."""
+"""The users' operations on the queue: short transactions that never touch a generated response."""
 
 from __future__ import annotations
 
@@ -35,12 +35,11 @@ def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
     from core.compress.calibration import adopted
 
     store = Path(connection.execute("PRAGMA database_list").fetchone()["file"])
-    wanted = [replace(spec, compression=adopted(spec.compression, store)) for spec in specs]
-    checked = check(wanted)
+    checked = check([replace(spec, compression=adopted(spec.compression, store)) for spec in specs])
     for _spec, _model, _format, compression in checked:
         _check_teachers(connection, compression)
     with transaction(connection):
-        return [_add_one(connection, spec, model, wanted, compression) for spec, model, wanted, compression in checked]
+        return [_add_one(connection, *run) for run in checked]
 
 
 def check(specs: Iterable[RunSpec]) -> list[tuple[RunSpec, Model, Format, str]]:
@@ -58,14 +57,14 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
 
     model = resolve(spec.model)
     get(spec.benchmark)
-    wanted = format_for(engine_for(model.format, spec.engine))
+    form = format_for(engine_for(model.format, spec.engine))
     recipe = recipes.parse(spec.compression)
     if model.format in WITHOUT_WEIGHTS and recipe.name != "none":
         raise UsageError(f"{model.name} holds no weights here, so nothing can be compressed.", "Choose compression `none`.")
-    if wanted in WITHOUT_WEIGHTS and wanted != model.format:
+    if form in WITHOUT_WEIGHTS and form != model.format:
         raise UsageError(f"The engine {spec.engine} takes no weights.", "Name a model as openai:URL#NAME or replay:RUNS_DB.")
     if model.format not in WITHOUT_WEIGHTS:
-        recipes.check(recipe, model.format, wanted)
+        recipes.check(recipe, model.format, form)
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"A limit of {spec.limit} questions makes no run.", "Give 1 or more.")
     if not 0 < spec.sampling.top_p <= 1 or not spec.sampling.temperature >= 0 or spec.sampling.max_tokens < 1:
@@ -81,24 +80,24 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
     if spec.policy == "audit" and not 0 < spec.audit_share < 1:
         remedy = "Give more than 0 and less than 1, or choose the policy stop or observe."
         raise UsageError(f"An audit of {spec.audit_share:g} is no share.", remedy)
-    return model, wanted, recipe.name
+    return model, form, recipe.name
 
 
 def _check_teachers(connection: sqlite3.Connection, compression: str) -> None:
-    """Raise UsageError where a distillation names what is no run of this store."""
+    """Raise UsageError where a distillation names a job that is not a run of this store."""
     from core.compress.recipes import parse
 
     distillation = parse(compression).distillation
     runs = dict(connection.execute("SELECT id, kind FROM jobs").fetchall()) if distillation else {}
     for run in distillation.runs if distillation else ():
         if runs.get(run) != "run":
-            said = f"Job {run} only prepares a variant" if run in runs else f"There is no run {run}"
+            problem = f"Job {run} only prepares a variant" if run in runs else f"There is no run {run}"
             known = ", ".join(str(job) for job, kind in runs.items() if kind == "run") or "none yet"
-            raise UsageError(f"{said}: {compression} has nothing to learn from.", f"Runs of this store: {known}.")
+            raise UsageError(f"{problem}: {compression} has nothing to learn from.", f"Runs of this store: {known}.")
 
 
-def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, wanted: Format, compression: str) -> int:
-    variant = _variant(connection, model, wanted, compression)
+def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, form: Format, compression: str) -> int:
+    variant = _variant(connection, model, form, compression)
     if connection.execute("SELECT ready_at FROM variants WHERE id = ?", (variant,)).fetchone()[0] is None:
         connection.execute(
             "INSERT OR IGNORE INTO jobs (kind, position, variant_id, created) VALUES ('prepare', ?, ?, ?)",
@@ -126,16 +125,16 @@ def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, wanted
     return int(cursor.lastrowid or 0)
 
 
-def _variant(connection: sqlite3.Connection, model: Model, wanted: Format, compression: str) -> int:
+def _variant(connection: sqlite3.Connection, model: Model, form: Format, compression: str) -> int:
     connection.execute(
         "INSERT INTO models (name, source, format, family) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (name) DO UPDATE SET source = excluded.source",
         (model.name, str(model.source), model.format, model.family),
     )
     model_id = connection.execute("SELECT id FROM models WHERE name = ?", (model.name,)).fetchone()[0]
-    key = (model_id, compression, wanted)
+    key = (model_id, compression, form)
     connection.execute("INSERT OR IGNORE INTO variants (model_id, compression, format) VALUES (?, ?, ?)", key)
-    if wanted in WITHOUT_WEIGHTS:  # there is nothing to prepare
+    if form in WITHOUT_WEIGHTS:  # there is nothing to prepare
         connection.execute(
             "UPDATE variants SET path = ?, ready_at = ? WHERE model_id = ? AND compression = ? AND format = ?",
             (str(model.source), time.time(), *key),
@@ -153,7 +152,10 @@ def _text(path: Path | None) -> str | None:
 
 
 def cancel(connection: sqlite3.Connection, job: int) -> None:
-    """Cancel a job: a waiting one at once, a running one as soon as the runner sees it. Finished responses stay."""
+    """Cancel a job: a waiting one at once, a running one when the runner reads it. Finished responses stay.
+
+    Raises UsageError for an unknown job or one that has ended.
+    """
     with transaction(connection):
         state = _state(connection, job)
         if state in ("queued", "paused"):
@@ -166,7 +168,10 @@ def cancel(connection: sqlite3.Connection, job: int) -> None:
 
 
 def pause(connection: sqlite3.Connection, job: int) -> None:
-    """Hold a job back; a running one gives its engine free and keeps what it has."""
+    """Pause a job; a running one releases its engine and keeps its responses.
+
+    Raises UsageError for an unknown job or one that is neither queued nor running.
+    """
     with transaction(connection):
         state = _state(connection, job)
         if state == "queued":
@@ -178,7 +183,10 @@ def pause(connection: sqlite3.Connection, job: int) -> None:
 
 
 def requeue(connection: sqlite3.Connection, job: int) -> None:
-    """Let a paused, failed or cancelled job go on; its finished responses are kept, the others are asked."""
+    """Queue a paused, failed or cancelled job again; only its unfinished responses are generated.
+
+    Raises UsageError for an unknown job or one in another state.
+    """
     with transaction(connection):
         state = _state(connection, job)
         if state not in ("paused", "failed", "cancelled"):
@@ -191,7 +199,7 @@ def requeue(connection: sqlite3.Connection, job: int) -> None:
 
 
 def _prepare_again(connection: sqlite3.Connection, job: int) -> None:
-    """A run whose variant was never made needs its preparation back in front of it."""
+    """Queue the preparation of a run's variant again, before the run, where the variant is not ready."""
     sql = f"SELECT j.kind, j.position, v.id, v.ready_at FROM {JOBS} WHERE j.id = ?"
     row = connection.execute(sql, (job,)).fetchone()
     if row["kind"] == "run" and row["ready_at"] is None:
@@ -202,7 +210,7 @@ def _prepare_again(connection: sqlite3.Connection, job: int) -> None:
 
 
 def toggle(connection: sqlite3.Connection, job: int) -> None:
-    """Pause a job, or let a paused one go on."""
+    """Pause a job, or queue a paused one again. Raises UsageError as those do."""
     (requeue if _state(connection, job) == "paused" else pause)(connection, job)
 
 
@@ -240,7 +248,7 @@ def models(connection: sqlite3.Connection) -> list[str]:
 
 
 def teachers(connection: sqlite3.Connection) -> list[tuple[int, str]]:
-    """Finished runs with correct answers to distill from, and what they are runs of."""
+    """Finished runs with correct answers to distill from: (id, "MODEL COMPRESSION on BENCHMARK"), the latest first."""
     rows = connection.execute(
         f"SELECT j.id, m.name, v.compression, j.benchmark FROM {JOBS} "
         "WHERE j.kind = 'run' AND j.state = 'done' AND EXISTS "
@@ -250,7 +258,10 @@ def teachers(connection: sqlite3.Connection) -> list[tuple[int, str]]:
 
 
 def move(connection: sqlite3.Connection, job: int, step: int) -> None:
-    """Swap a waiting job with its neighbour in the queue: -1 up, +1 down. At the end nothing happens."""
+    """Swap a waiting job with its neighbour in the queue: -1 up, +1 down. At either end nothing changes.
+
+    Raises UsageError for an unknown job or one that is not waiting.
+    """
     with transaction(connection):
         if _state(connection, job) not in ("queued", "paused"):
             raise UsageError(f"Job {job} is not waiting.", "Only waiting jobs can be moved.")

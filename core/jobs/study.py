@@ -42,15 +42,15 @@ def queue_study(path: Path, limit: int, models: Sequence[str] = tuple(FAMILY)) -
     """Queue what of the study of these models this store neither has nor waits for. Returns the ids of all its runs."""
     family = {model: FAMILY[model] for model in models}
     with opened(path, "user") as connection:
-        found = {
+        runs = {
             (row["name"], row["compression"], row["benchmark"], row["seed"]): int(row["id"])
             for row in _runs(connection, f"j.state NOT IN ('failed', 'cancelled') AND j.item_limit = {int(limit)}")
         }
-        wanted = [spec for seed in SEEDS for spec in _specs(limit, seed, family)]
-        missing = [spec for spec in wanted if (spec.model, spec.compression, spec.benchmark, spec.seed) not in found]
+        specs = [spec for seed in SEEDS for spec in _specs(limit, seed, family)]
+        missing = [spec for spec in specs if (spec.model, spec.compression, spec.benchmark, spec.seed) not in runs]
         added = queue.add(connection, missing)
-        asked = {(spec.model, spec.compression, spec.benchmark, spec.seed) for spec in wanted}
-        return sorted([*added, *(run for cell, run in found.items() if cell in asked)])
+        cells = {(spec.model, spec.compression, spec.benchmark, spec.seed) for spec in specs}
+        return sorted([*added, *(run for cell, run in runs.items() if cell in cells)])
 
 
 def _specs(limit: int, seed: int, family: Mapping[str, Sequence[str]]) -> list[RunSpec]:

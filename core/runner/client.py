@@ -87,13 +87,16 @@ def _log_file(path: Path) -> Path:
 
 
 def stop_runner(path: Path) -> bool:
-    """Ask the runner to stop, or its supervisor to give up, and wait until both have. Returns whether one was there."""
+    """Ask the runner to stop, or its supervisor to give up, and wait for both. Returns whether one was there.
+
+    Raises RunnerError where it still runs after `STOP_S` seconds.
+    """
     if not _served(path):
         return False
     deadline = time.monotonic() + STOP_S
     while time.monotonic() < deadline:
         with suppress(StoreBusy), opened(path, "user") as connection:
-            connection.execute("UPDATE runner SET wanted = 'stop'")  # again: a new runner starts without wishes
+            connection.execute("UPDATE runner SET wanted = 'stop'")  # again: a new runner clears the request
         asked = time.monotonic()
         while time.monotonic() < asked + ASK_AGAIN_S:
             if not _served(path):

@@ -1,4 +1,4 @@
-"""Which processes belong to a runner, and how they are ended: all of them, and never a stranger.
+"""Finds and ends the processes that belong to a runner: all of them, and no others.
 
 Every child of a runner leads a session of its own and carries a *run id* in its environment, which its descendants inherit. A
 run id begins with the device and inode of the runner's lock: whoever holds that lock owns every process marked with it,
@@ -27,8 +27,8 @@ _SAME_START_S = 0.005  # half of the kernel's tick: a number can be given out ag
 
 def owner(lock: Path) -> str:
     """What the run ids of all children of a store's runners begin with."""
-    found = lock.stat()
-    return f"{found.st_dev:x}-{found.st_ino:x}."
+    status = lock.stat()
+    return f"{status.st_dev:x}-{status.st_ino:x}."
 
 
 def run_id(lock: Path, token: int, job: int) -> str:
@@ -45,7 +45,7 @@ def process_start(pid: int) -> float | None:
 
 
 def end_process(pid: int, started: float) -> bool:
-    """Kill a process if it is still the very one that was started then. Returns whether it was there."""
+    """Kill a process if it is still the one started at `started` (seconds since the epoch). Returns whether it was."""
 
     def same() -> bool:
         now = process_start(pid)
@@ -74,9 +74,9 @@ def exit_code(child: int, patience_s: float) -> int | None:
     """How a child of ours ended (minus the signal where it was killed), None where it runs on. It is not reaped."""
     deadline = time.monotonic() + patience_s
     while True:
-        found = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-        if found is not None:
-            return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+        status = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        if status is not None:
+            return status.si_status if status.si_code == os.CLD_EXITED else -status.si_status
         if time.monotonic() >= deadline:
             return None
         time.sleep(0.01)
@@ -88,19 +88,19 @@ def wait_until_gone(pid: int, patience_s: float | None = None) -> bool:
         return held is None or _gone(held, patience_s)
 
 
-def _end_all(wanted: Callable[[int], bool]) -> list[int]:
-    """Repeated until nothing is found, because a process may have started another while we looked."""
+def _end_all(matches: Callable[[int], bool]) -> list[int]:
+    """Kill every matching process; repeated until there is none, because a process may start another meanwhile."""
     ended: list[int] = []
     spared = _lineage()
-    while found := [pid for pid in _pids() if pid not in spared and wanted(pid)]:
-        ended += [pid for pid in found if _end_if(pid, lambda pid=pid: wanted(pid))]  # type: ignore[misc]
-        spared |= set(found)
+    while pids := [pid for pid in _pids() if pid not in spared and matches(pid)]:
+        ended += [pid for pid in pids if _end_if(pid, lambda pid=pid: matches(pid))]  # type: ignore[misc]
+        spared |= set(pids)
     return ended
 
 
-def _end_if(pid: int, wanted: Callable[[], bool]) -> bool:
+def _end_if(pid: int, matches: Callable[[], bool]) -> bool:
     with _held(pid) as held:
-        if held is None or not wanted():
+        if held is None or not matches():
             return False
         try:
             signal.pidfd_send_signal(held, signal.SIGKILL)

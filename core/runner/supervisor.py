@@ -136,7 +136,7 @@ class Supervisor:
         return self._asked or row is None or row[1] == "stop"
 
     def _row(self) -> tuple[str, str | None] | None:
-        """State and wish of the runner's row; None where the store is gone, and no wish where it cannot be read now."""
+        """State and request (`wanted`) in the runner's row; None where the store is gone, no request where it is unreadable."""
         try:
             with opened(self._path, "reader") as connection:
                 row = connection.execute("SELECT state, wanted FROM runner").fetchone()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.store.filters import Verdict, Wanted
+from core.store.filters import ResponseFilter, Verdict
 from core.store.joins import JOBS
 from core.store.search import expression
 
@@ -50,45 +50,47 @@ def cursor(row: sqlite3.Row) -> Cursor:
 
 
 def page(
-    connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Cursor | None = None, backwards: bool = False
+    connection: sqlite3.Connection, selection: ResponseFilter, size: int, beyond: Cursor | None = None, backwards: bool = False
 ) -> Page:
     """The page after a cursor, or before it; without a cursor the first, or the last. Raises UsageError for an empty search."""
-    numbers = _ids(connection, wanted, size + 1, beyond, backwards)
+    numbers = _ids(connection, selection, size + 1, beyond, backwards)
     more, ids = len(numbers) > size, numbers[:size]
     if backwards:
         return Page(rows(connection, ids[::-1]), more, beyond is not None)
     return Page(rows(connection, ids), beyond is not None, more)
 
 
-def count(connection: sqlite3.Connection, wanted: Wanted) -> int:
+def count(connection: sqlite3.Connection, selection: ResponseFilter) -> int:
     """How many responses there are. A verdict alone is counted in its index, which the planner does not choose by itself."""
-    source, where, values = _query(wanted)
-    if wanted.verdict != "all" and Wanted(wanted.verdict, order=wanted.order) == wanted:
-        source += f" INDEXED BY responses_{wanted.verdict}"
-    jobs = _jobs(connection, wanted)
+    source, where, values = _query(selection)
+    if selection.verdict != "all" and ResponseFilter(selection.verdict, order=selection.order) == selection:
+        source += f" INDEXED BY responses_{selection.verdict}"
+    jobs = _jobs(connection, selection)
     if jobs is not None:
         where += " AND r.job_id IN (SELECT value FROM json_each(:jobs))"
         values["jobs"] = json.dumps(jobs)
     return int(connection.execute(f"SELECT count(*) FROM {source} WHERE {where}", values).fetchone()[0])
 
 
-def _ids(connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Cursor | None, backwards: bool) -> list[int]:
+def _ids(
+    connection: sqlite3.Connection, selection: ResponseFilter, size: int, beyond: Cursor | None, backwards: bool
+) -> list[int]:
     """Ids of responses in order. Query run by run, since the index is ordered within a run.
 
     `edge` skips rows that cannot be on this page any more.
     """
-    source, where, values = _query(wanted)
-    jobs = _jobs(connection, wanted)
-    falling = (wanted.order in ("newest", "longest")) != backwards
+    source, where, values = _query(selection)
+    jobs = _jobs(connection, selection)
+    falling = (selection.order in ("newest", "longest")) != backwards
     sign, direction = ("<", "DESC") if falling else (">", "ASC")
-    by_words = wanted.order in ("longest", "shortest")
+    by_words = selection.order in ("longest", "shortest")
     if beyond is not None:
         values |= {"at": beyond.id, "at_words": beyond.words}
         after = f"r.id {sign} :at"
         where += f" AND {WORDS} {sign}= :at_words AND ({WORDS} {sign} :at_words OR {after})" if by_words else f" AND {after}"
     keys = f"{WORDS} {direction}, r.id {direction}" if by_words else f"r.id {direction}"
     page: list[tuple[int, int]] = []
-    each = jobs is not None and not wanted.search
+    each = jobs is not None and not selection.search
     if each and not by_words:
         where += f" AND r.id {'>' if falling else '<'} :edge"
     if jobs is not None:
@@ -104,31 +106,31 @@ def _ids(connection: sqlite3.Connection, wanted: Wanted, size: int, beyond: Curs
     return [number for number, _ in page]
 
 
-def _query(wanted: Wanted) -> tuple[str, str, dict[str, Any]]:
+def _query(selection: ResponseFilter) -> tuple[str, str, dict[str, Any]]:
     """FROM, WHERE and parameters of a query, without the choice of runs."""
-    source, wheres, values = "responses r", [_VERDICTS[wanted.verdict]], dict[str, Any]()
-    if wanted.search:
+    source, wheres, values = "responses r", [_VERDICTS[selection.verdict]], dict[str, Any]()
+    if selection.search:
         source = "search s CROSS JOIN responses r ON r.id = s.rowid"
         wheres.append("s.search MATCH :search")
-        values["search"] = expression(wanted.search)
-    if wanted.item:
+        values["search"] = expression(selection.search)
+    if selection.item:
         wheres.append("r.item_id IN (SELECT id FROM items WHERE key = :item)")
-        values["item"] = wanted.item
-    for bound, sign in ((wanted.min_words, ">="), (wanted.max_words, "<=")):
+        values["item"] = selection.item
+    for bound, sign in ((selection.min_words, ">="), (selection.max_words, "<=")):
         if bound is not None:
             wheres.append(f"{WORDS} {sign} {int(bound)}")
     return source, " AND ".join(wheres), values
 
 
-def _jobs(connection: sqlite3.Connection, wanted: Wanted) -> list[int] | None:
+def _jobs(connection: sqlite3.Connection, selection: ResponseFilter) -> list[int] | None:
     """The runs that the filter selects; None for all of them."""
-    if wanted.job is None and not wanted.variant and not wanted.benchmark:
+    if selection.job is None and not selection.variant and not selection.benchmark:
         return None
     rows = connection.execute(
         f"SELECT j.id FROM {JOBS} "
         "WHERE (:job IS NULL OR j.id = :job) AND (:benchmark = '' OR j.benchmark = :benchmark) "
         "AND instr(lower(m.name || ' ' || v.compression), lower(:variant)) AND j.kind = 'run'",
-        {"job": wanted.job, "variant": wanted.variant, "benchmark": wanted.benchmark},
+        {"job": selection.job, "variant": selection.variant, "benchmark": selection.benchmark},
     )
     return [int(row[0]) for row in rows]
 
@@ -157,11 +159,11 @@ CROSS JOIN variants v ON v.id = j.variant_id CROSS JOIN models m ON m.id = v.mod
 """
 
 
-def excerpt(connection: sqlite3.Connection, wanted: Wanted, response: int, words: int = 24) -> str:
+def excerpt(connection: sqlite3.Connection, selection: ResponseFilter, response: int, words: int = 24) -> str:
     """A piece of a response around the matches of a search, marked by « and »."""
     row = connection.execute(
         "SELECT snippet(search, 0, '«', '»', '…', ?) FROM search WHERE search MATCH ? AND rowid = ?",
-        (words, expression(wanted.search), response),
+        (words, expression(selection.search), response),
     ).fetchone()
     return str(row[0]) if row else ""
 
@@ -170,7 +172,7 @@ GLANCE = 400
 """Characters of a question and of an answer that a glance shows."""
 
 
-def glance(connection: sqlite3.Connection, wanted: Wanted, response: int) -> tuple[str, str]:
+def glance(connection: sqlite3.Connection, selection: ResponseFilter, response: int) -> tuple[str, str]:
     """The beginning of the question, and the match of the search or else the end of the answer part."""
     row = connection.execute(
         f"SELECT i.fields, substr(t.text, -{GLANCE}) AS ended, substr(t.text, r.answer_start + 1, {GLANCE}) AS answer, "
@@ -181,8 +183,8 @@ def glance(connection: sqlite3.Connection, wanted: Wanted, response: int) -> tup
     if row is None:
         return "", ""
     asked = " · ".join(str(value) for value in json.loads(row["fields"]).values())[:GLANCE]
-    if wanted.search:
-        return asked, excerpt(connection, wanted, response)
+    if selection.search:
+        return asked, excerpt(connection, selection, response)
     return asked, str((row["answer"] if row["long"] is not None and row["long"] <= GLANCE else row["ended"]) or "")
 
 

@@ -1,4 +1,4 @@
-"""Which responses are meant, and the one line in which screens and commands say so."""
+"""Filters of responses, and the line of text that screens and commands write them as."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which responses, in which order. `variant` is a part of the name of model and compression; words are both parts'."""
+class ResponseFilter:
+    """Which responses, in which order. `variant` is a part of "MODEL COMPRESSION"; words count thinking and answer."""
 
     verdict: Verdict = "all"
     job: int | None = None
@@ -33,37 +33,37 @@ class Wanted:
 _PARTS = re.compile(r'(?:[a-z]+:)?"[^"]*"?|\S+')
 
 
-def parse(typed: str, base: Wanted | None = None) -> Wanted:
+def parse(typed: str, base: ResponseFilter | None = None) -> ResponseFilter:
     """A line such as `wrong benchmark:aime words:>2000 "at least two"`: verdicts and orders bare, settings by name, else text.
 
     Raises UsageError where a value makes no sense.
     """
-    wanted, text = base or Wanted(), []
+    selection, text = base or ResponseFilter(), []
     for part in _PARTS.findall(typed):
         name, colon, value = part.partition(":")
         value = value.strip('"')
         if part in VERDICTS:
-            wanted = replace(wanted, verdict=VERDICTS[VERDICTS.index(part)])
+            selection = replace(selection, verdict=VERDICTS[VERDICTS.index(part)])
         elif part in ORDERS:
-            wanted = replace(wanted, order=ORDERS[ORDERS.index(part)])
+            selection = replace(selection, order=ORDERS[ORDERS.index(part)])
         elif colon and name == "variant":
-            wanted = replace(wanted, variant=value)
+            selection = replace(selection, variant=value)
         elif colon and name == "benchmark":
-            wanted = replace(wanted, benchmark=value)
+            selection = replace(selection, benchmark=value)
         elif colon and name == "item":
-            wanted = replace(wanted, item=value)
+            selection = replace(selection, item=value)
         elif colon and name == "job":
-            wanted = replace(wanted, job=_number(part, value))
+            selection = replace(selection, job=_number(part, value))
         elif colon and name == "words":
             bound = _number(part, value.lstrip("<>="))
             below = value.startswith("<")
-            wanted = replace(wanted, max_words=bound) if below else replace(wanted, min_words=bound)
+            selection = replace(selection, max_words=bound) if below else replace(selection, min_words=bound)
         else:
             text.append(part)
     search = " ".join(text)
     if search:
         expression(search)
-    return replace(wanted, search=search)
+    return replace(selection, search=search)
 
 
 def _number(part: str, value: str) -> int:
@@ -72,17 +72,17 @@ def _number(part: str, value: str) -> int:
     return int(value)
 
 
-def written(wanted: Wanted) -> str:
+def written(selection: ResponseFilter) -> str:
     """The line that `parse` reads as this."""
-    parts: list[str] = [wanted.verdict if wanted.verdict != "all" else ""]
+    parts: list[str] = [selection.verdict if selection.verdict != "all" else ""]
     for name in ("job", "variant", "benchmark", "item"):
-        value = str(getattr(wanted, name) or "")
+        value = str(getattr(selection, name) or "")
         quoted = f'"{value}"' if " " in value else value
         parts += [f"{name}:{quoted}"] if value else []
-    parts += [f"words:>{wanted.min_words}" if wanted.min_words is not None else ""]
-    parts += [f"words:<{wanted.max_words}" if wanted.max_words is not None else ""]
-    parts += [_as_text(part) for part in _PARTS.findall(wanted.search)]
-    parts += [wanted.order if wanted.order != "newest" else ""]
+    parts += [f"words:>{selection.min_words}" if selection.min_words is not None else ""]
+    parts += [f"words:<{selection.max_words}" if selection.max_words is not None else ""]
+    parts += [_as_text(part) for part in _PARTS.findall(selection.search)]
+    parts += [selection.order if selection.order != "newest" else ""]
     return " ".join(part for part in parts if part)
 
 

@@ -25,7 +25,7 @@ def file_system(path: Path, table: Path = TABLE) -> str:
         lines = table.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return ""
-    place = path.resolve()
+    resolved = path.resolve()
     best, kind = Path("/"), ""
     for line in lines:
         before, _, after = line.partition(" - ")
@@ -33,6 +33,6 @@ def file_system(path: Path, table: Path = TABLE) -> str:
         if len(fields) < 5 or not after:
             continue
         mounted = Path(_ESCAPE.sub(lambda code: chr(int(code[1], 8)), fields[4]))
-        if place.is_relative_to(mounted) and mounted.is_relative_to(best):
+        if resolved.is_relative_to(mounted) and mounted.is_relative_to(best):
             best, kind = mounted, after.split()[0]
     return kind

@@ -20,7 +20,7 @@ from pathlib import Path
 from core.results.show.word_diff import word_diff
 from core.store.browse import Cursor, count, page
 from core.store.connection import connect
-from core.store.filters import Wanted, parse
+from core.store.filters import ResponseFilter, parse
 from tests.helpers.waiting import eventually
 from tui.app import LrmApp
 from tui.panes.responses import ResponsesPane
@@ -46,18 +46,18 @@ def queries(path: Path) -> None:
         middle = Cursor(most // 2, 0)
         print(f"{most:,} responses")
         for line in ("", "wrong", "looped", "unparsed", "longest", "job:3 wrong", "words:>3000 longest", "variant:awq wrong"):
-            wanted = parse(line)
-            print(f"page  {line or 'all':24} {timed(lambda w=wanted: page(c, w, 200)):9.1f} ms")
-        keyset = timed(lambda: page(c, Wanted(), 200, middle))
+            selection = parse(line)
+            print(f"page  {line or 'all':24} {timed(lambda w=selection: page(c, w, 200)):9.1f} ms")
+        keyset = timed(lambda: page(c, ResponseFilter(), 200, middle))
         sql = "SELECT id FROM responses WHERE state = 'done' ORDER BY id DESC LIMIT 200 OFFSET ?"
         offset = timed(lambda: c.execute(sql, (most // 2,)).fetchall())
         print(f"page  in the middle {keyset:14.1f} ms; by OFFSET {offset:.1f} ms, {offset / keyset:.0f} times as long")
-        print(f"count wrong {timed(lambda: count(c, Wanted('wrong'))):22.1f} ms")
+        print(f"count wrong {timed(lambda: count(c, ResponseFilter('wrong'))):22.1f} ms")
         text = str(c.execute("SELECT text FROM response_texts WHERE response_id = ?", (most // 3,)).fetchone()[0])
         rare = " ".join(text.split()[5:9])
         for what, line in (("rare phrase", f'"{rare}"'), ("common word", "answer"), ("common word, wrong", "wrong answer")):
-            wanted = parse(line)
-            print(f"search {what:23} {timed(lambda w=wanted: page(c, w, 200)):9.1f} ms")
+            selection = parse(line)
+            print(f"search {what:23} {timed(lambda w=selection: page(c, w, 200)):9.1f} ms")
 
 
 async def keys(path: Path) -> None:

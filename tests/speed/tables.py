@@ -33,13 +33,16 @@ TABLES = {
     "compare 1 5": ("from core.results.tables.compare import compare", "compare(c, '1', '5')"),
     "recommend --memory 24GB": ("from core.results.tables.recommend import recommend", "recommend(c, 24e9)"),
 }
-PAGES = {f"page, {verdict}": f"page(c, Wanted(verdict='{verdict}'), 100)" for verdict in ("all", "correct", "wrong", "looped")}
+PAGES = {
+    f"page, {verdict}": f"page(c, ResponseFilter(verdict='{verdict}'), 100)"
+    for verdict in ("all", "correct", "wrong", "looped")
+}
 PAGES |= {
-    "page, unparsed": "page(c, Wanted(verdict='unparsed'), 100)",
-    "page, oldest": "page(c, Wanted(order='newest'), 100, None, True)",
-    "page, longest": "page(c, Wanted(order='longest'), 100)",
-    "page, wrong of one run": "page(c, Wanted(verdict='wrong', job=3), 100)",
-    "page, wrong of a variant": "page(c, Wanted(verdict='wrong', variant='R1-Distill-0 none'), 100)",
+    "page, unparsed": "page(c, ResponseFilter(verdict='unparsed'), 100)",
+    "page, oldest": "page(c, ResponseFilter(order='newest'), 100, None, True)",
+    "page, longest": "page(c, ResponseFilter(order='longest'), 100)",
+    "page, wrong of one run": "page(c, ResponseFilter(verdict='wrong', job=3), 100)",
+    "page, wrong of a variant": "page(c, ResponseFilter(verdict='wrong', variant='R1-Distill-0 none'), 100)",
 }
 ONE = """
 import sys, time
@@ -102,7 +105,7 @@ def measure(path: Path) -> None:
         line(table, *costs, min(command(path, table) for _ in range(2)))
     for name, call in PAGES.items():
         drop(path)
-        imports = "from core.store.browse import page; from core.store.filters import Wanted"
+        imports = "from core.store.browse import page; from core.store.filters import ResponseFilter"
         line(name, timed(path, imports, call), min(timed(path, imports, call) for _ in range(3)))
 
 

@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, RadioButton
 
-from core.store.filters import Wanted
+from core.store.filters import ResponseFilter
 from tests.helpers.tui_rows import sql
 from tests.helpers.waiting import eventually
 from tui.app import LrmApp
@@ -83,14 +83,14 @@ async def test_the_list_filters_orders_and_searches(library: Path) -> None:
             assert pane.filter.order == order
         await see(app, "newest first")
         await pilot.press("slash", *"zebras w", "backspace", *"words:>200")
-        await eventually(lambda: pane.filter == Wanted(search="zebras", min_words=200), 120)
+        await eventually(lambda: pane.filter == ResponseFilter(search="zebras", min_words=200), 120)
         await see(app, "Found", "«zebras»")
         await pilot.press("enter")
         assert pane.table.has_focus
         await pilot.press("slash", *" job:x")
         await see(app, "no whole number")
         await pilot.press("escape")
-        await eventually(lambda: pane.filter == Wanted(search="zebras", min_words=200), 120)
+        await eventually(lambda: pane.filter == ResponseFilter(search="zebras", min_words=200), 120)
         await pilot.press("slash", *" nowhere", "enter")
         await see(app, "No response passes this filter")
         await pilot.press("a")
@@ -418,7 +418,7 @@ async def test_what_was_chosen_is_there_on_return_and_on_reopening(library: Path
         assert again.filter == "logic" and again.choices.share == 20 and again.sorts == pane.sorts
         await pilot.press("5")
         responses = app.query_one(ResponsesPane)
-        assert responses.filter == Wanted("wrong", min_words=5, order="longest")
+        assert responses.filter == ResponseFilter("wrong", min_words=5, order="longest")
         await eventually(lambda: responses.table.selected == kept["responses"]["row"], 120)
 
 

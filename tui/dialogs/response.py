@@ -18,7 +18,7 @@ from core.store import browse, search
 from core.store import snapshot as views
 from core.store.browse import Cursor
 from core.store.connection import opened
-from core.store.filters import Wanted
+from core.store.filters import ResponseFilter
 from core.store.reviews import reviews
 from core.store.shown import verdict
 from tui import keys
@@ -36,7 +36,7 @@ class ResponseScreen(ModalScreen[int], ResponseActions):
 
     BINDINGS = keys.bindings("response")
 
-    def __init__(self, store: Path, filter: Wanted, at: Cursor) -> None:
+    def __init__(self, store: Path, filter: ResponseFilter, at: Cursor) -> None:
         super().__init__()
         self._store, self._filter, self._at = store, filter, at
         self._row: Mapping[str, Any] | None = None

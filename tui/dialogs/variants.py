@@ -17,7 +17,7 @@ from core.results.show.word_diff import Block
 from core.store import browse
 from core.store import snapshot as views
 from core.store.connection import opened
-from core.store.filters import Wanted
+from core.store.filters import ResponseFilter
 from core.store.shown import gold
 from core.text import printable
 from tui import keys
@@ -153,7 +153,7 @@ class VariantsScreen(ModalScreen[None], ResponseActions):
         """Read the response under the cursor."""
         row = next((row for row in self._rows if row["id"] == self._right), None)
         if row is not None:
-            filter = Wanted(benchmark=row["benchmark"], item=row["key"])
+            filter = ResponseFilter(benchmark=row["benchmark"], item=row["key"])
             self.app.push_screen(ResponseScreen(self._store, filter, browse.cursor(row)))
 
     def action_left(self) -> None:

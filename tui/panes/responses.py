@@ -19,7 +19,7 @@ from core.errors import LrmError, UsageError
 from core.store import browse, search
 from core.store.browse import Page
 from core.store.connection import opened
-from core.store.filters import ORDERS, VERDICTS, Wanted, parse, written
+from core.store.filters import ORDERS, VERDICTS, ResponseFilter, parse, written
 from core.store.shown import gold
 from core.text import printable
 from tui import keys
@@ -82,7 +82,7 @@ class ResponsesPane(Pane, ResponseActions):
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
-        self.filter = Wanted()
+        self.filter = ResponseFilter()
         self._rows: list[sqlite3.Row] = []
         self._before = self._after = False
         self._count: int | None = None
@@ -137,7 +137,7 @@ class ResponsesPane(Pane, ResponseActions):
         elif reviewed:
             self._read(self._same_rows)
 
-    def show_filtered(self, filter: Wanted) -> None:
+    def show_filtered(self, filter: ResponseFilter) -> None:
         """Show the responses that pass another filter, or in another order, from the first one."""
         self.filter, self._count, self._trouble = filter, None, ""
         self._read(lambda connection: (browse.page(connection, filter, PAGE), "top"))
@@ -198,7 +198,7 @@ class ResponsesPane(Pane, ResponseActions):
             table.action_cursor_up()
         self._title()
 
-    def _counted(self, filter: Wanted, count: int) -> None:
+    def _counted(self, filter: ResponseFilter, count: int) -> None:
         if filter == self.filter:
             self._count = count
             self._title()
@@ -281,7 +281,7 @@ class ResponsesPane(Pane, ResponseActions):
 
     def action_every(self) -> None:
         """Drop every filter."""
-        self.show_filtered(Wanted(order=self.filter.order))
+        self.show_filtered(ResponseFilter(order=self.filter.order))
 
     def action_filter(self, step: int = 1) -> None:
         """Filter by the next or previous verdict."""

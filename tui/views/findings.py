@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from core.results.show.plots import Plot, Point, Series
-from core.store.filters import Wanted
+from core.store.filters import ResponseFilter
 from tui.shown import UNKNOWN, interval, lines, number, right, safe
 from tui.views.view import Choices, Record, View
 from tui.widgets.table import Cells, Column
@@ -164,9 +164,9 @@ class RecommendView(View):
         """The reasons for the choice, whichever row the cursor is on."""
         return lines(" ".join(record["reasons"]))
 
-    def follow(self, record: Record, column: str) -> Wanted | None:
+    def follow(self, record: Record, column: str) -> ResponseFilter | None:
         """Every response of the variant."""
-        return Wanted(variant=record["variant"]) if "variant" in record else None
+        return ResponseFilter(variant=record["variant"]) if "variant" in record else None
 
 
 class CurvesView(View):
@@ -233,11 +233,11 @@ A curve needs a model as it is and pruned to one or more sparsities, on the same
         )
         return lines(f"{record['family']} on {record['benchmark']} · {steps}")
 
-    def follow(self, record: Record, column: str) -> Wanted | None:
+    def follow(self, record: Record, column: str) -> ResponseFilter | None:
         """The run at the end of the interval, or the last one of the curve."""
         runs = {step["sparsity"]: step["run"] for step in record["curve"] if step["run"] is not None}
-        wanted = runs.get(record["low" if column == "low" else "high"]) or next(reversed(runs.values()), None)
-        return Wanted(job=wanted) if wanted is not None else None
+        run = runs.get(record["low" if column == "low" else "high"]) or next(reversed(runs.values()), None)
+        return ResponseFilter(job=run) if run is not None else None
 
     def plot(self, record: Record, records: Sequence[Record]) -> Plot | None:
         """The family's curves on every benchmark, the one under the cursor first."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from core.results.show.plots import Plot, Point, Series
-from core.store.filters import Wanted
+from core.store.filters import ResponseFilter
 from tui.shown import lines, number, right, safe
 from tui.views.view import Choices, Record, View
 from tui.widgets.table import Cells, Column
@@ -88,9 +88,9 @@ class LengthsView(View):
             f"ratio {number(record['ratio'], 2)}{censored}"
         )
 
-    def follow(self, record: Record, column: str) -> Wanted | None:
+    def follow(self, record: Record, column: str) -> ResponseFilter | None:
         """The run, from the end that the cursor is on."""
-        return Wanted(job=record["run"], order="longest" if column.startswith("long") else "shortest")
+        return ResponseFilter(job=record["run"], order="longest" if column.startswith("long") else "shortest")
 
 
 class DecilesView(View):
@@ -129,10 +129,10 @@ class DecilesView(View):
         words = ", ".join(number(tenth["words"], 0) for tenth in record["deciles"])
         return lines(f"{record['label']} on {record['benchmark']} · mean words: {words} · {record['n']} responses")
 
-    def follow(self, record: Record, column: str) -> Wanted | None:
+    def follow(self, record: Record, column: str) -> ResponseFilter | None:
         """The run by length, from the nearer end."""
         late = column.isdecimal() and int(column) > 5
-        return Wanted(job=record["run"], order="longest" if late else "shortest")
+        return ResponseFilter(job=record["run"], order="longest" if late else "shortest")
 
     def plot(self, record: Record, records: Sequence[Record]) -> Plot | None:
         """The row under the cursor, and the other variants on the same benchmark."""
@@ -204,9 +204,9 @@ class CollapseView(View):
             f"({ends}) · score corrected for that {number(record['corrected'])} ({corrected})"
         )
 
-    def follow(self, record: Record, column: str) -> Wanted | None:
+    def follow(self, record: Record, column: str) -> ResponseFilter | None:
         """The responses that looped."""
-        return Wanted("looped", job=record["run"])
+        return ResponseFilter("looped", job=record["run"])
 
 
 def _score(part: Record) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from benchmarks.base import Suite
 from core.spec import REFERENCES
-from core.store.filters import Wanted
+from core.store.filters import ResponseFilter
 from tui.shown import interval, lines, number, right, safe
 from tui.views.view import Choices, Record, View, short_names
 from tui.widgets.table import Cells, Column
@@ -90,12 +90,12 @@ class ScoresView(View):
         parts = [f"{name}: {score(cell, True)}, {counts(cell)}" for name, cell in record["benchmarks"].items()]
         return lines(f"{record['label']} · " + " · ".join(parts))
 
-    def follow(self, record: Record, column: str) -> Wanted | None:
+    def follow(self, record: Record, column: str) -> ResponseFilter | None:
         """The run behind a score, or every response of the variant."""
         cell = record["benchmarks"].get(column)
         if cell is not None:
-            return Wanted(job=cell["run"]) if cell.get("run") is not None else None
-        return Wanted(variant=record["variant"]) if record["origin"] not in REFERENCES else None
+            return ResponseFilter(job=cell["run"]) if cell.get("run") is not None else None
+        return ResponseFilter(variant=record["variant"]) if record["origin"] not in REFERENCES else None
 
 
 class PublishedView(ScoresView):

@@ -11,7 +11,7 @@ from typing import Any
 from rich.text import Text
 
 from core.results.show.plots import Plot
-from core.store.filters import Wanted
+from core.store.filters import ResponseFilter
 from tui.widgets.table import Cells, Column
 
 Record = Mapping[str, Any]
@@ -80,7 +80,7 @@ class View:
         """More about the record under the cursor."""
         return Text()
 
-    def follow(self, record: Record, column: str) -> Wanted | None:
+    def follow(self, record: Record, column: str) -> ResponseFilter | None:
         """The responses behind a cell."""
         return None
 

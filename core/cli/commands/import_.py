@@ -12,7 +12,7 @@ from core.cli.grammar import ELSEWHERE, FILE, argument, benchmarks, command, com
 
 if TYPE_CHECKING:
     from benchmarks.base import DataSource
-    from core.importing.formats import Given
+    from core.importing.formats import Defaults
     from core.importing.match import Run
     from core.importing.save import Imported
 
@@ -46,12 +46,12 @@ def import_(
     """Outputs made elsewhere become runs."""
     from benchmarks.base import DataSource
     from core.cli.output import print_json
-    from core.importing.formats import Given
-    from core.importing.match import places
+    from core.importing.formats import Defaults
+    from core.importing.match import describe
     from core.importing.save import store as store_runs
     from core.text import printable
 
-    about = Given(model, benchmark, compression, parameters, finish_reason, bits_per_weight)
+    about = Defaults(model, benchmark, compression, parameters, finish_reason, bits_per_weight)
     source = DataSource(call.data_folder)
     graded = [(path, _graded(path, about, source)) for path in paths]
     with call.writing() as connection:
@@ -60,12 +60,12 @@ def import_(
         print_json([_json(imported) for imported in stored])
         return 0
     for imported in stored:
-        [description] = places([imported.run])
+        [description] = describe([imported.run])
         print(printable(f"#{imported.job} {description}" + (" (were there already)" if imported.known else "")))
     return 0
 
 
-def _graded(path: Path, about: Given, source: DataSource) -> list[Run]:
+def _graded(path: Path, about: Defaults, source: DataSource) -> list[Run]:
     from core.cli.progress import Bar
     from core.importing.formats import records
     from core.importing.match import grade

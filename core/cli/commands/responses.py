@@ -12,7 +12,7 @@ import click
 from core.cli.call import Call
 from core.cli.grammar import RESULTS, argument, benchmarks, command, tabular
 from core.errors import StoreError, UsageError
-from core.store.filters import ORDERS, VERDICTS, Wanted, parse
+from core.store.filters import ORDERS, VERDICTS, ResponseFilter, parse
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -81,28 +81,28 @@ def responses(call: Call, words: tuple[str, ...], limit: int, **filters: Unpack[
 
     if limit < 1:
         raise UsageError(f"--limit {limit} shows nothing.", "Give 1 or more.")
-    wanted = _filter(words, filters)
+    selection = _filter(words, filters)
     with call.reading() as connection:
-        if wanted.search:
+        if selection.search:
             _index(call, connection)
-        rows = [_data(connection, wanted, row) for row in page(connection, wanted, limit).rows]
-        every = count(connection, wanted)
-    drawn = (lambda: [_hit(row) for row in rows]) if wanted.search else None
+        rows = [_data(connection, selection, row) for row in page(connection, selection, limit).rows]
+        every = count(connection, selection)
+    drawn = (lambda: [_hit(row) for row in rows]) if selection.search else None
     show(call, rows, rows, lambda: [_sheet(rows)], drawn, "No such responses.")
     if len(rows) < every:
         print(f"{len(rows):,} of {every:,} responses; --limit shows more, --order others first.", file=sys.stderr)
     return 0
 
 
-def _filter(words: Sequence[str], filters: Filters) -> Wanted:
+def _filter(words: Sequence[str], filters: Filters) -> ResponseFilter:
     """The options, then the words as in the screen's own filter. Raises UsageError where both search."""
     from dataclasses import replace
 
     names = ("verdict", "job", "variant", "benchmark", "item", "min_words", "max_words", "order")
-    wanted = parse(" ".join(words), Wanted(**{name: filters[name] for name in names}))  # type: ignore[literal-required]
-    if filters["search"] and wanted.search:
+    selection = parse(" ".join(words), ResponseFilter(**{name: filters[name] for name in names}))  # type: ignore[literal-required]
+    if filters["search"] and selection.search:
         raise UsageError("There are two searches.", "Give --search, or the words themselves.")
-    return replace(wanted, search=filters["search"]) if filters["search"] else wanted
+    return replace(selection, search=filters["search"]) if filters["search"] else selection
 
 
 def _index(call: Call, connection: sqlite3.Connection) -> None:
@@ -123,7 +123,7 @@ def _index(call: Call, connection: sqlite3.Connection) -> None:
         print(f"{left:,} older responses are not searched: {error.message}", file=sys.stderr)
 
 
-def _data(connection: sqlite3.Connection, wanted: Wanted, row: sqlite3.Row) -> ResponseLine:
+def _data(connection: sqlite3.Connection, selection: ResponseFilter, row: sqlite3.Row) -> ResponseLine:
     from core.store.browse import excerpt
     from core.store.shown import gold, verdict
 
@@ -146,8 +146,8 @@ def _data(connection: sqlite3.Connection, wanted: Wanted, row: sqlite3.Row) -> R
         collapsed=row["collapsed"],
         words=row["words"],
     )
-    if wanted.search:
-        line["excerpt"] = excerpt(connection, wanted, row["id"])
+    if selection.search:
+        line["excerpt"] = excerpt(connection, selection, row["id"])
     return line
 
 

@@ -49,13 +49,13 @@ def show(call: Call, job: int | None, response: int | None) -> int:
 def _job(connection: sqlite3.Connection, number: int | None) -> tuple[JobRow, list[dict[str, Any]]]:
     """A job and its responses. Raises UsageError where there is no such job."""
     from core.store.browse import page
-    from core.store.filters import Wanted
+    from core.store.filters import ResponseFilter
     from core.store.watch import read
 
     job = next((job for job in read(connection).jobs if job.id == number), None)
     if job is None:
         raise UsageError(f"There is no job {number}.", "`lrm-tui ls` lists them.")
-    return job, [dict(row) for row in page(connection, Wanted(job=job.id), PAGE).rows]
+    return job, [dict(row) for row in page(connection, ResponseFilter(job=job.id), PAGE).rows]
 
 
 def _response(connection: sqlite3.Connection, number: int) -> dict[str, Any]:

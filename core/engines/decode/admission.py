@@ -1,4 +1,4 @@
-"""From a request to a stream that can run: its prompt in tokens, or why it cannot be run at all."""
+"""Turns a request into a stream with its prompt in tokens, or refuses it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REACH = 64  # tokens of a prefix in which a stop string may have begun
 
 
 class Refused(Exception):
-    """This request cannot be run; the message says why, and others may still do."""
+    """This request cannot run; the message says why. Other requests are unaffected."""
 
 
 class Admission:
@@ -30,7 +30,7 @@ class Admission:
         return ids[0] if len(ids) == 1 else None
 
     def open(self, request: Generate) -> Stream:
-        """A stream that waits to start. Raises Refused, and EngineFailure for a template that no prompt gets through."""
+        """A stream that is not started yet. Raises Refused, and EngineFailure where the chat template fails."""
         try:
             prompt, ids = self._prompts.tokens(request)
         except TemplateFailure as failure:

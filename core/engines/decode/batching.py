@@ -1,4 +1,4 @@
-"""What the engines that batch streams themselves have in common: how requests wait, join and are dropped."""
+"""Common base of engines that batch streams themselves: queueing, admitting and cancelling requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .stream import Stream
 
 
 class Batching:
-    """Half of an `engine.Engine`: the other half loads the weights, calls `_open`, and steps `_streams`."""
+    """Base of an `engine.Engine`; subclasses load the weights, call `_open`, and step `_streams`."""
 
     _admission: Admission
     _slots: int

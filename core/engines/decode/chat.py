@@ -47,13 +47,13 @@ def render(template: str, prompt: str, special_tokens: Mapping[str, str]) -> str
         parts = _compiled(template).generate(
             messages=[{"role": "user", "content": prompt}], add_generation_prompt=True, **special_tokens
         )
-        found, length = [], 0
+        rendered, length = [], 0
         for part in parts:
-            found.append(part)
+            rendered.append(part)
             length += len(part)
             if length > LONGEST:
                 raise ValueError(f"it yields more than {LONGEST:,} characters")
-        return "".join(found)
+        return "".join(rendered)
     except MemoryError as error:
         raise TemplateFailure(f"The model's chat template failed: it needs more than {MEMORY // 2**20} MiB") from error
     except _TEMPLATE_FAULTS as error:

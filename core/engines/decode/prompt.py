@@ -1,8 +1,8 @@
-"""From a request to the tokens that the model sees, alike for every engine.
+"""Turns a request into the prompt's tokens, the same way for every engine.
 
-A user's turn is text and no markup: a `</think>` or `<|im_end|>` in it becomes the characters that it is written with, never
-the token of that name. Tokenizers cannot be told so for every such token, so the turn is cut within the name, and the
-parts are tokenised one by one. Raw prompts write their markup themselves.
+Markup in a user's turn is plain text: a `</think>` or `<|im_end|>` in it becomes its characters, never the special token.
+Tokenizers have no option for this, so the turn is cut within each such name and the parts are tokenised separately.
+Special tokens in raw prompts are recognised.
 """
 
 from __future__ import annotations

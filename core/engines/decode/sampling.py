@@ -1,4 +1,4 @@
-"""How the next token is drawn, the same for every engine of ours: one rule, one source of random numbers."""
+"""Draws the next token, by the same rule and random numbers in every engine that samples here."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def uniform(seed: int, position: int) -> float:
 
 
 def draw(logits: NDArray[np.float32], sampling: Sampling, u: float) -> int:
-    """The token that `u` in [0, 1) picks from `logits` (one per vocabulary entry).
+    """The id of the token that `u` in [0, 1) picks from `logits`, [vocabulary].
 
     Temperature first, then top-k, top-p (the smallest set of likeliest tokens whose share reaches it) and min-p
-    (relative to the likeliest); equals are ordered by id. Raises ValueError if the logits are not numbers.
+    (relative to the likeliest); equals are ordered by id. Raises ValueError if the largest logit is not finite.
     """
     best = float(logits.max())
     if not math.isfinite(best):
@@ -32,17 +32,17 @@ def draw(logits: NDArray[np.float32], sampling: Sampling, u: float) -> int:
     weights *= np.float32(1.0 / sampling.temperature)
     np.exp(weights, out=weights)
     if sampling.top_k > 0 or sampling.top_p < 1.0:
-        ids, kept = _likeliest(weights, sampling)
+        ids, candidate_weights = _likeliest(weights, sampling)
     else:
         ids = np.flatnonzero(weights >= sampling.min_p)
-        kept = weights[ids].astype(np.float64)
-    cumulative = np.cumsum(kept)
+        candidate_weights = weights[ids].astype(np.float64)
+    cumulative = np.cumsum(candidate_weights)
     chosen = int(np.searchsorted(cumulative, u * cumulative[-1], side="right"))
     return int(ids[min(chosen, len(ids) - 1)])
 
 
 def _likeliest(weights: NDArray[np.float32], sampling: Sampling) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Ids and weights, likeliest first, that top-k, top-p and min-p leave (weights are relative to the likeliest)."""
+    """Ids and weights, each [candidates], after top-k, top-p and min-p, likeliest first (weights relative to the likeliest)."""
     count = len(weights)
     top_k = min(sampling.top_k, count) if sampling.top_k > 0 else count
     if top_k < count:
@@ -55,10 +55,10 @@ def _likeliest(weights: NDArray[np.float32], sampling: Sampling) -> tuple[NDArra
     candidates = np.flatnonzero(weights >= np.float32(floor))
     order = np.argsort(-weights[candidates], kind="stable")
     ids = candidates[order][:top_k]
-    kept = weights[ids].astype(np.float64)
+    candidate_weights = weights[ids].astype(np.float64)
     if top_k < count:
-        total = float(kept.sum())
-    reached = int(np.searchsorted(np.cumsum(kept), sampling.top_p * total)) + 1
-    ids, kept = ids[:reached], kept[:reached]
-    alive = kept >= sampling.min_p
-    return ids[alive], kept[alive]
+        total = float(candidate_weights.sum())
+    reached = int(np.searchsorted(np.cumsum(candidate_weights), sampling.top_p * total)) + 1
+    ids, candidate_weights = ids[:reached], candidate_weights[:reached]
+    alive = candidate_weights >= sampling.min_p
+    return ids[alive], candidate_weights[alive]

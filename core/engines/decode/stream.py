@@ -1,4 +1,4 @@
-"""One request on its way through an engine: what it asked for, its tokens so far, and how it ends."""
+"""State of one request in an engine: its settings, its tokens so far, and its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .text import Piece, TextDecoder
 
 
 class Stops:
-    """Looks for the texts that end a response, wherever they are cut into pieces."""
+    """Detects stop strings in a streamed text, also across pieces."""
 
     def __init__(self, stops: Sequence[str], before: str) -> None:
         self._stops = [stop for stop in stops if stop]
@@ -58,7 +58,7 @@ class Stream:
         return events
 
     def advance(self, logits: NDArray[np.float32], end_ids: frozenset[int]) -> list[Event]:
-        """Draw the next token from its logits. Tokens in `end_ids` end the stream and are in no delta."""
+        """Draw the next token from its logits, [vocabulary]. Tokens in `end_ids` end the stream and are in no delta."""
         position = len(self.ids) - self.prompt_tokens
         try:
             token = draw(logits, self._request.sampling, uniform(self._request.seed, position))

@@ -1,6 +1,6 @@
-"""What the engines whose library batches by itself have in common: each request is a coroutine that yields events.
+"""Common base of engines whose library batches requests: each request is a coroutine that yields events.
 
-They run in one event loop, in a thread of its own; `step` hands on what has come.
+They run in one event loop, in a thread of its own; `step` returns the events that have arrived.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WAIT_S = 0.05  # how long a step waits for an event, and so how long a new reque
 
 
 class Tasks:
-    """Half of an `engine.Engine`: the other half loads, calls `_open`, and answers requests in `_answer`."""
+    """Base of an `engine.Engine`; subclasses load the model, call `_open`, and answer requests in `_answer`."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -31,7 +31,7 @@ class Tasks:
         raise NotImplementedError
 
     def _open(self, slots: int) -> None:
-        """Start the loop, with room for so many requests at once."""
+        """Start the event loop; at most `slots` requests run at once."""
         self._room = asyncio.Semaphore(slots)
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
@@ -50,7 +50,7 @@ class Tasks:
         return self._unfinished > 0
 
     def step(self) -> Iterable[Event]:
-        """What has come, at least one event unless none comes for a moment."""
+        """The events that have arrived; waits up to `WAIT_S` for the first."""
         events: list[Event | BaseException] = []
         with contextlib.suppress(queue.Empty):
             events.append(self._events.get(timeout=WAIT_S))

@@ -1,4 +1,4 @@
-"""Renders chat templates in a child process that cannot take more than its share: see `chat`."""
+"""Renders chat templates in a child process with limited memory and time: see `chat`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Templates:
         self._child: subprocess.Popen[bytes] | None = None
 
     def render(self, template: str, prompt: str, special_tokens: Mapping[str, str]) -> str:
-        """See `chat.render`. Raises TemplateFailure for whatever the template does."""
+        """See `chat.render`. Raises TemplateFailure, also where the child ends or takes too long."""
         if self._child is None:
             self._child = _start()
         line = json.dumps({"template": template, "prompt": prompt, "special_tokens": dict(special_tokens)})

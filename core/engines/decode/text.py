@@ -1,4 +1,4 @@
-"""Tokens to text, incrementally: ids wait until the text that they end in is a whole number of characters."""
+"""Tokens to text, incrementally: ids are buffered until they decode to whole characters."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class TextDecoder(Protocol):
     """Turns the tokens of one response into pieces (text, ids) where the text is exactly what the ids decode to."""
 
     def push(self, token: int) -> Piece | None:
-        """Take one more token; returns what is complete now, if anything."""
+        """Add a token. Returns the piece that is complete now, or None."""
         ...
 
     def flush(self) -> Piece | None:
-        """What is left at the end; bytes of an unfinished character become U+FFFD."""
+        """The buffered rest, or None; bytes of an unfinished character become U+FFFD."""
         ...
 
 
 class ByteDecoder:
-    """For engines that know the bytes of every token."""
+    """Decoder for engines that know the bytes of every token."""
 
     def __init__(self, piece: Callable[[int], bytes]) -> None:
         self._piece = piece
@@ -48,7 +48,7 @@ class ByteDecoder:
 
 
 class WindowDecoder:
-    """For tokenizers that only decode lists of ids: decodes a short window twice, without and with what is new.
+    """Decoder for tokenizers that only decode lists of ids: decodes a short window with and without the new tokens.
 
     The window reaches back to the tokens before the last piece, because some tokenizers (SentencePiece) decode a token
     differently at the start. `decode` must keep special tokens. `before` are the tokens that precede the first.
@@ -71,7 +71,7 @@ class WindowDecoder:
             return self._take(len(self._ids), text)
         if len(self._ids) < self._PATIENCE:
             return None
-        # Its last character may still become a real one, so that it waits, with its tokens.
+        # The last character may still become complete, so it stays buffered with its tokens.
         for count in range(len(self._ids) - 1, 0, -1):
             settled = self._text(count)
             if len(settled) < len(text) and text.startswith(settled):
@@ -84,7 +84,7 @@ class WindowDecoder:
         return self._take(count, self._text(count)) if count else None
 
     def _text(self, count: int) -> str:
-        """What the first `count` ids that wait decode to."""
+        """The text of the first `count` buffered ids."""
         return self._decode(self._before + self._ids[:count])[len(self._decode(self._before)) :]
 
     def _take(self, count: int, text: str) -> Piece:

@@ -25,10 +25,10 @@ class EngineFailure(Exception):
         self.remedy = remedy
 
 
-def chosen_options(cls: type[T], given: Mapping[str, Any], engine: str) -> T:
-    """Options of an engine, a dataclass of `options`, from `Load.options`. Raises EngineFailure for what it cannot take."""
+def chosen_options(cls: type[T], options: Mapping[str, Any], engine: str) -> T:
+    """An engine's options, a dataclass of `options`, from `Load.options`. Raises EngineFailure for invalid ones."""
     try:
-        return chosen(cls, given, engine)
+        return chosen(cls, options, engine)
     except BadOption as error:
         raise EngineFailure("usage", str(error), error.remedy) from error
 
@@ -58,5 +58,5 @@ class Engine(Protocol):
         ...
 
     def step(self) -> Iterable[Event]:
-        """Advance every active sequence by one token (or one slice of prefill) and say what happened."""
+        """Advance every active sequence by one token (or one slice of prefill). Returns the events."""
         ...

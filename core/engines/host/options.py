@@ -23,7 +23,7 @@ _POSITIVE = (
 
 
 class BadOption(Exception):
-    """A name that does not exist or a value that makes no sense; `remedy` says what would."""
+    """An unknown option or an invalid value; `remedy` says what is allowed."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -143,21 +143,21 @@ ENGINES = {
 """All engines, the default first."""
 
 
-def chosen(cls: type[T], given: Mapping[str, Any], engine: str) -> T:
+def chosen(cls: type[T], options: Mapping[str, Any], engine: str) -> T:
     """Options of an engine from a mapping.
 
-    Raises BadOption for names that do not exist, values of another type, and numbers that make no sense.
+    Raises BadOption for unknown names, values of another type and numbers out of range.
     """
     types = get_type_hints(cls)
-    unknown = sorted(set(given) - set(types))
+    unknown = sorted(set(options) - set(types))
     if unknown:
         raise BadOption(f"{engine} has no option {', '.join(unknown)}.", f"Known: {', '.join(types)}.")
-    for name, value in given.items():
+    for name, value in options.items():
         if not _fits(value, types[name]) or (name in _POSITIVE and value is not None and not value > 0):
             raise BadOption(f"{engine}: {value!r} is no value for {name}.", "Correct the settings.")
-    if given.get("kv_type", "f16") not in KV_TYPES:
-        raise BadOption(f"{engine}: {given['kv_type']!r} is no type of KV cache.", f"Known: {', '.join(KV_TYPES)}.")
-    return cls(**given)
+    if options.get("kv_type", "f16") not in KV_TYPES:
+        raise BadOption(f"{engine}: {options['kv_type']!r} is no type of KV cache.", f"Known: {', '.join(KV_TYPES)}.")
+    return cls(**options)
 
 
 def _fits(value: object, kind: Any) -> bool:

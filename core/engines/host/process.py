@@ -1,4 +1,4 @@
-"""What every child that speaks a protocol does with its process: takes its pipes, and ends with all that it has started.
+"""Process handling of every child that speaks a protocol: it takes over its pipes, and ends with all processes it started.
 
 A library may start processes of its own, such as vLLM's engine on the GPU. Then the host leads a process group, and a guard in
 that group, a second small process that runs this file, waits for the host's end, removes the group's folder for temporary
@@ -29,19 +29,19 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def leave(code: int) -> NoReturn:
-    """End this process at once, and with it whatever it has started in its process group, if the group is its own."""
+    """End this process at once, with its process group if it leads one."""
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(code)
 
 
 def end_with_this_process() -> None:
-    """From now on, whatever this process starts ends with it, and what that puts where temporary files go is removed."""
+    """Make all processes started from now on end with this one, and have their temporary files removed then."""
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
     usual = tempfile.gettempdir()
     tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="lrm-")
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", f"{usual}/torchinductor_{os.getuid()}")  # what is compiled is kept
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", f"{usual}/torchinductor_{os.getuid()}")  # outlives the process
     handle = os.pidfd_open(os.getpid())
     command = [sys.executable, "-I", "-S", str(Path(__file__)), str(handle), tempfile.tempdir]
     subprocess.Popen(command, pass_fds=[handle], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

@@ -56,11 +56,11 @@ def probe(name: str) -> dict[str, object]:
 
 
 class Outbox:
-    """Writes events; deltas of one response are joined and wait up to `FLUSH_SECONDS` for company."""
+    """Writes events; deltas are buffered for up to `FLUSH_SECONDS`, and those of one response are joined."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._held: dict[str, Delta] = {}
+        self._buffer: dict[str, Delta] = {}
         self._due = 0.0
 
     def add(self, event: Event) -> None:
@@ -69,17 +69,19 @@ class Outbox:
             self.flush()
             self._write(event)
             return
-        if not self._held:
+        if not self._buffer:
             self._due = time.monotonic() + FLUSH_SECONDS
         for new in event.items:
-            old = self._held.get(new.id)
-            self._held[new.id] = Delta(new.id, old.text + new.text, old.ids + new.ids, old.pieces + new.pieces) if old else new
+            old = self._buffer.get(new.id)
+            self._buffer[new.id] = (
+                Delta(new.id, old.text + new.text, old.ids + new.ids, old.pieces + new.pieces) if old else new
+            )
 
     def flush(self, *, only_due: bool = False) -> None:
-        """Send what is held; with `only_due`, not before its time."""
-        if self._held and not (only_due and time.monotonic() < self._due):
-            self._write(Deltas(tuple(self._held.values())))
-            self._held = {}
+        """Send the buffered deltas; with `only_due`, only once `FLUSH_SECONDS` have passed."""
+        if self._buffer and not (only_due and time.monotonic() < self._due):
+            self._write(Deltas(tuple(self._buffer.values())))
+            self._buffer = {}
 
     def _write(self, event: Event) -> None:
         try:
@@ -90,7 +92,7 @@ class Outbox:
 
 
 def _read(stdin: BinaryIO, inbox: Inbox) -> None:
-    """Pass requests on; a line that is none is passed on as its error; end the process when stdin ends."""
+    """Put requests into the inbox, or the error of a line that is not a request; end the process when stdin ends."""
     for line in stdin:
         try:
             message = decode(line)
@@ -128,7 +130,7 @@ def _serve(name: str, inbox: Inbox, outbox: Outbox) -> int:
 
 
 def _submit(engine: Engine, request: Generate, outbox: Outbox) -> None:
-    """Hand a request over; a prompt that is no text fails alone."""
+    """Submit a request; a prompt that cannot be encoded fails alone, without the host."""
     try:
         request.prompt.encode()
     except UnicodeEncodeError as error:

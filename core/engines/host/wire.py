@@ -2,8 +2,7 @@
 
 The runner sends one `Load`, then any number of `Generate` and `Cancel`. The host answers with `Ready`, then for every
 request `Started`, `Deltas` and one `Finished`; `Prefill` may come in between. `Failed` means that the host itself cannot go
-on; it exits after it. A host ends when its stdin closes. Before anything else comes `Waiting`, where a place for the host is
-looked for on a cluster.
+on; it exits after it. A host ends when its stdin closes. On a cluster, `Waiting` comes first while resources are allocated.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """There is no room for the host yet, and why; an empty message says that it has found its place and starts."""
+    """Why the host waits for resources of a cluster; an empty message means that they are allocated and the host starts."""
 
     message: str
 
@@ -77,7 +76,7 @@ class Waiting:
 class Ready:
     """The model is loaded: how many sequences run side by side, and how many tokens one may hold with its prompt.
 
-    `resumes`: a prefix is gone on from. `prefills`: the host sends `Prefill` while it reads prompts.
+    `resumes`: the host continues after `Generate.prefix`. `prefills`: the host sends `Prefill` while it reads prompts.
     """
 
     engine: str
@@ -94,7 +93,7 @@ class Started:
     """A request entered the batch: the prompt as the model sees it, its tokens, and the limit on new tokens.
 
     `limit` is the smaller of `max_tokens` and what the context leaves after the prompt; it includes the prefix. A second
-    `Started` of one request says that it begins anew: what was sent of it is void. `prompt_tokens` is None where only
+    `Started` of one request means that it restarts: discard the deltas sent before. `prompt_tokens` is None where only
     the server knows. `empty_replies` is how many the host has had for this request so far.
     """
 
@@ -132,7 +131,7 @@ class Deltas:
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
-    """Prompt tokens have gone through the model, and no new token came of it yet: a sign of progress."""
+    """Prompt tokens were processed without a new token yet; shows that the host makes progress."""
 
     tokens: int
 

@@ -60,15 +60,15 @@ class LlamaCpp(Batching):
         return str(llama_cpp.__version__), f"llama.cpp {llama_cpp.llama_version().decode()}, {gpu}"
 
     def load(self, model: str, options: Mapping[str, Any]) -> Ready:
-        """Load a GGUF file and size the KV cache; slots are halved until it fits."""
+        """Load a GGUF file and size the KV cache; slots are halved until it fits. Raises EngineFailure."""
         version = _library().__version__
         from .native import LlamaModel, check_file
 
-        self._options = given = chosen_options(LlamaCppOptions, options, "llama.cpp")
+        self._options = chosen = chosen_options(LlamaCppOptions, options, "llama.cpp")
         path = Path(model)
         check_file(path)
         context, slots, need = self._size(path)
-        self._model = LlamaModel(path, given.gpu_layers)
+        self._model = LlamaModel(path, chosen.gpu_layers)
         context = min(context, self._model.trained_context)
         slots = self._open_contexts(slots, context, need)
         ready = self._open("llama.cpp", str(version), self._model, slots, context)
@@ -92,20 +92,20 @@ class LlamaCpp(Batching):
                     yield from stream.advance(logits, self._model.end_ids)
 
     def _drop_finished(self) -> None:
-        """Forget what has ended, but where a batch is being decoded."""
+        """Drop finished streams, except from contexts that are decoding."""
         for context in self._contexts:
             if context not in self._decoding:
                 context.drop_finished()
         self._streams = [one for one in self._streams if not one.finished or self._place_of(one) is not None]
 
     def _place(self) -> None:
-        """Let new streams join the emptiest of the contexts that are at rest."""
+        """Assign new streams to the emptiest context that is not decoding."""
         for stream in self._streams:
             if self._place_of(stream) is None:
-                resting = [one for one in self._contexts if one not in self._decoding and not one.full]
-                if not resting:
+                idle = [one for one in self._contexts if one not in self._decoding and not one.full]
+                if not idle:
                     break
-                min(resting, key=len).join(stream)
+                min(idle, key=len).join(stream)
 
     def _place_of(self, stream: Stream) -> Sequences | None:
         return next((context for context in self._contexts if stream in context), None)
@@ -115,18 +115,18 @@ class LlamaCpp(Batching):
 
         Judged before loading: Linux grants what it does not have and kills later.
         """
-        given = self._options
+        options = self._options
         shape = gguf_shape(path)
-        context = min(given.context, shape.context)
-        need = llama_need(shape, given.batch, given.kv_type)
-        on_gpu = given.gpu_layers != 0 and _library().llama_supports_gpu_offload() and free_gpu_memory()
-        wanted = given.slots or usual_slots(0 if on_gpu else threads(given.threads), shape.weights)
-        slots = 1 if given.exact else min(wanted, int(_library().llama_max_parallel_sequences()))
-        if on_gpu and given.gpu_layers > 0:  # part here, part there: llama.cpp itself finds out
+        context = min(options.context, shape.context)
+        need = llama_need(shape, options.batch, options.kv_type)
+        on_gpu = options.gpu_layers != 0 and _library().llama_supports_gpu_offload() and free_gpu_memory()
+        slots = options.slots or usual_slots(0 if on_gpu else threads(options.threads), shape.weights)
+        slots = 1 if options.exact else min(slots, int(_library().llama_max_parallel_sequences()))
+        if on_gpu and options.gpu_layers > 0:  # split between GPU and RAM: llama.cpp checks the memory itself
             return context, slots, None
         free, where = (sum(on_gpu), "are free on the GPU") if on_gpu else (free_memory(), "are free")
-        budget = int(given.memory_gib * GIB) if given.memory_gib else int(free * MEMORY_SHARE)
-        where = "may be used (llama.cpp.memory_gib)" if given.memory_gib else f"may be used of {free / GIB:.1f} that {where}"
+        budget = int(options.memory_gib * GIB) if options.memory_gib else int(free * MEMORY_SHARE)
+        where = "may be used (llama.cpp.memory_gib)" if options.memory_gib else f"may be used of {free / GIB:.1f} that {where}"
         slots = slots_that_fit(path.name, need, slots, context, budget, where)
         return context, slots, None if on_gpu else need
 

@@ -25,13 +25,13 @@ _WARN, _ERROR = 3, 4
 
 @C.llama_log_callback  # type: ignore[untyped-decorator]
 def _keep_log(level: int, text: bytes, _data: object) -> None:
-    """Keep the last warnings and errors for messages; all else that llama.cpp says is noise here."""
+    """Keep the last warnings and errors for messages, and drop the rest of the log."""
     if level in (_WARN, _ERROR):
         _log.append(text.decode("utf-8", "replace").strip())
 
 
 def quieten() -> None:
-    """Have llama.cpp's words kept here and not on stderr; whoever listens for itself calls this when done."""
+    """Collect llama.cpp's log here instead of on stderr; code that sets another callback calls this afterwards."""
     C.llama_log_set(_keep_log, None)
 
 
@@ -44,7 +44,7 @@ def has_amx() -> bool:
 
 
 def layouts_are_sound() -> bool:
-    """Whether weights may be laid out anew for faster products.
+    """Whether llama.cpp may repack weights for faster matrix products.
 
     GCC compiles llama.cpp's AMX kernels wrongly, so that the first product ends in SIGSEGV, unless they were built with
     native/amxtileintrin.h, which leaves this symbol. Without AMX all is well.
@@ -143,7 +143,7 @@ class LlamaModel:
 
 
 def _free(context: C.llama_context_p, _model: LlamaModel) -> None:
-    """Give a context's memory back; its model, which this holds, goes later."""
+    """Free a context; the reference keeps its model alive until then."""
     C.llama_free(context)
 
 
@@ -175,7 +175,7 @@ class LlamaContext:
         self._count = self._outputs = 0
         self._tokens, self._positions, self._ones = (np.ones(batch, np.int32) for _ in range(3))
         self._sequences = np.zeros((batch, 1), np.int32)
-        self._wanted = np.zeros(batch, np.int8)
+        self._with_logits = np.zeros(batch, np.int8)
         self._batch = self._native_batch()
 
     def add(self, sequence: int, tokens: Sequence[int], position: int, want_logits: bool) -> None:
@@ -187,13 +187,13 @@ class LlamaContext:
         self._tokens[span] = tokens
         self._positions[span] = range(position, position + len(tokens))
         self._sequences[span] = sequence
-        self._wanted[span] = 0
-        self._wanted[span.stop - 1] = want_logits
+        self._with_logits[span] = 0
+        self._with_logits[span.stop - 1] = want_logits
         self._count = span.stop
         self._outputs += want_logits
 
     def decode(self) -> NDArray[np.float32]:
-        """Run the batch. Returns logits, shape (wanted, vocabulary), in the order of `add`, valid until the next."""
+        """Run the batch. Returns logits, [tokens added with `want_logits`, vocabulary], overwritten by the next call."""
         self._batch.n_tokens, outputs = self._count, self._outputs
         self._count = self._outputs = 0
         _log.clear()
@@ -210,12 +210,12 @@ class LlamaContext:
         C.llama_memory_seq_rm(self._memory, sequence, -1, -1)
 
     def move(self, sequence: int, target: int) -> None:
-        """Give a sequence the number of one that is empty. Its whole buffer is copied."""
+        """Move a sequence to the free number `target`. Its whole buffer is copied."""
         C.llama_memory_seq_cp(self._memory, sequence, target, -1, -1)
         self.forget(sequence)
 
     def forget_all(self) -> None:
-        """Empty the KV cache, so that the next sequence lies in it as the first one did."""
+        """Empty the KV cache, so that the next sequence starts at its first cell."""
         C.llama_memory_clear(self._memory, False)
 
     def _native_batch(self) -> C.llama_batch:
@@ -228,5 +228,5 @@ class LlamaContext:
             pos=self._positions.ctypes.data_as(ctypes.POINTER(C.llama_pos)),
             n_seq_id=self._ones.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
             seq_id=ctypes.cast(self._rows, ctypes.POINTER(ctypes.POINTER(C.llama_seq_id))),
-            logits=self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+            logits=self._with_logits.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
         )

@@ -52,7 +52,7 @@ class Sequences:
                 self._cache.forget_all()
 
     def decode(self) -> list[tuple[Stream, NDArray[np.float32]]]:
-        """Decode a batch. Returns the streams that have nothing left to be fed, with the logits of their next token."""
+        """Decode a batch. Returns the streams whose ids are all processed, with their next token's logits, [vocabulary]."""
         self._close_gaps()
         counts = self._share_batch()
         sampled = []
@@ -66,7 +66,7 @@ class Sequences:
         return list(zip(sampled, self._cache.decode(), strict=True))
 
     def _close_gaps(self) -> None:
-        """Where a number is free below others, the highest of those moves there: a gap would cost a pass over the weights."""
+        """Move the highest sequences into free lower numbers: a gap would cost another pass over the weights."""
         for stream, number in sorted(self._numbers.items(), key=itemgetter(1), reverse=True):
             if not self._free or self._free[0] > number:
                 break

@@ -1,4 +1,4 @@
-"""One try at one request of an OpenAI-compatible server: its stream as text, its usage, and why it came to nothing."""
+"""One try at one request of an OpenAI-compatible server: its stream as text, its usage, and its failure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AGAIN = (408, 409, 425, 429)
 
 
 class Broken(Exception):
-    """This try came to nothing, and another may do better; `after` is the server's wish for a pause in seconds."""
+    """This try failed and may be retried; `after` is the pause that the server asks for, in seconds."""
 
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class Try:
 
     def __init__(self, options: OpenAIOptions, cap: float) -> None:
         self._silence, self._cap = options.silence, cap
-        self._heard = time.monotonic()
+        self._last_text = time.monotonic()
         self._reasoning = False
 
     async def texts(self, client: openai.AsyncOpenAI, model: str, request: Generate) -> AsyncIterator[str]:
@@ -49,7 +49,7 @@ class Try:
                 pieces = aiter(stream)
                 while (chunk := await self._within(_next(pieces))) is not None:
                     for text in self._read(chunk):
-                        self._heard = time.monotonic()
+                        self._last_text = time.monotonic()
                         yield text
         except openai.APIStatusError as error:
             if error.status_code in _AGAIN or error.status_code >= 500:
@@ -65,9 +65,9 @@ class Try:
             yield THINK_END
 
     async def _within(self, work: Awaitable[T]) -> T:
-        """Wait, but not beyond the cap, nor longer than the silence allows."""
+        """Await `work`. Raises OutOfTime at the cap, Broken after too long without text."""
         patience = self._silence if self.reason is None else USAGE_S
-        limit = min(self._cap, self._heard + patience) - time.monotonic()
+        limit = min(self._cap, self._last_text + patience) - time.monotonic()
         try:
             async with asyncio.timeout(limit):
                 return await work
@@ -77,7 +77,7 @@ class Try:
             raise Broken(f"no text came for {patience:.0f} s") from error
 
     def _read(self, chunk: Any) -> list[str]:
-        """The texts in a chunk; its finish reason and usage are kept."""
+        """The texts in a chunk; stores its finish reason and usage."""
         if chunk.usage is not None:
             self.usage = _usage(chunk.usage)
         if not chunk.choices:

@@ -45,16 +45,16 @@ class OpenAI(Tasks):
         return str(importlib.import_module("openai").__version__), "any OpenAI-compatible server"
 
     def load(self, model: str, options: Mapping[str, Any]) -> Ready:
-        """Reach the server and choose the model there."""
+        """Connect to the server and choose its model. Raises EngineFailure where either fails."""
         library = importlib.import_module("openai")
-        self._options = given = chosen_options(OpenAIOptions, options, "openai")
+        self._options = chosen = chosen_options(OpenAIOptions, options, "openai")
         try:
             self._url, name = parse(model)
         except ValueError as error:
             raise EngineFailure("model", str(error), "Name it as openai:http://127.0.0.1:8000/v1#name.") from error
-        self._key = os.environ.get(given.key_variable, "")
-        _make_room(given.slots)
-        connections = type(library.DEFAULT_CONNECTION_LIMITS)(max_connections=given.slots + OTHER_CONNECTIONS)
+        self._key = os.environ.get(chosen.key_variable, "")
+        _make_room(chosen.slots)
+        connections = type(library.DEFAULT_CONNECTION_LIMITS)(max_connections=chosen.slots + OTHER_CONNECTIONS)
         self._client = library.AsyncOpenAI(
             base_url=self._url,
             api_key=self._key or "none",  # the library wants some; servers that need no key ignore it
@@ -62,12 +62,12 @@ class OpenAI(Tasks):
             timeout=None,  # every wait has a limit of its own in Try
             http_client=library.DefaultAsyncHttpxClient(limits=connections),  # the library's own would stop at 1,000
         )
-        self._open(given.slots)
+        self._open(chosen.slots)
         served = asyncio.run_coroutine_threadsafe(self._served(), self._loop).result()
         self._model, facts = _choose(self._url, name, served)
-        context = min(given.context, facts.get("max_model_len") or given.context)
+        context = min(chosen.context, facts.get("max_model_len") or chosen.context)
         version = f"{library.__version__} ({facts.get('owned_by') or 'unknown server'})"
-        return Ready("openai", version, given.slots, context, resumes=False)
+        return Ready("openai", version, chosen.slots, context, resumes=False)
 
     async def _served(self) -> dict[str, dict[str, Any]]:
         """The models that the server lists, with what it says of each; none where it keeps no list."""
@@ -128,16 +128,16 @@ class OpenAI(Tasks):
         await asyncio.sleep(max(0.0, min(after, cap - time.monotonic())))
 
     def _raise_if_final(self, error: openai.APIStatusError) -> None:
-        """Raise EngineFailure for what no other request would fare better with."""
-        said = self._clean(error.message)
+        """Raise EngineFailure for errors that every other request would meet too."""
+        message = self._clean(error.message)
         if error.status_code in (401, 403):
             remedy = f"Set {self._options.key_variable} and restart the runner, which hands its environment on."
-            raise EngineFailure("usage", f"{self._url} refused the key: {said}", remedy)
+            raise EngineFailure("usage", f"{self._url} refused the key: {message}", remedy)
         if error.status_code == 404 and hasattr(self, "_model"):
-            raise EngineFailure("model", f"{self._url} does not serve {self._model!r}: {said}", "Correct the model's name.")
+            raise EngineFailure("model", f"{self._url} does not serve {self._model!r}: {message}", "Correct the model's name.")
 
     def _clean(self, text: str) -> str:
-        """A server's words without our key, which some repeat."""
+        """A server's message without our key, which some repeat."""
         return (text.replace(self._key, "***") if self._key else text)[:LONGEST_MESSAGE]
 
 
@@ -151,12 +151,12 @@ def _end(request: Generate, attempt: Try, empty: int, any_text: bool) -> Finishe
 def _make_room(slots: int) -> None:
     """Let this process have a connection for every slot. Raises EngineFailure where the system does not allow so many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = slots + OTHER_FILES
-    if hard != resource.RLIM_INFINITY and wanted > hard:
-        message = f"{slots} requests side by side need {wanted} open files, and the system allows {hard}."
+    files = slots + OTHER_FILES
+    if hard != resource.RLIM_INFINITY and files > hard:
+        message = f"{slots} requests side by side need {files} open files, and the system allows {hard}."
         raise EngineFailure("usage", message, "Raise the limit (`ulimit -Hn`), or lower openai.slots.")
-    if soft != resource.RLIM_INFINITY and wanted > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if soft != resource.RLIM_INFINITY and files > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
 
 
 def _choose(url: str, name: str, served: Mapping[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:

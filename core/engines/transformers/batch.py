@@ -15,7 +15,7 @@ from transformers.cache_utils import DynamicLayer
 
 
 class Batch:
-    """The rows under way: their cached keys and values, and a mask of shape (rows, columns) of what is no padding."""
+    """The rows under way: their cached keys and values, and an attention mask, [rows, columns], 0 for padding."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
@@ -28,7 +28,7 @@ class Batch:
         return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
 
     def join(self, rows: Sequence[Sequence[int]]) -> Tensor:
-        """Add rows, token ids of any length. Returns the logits after the last token of each, (rows, vocabulary)."""
+        """Add rows, token ids of any length. Returns the logits after the last token of each, [rows, vocabulary]."""
         width = max(map(len, rows))
         pads = [width - len(row) for row in rows]
         ids = torch.tensor([[0] * pad + list(row) for pad, row in zip(pads, rows, strict=True)])
@@ -39,14 +39,14 @@ class Batch:
         return logits
 
     def step(self, tokens: Sequence[int]) -> Tensor:
-        """Feed one token to every row. Returns the logits after it, (rows, vocabulary)."""
+        """Feed one token to every row. Returns the logits after it, [rows, vocabulary]."""
         assert self._cache is not None
         ids = torch.tensor(tokens, device=self._mask.device)[:, None]
         self._mask = torch.cat([self._mask, torch.ones_like(ids)], dim=1)
         return self._forward(ids, self._mask, self._cache)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Drop all rows but these, and the columns that only padding is left of."""
+        """Drop all rows but these, and the columns that hold only padding then."""
         if not rows or self._cache is None:
             self._cache = None
             self._mask = self._mask[:0, :0]
@@ -84,7 +84,7 @@ class Batch:
 
 
 def _widened(tensor: Tensor, width: int, dimension: int) -> Tensor:
-    """The tensor with zeros before it along a dimension, up to `width`."""
+    """The tensor padded with zeros in front along a dimension, up to `width`."""
     missing = list(tensor.shape)
     missing[dimension] = width - tensor.shape[dimension]
     return torch.cat([tensor.new_zeros(missing), tensor], dim=dimension)

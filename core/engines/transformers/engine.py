@@ -47,25 +47,25 @@ class Transformers(Batching):
         return str(transformers.__version__), f"PyTorch {torch.__version__}, {device}"
 
     def load(self, model: str, options: Mapping[str, Any]) -> Ready:
-        """Load a folder of safetensors; nothing is fetched, and no code of the model's is run unless the user trusts it."""
-        given = chosen_options(TransformersOptions, options, "transformers")
+        """Load a folder of safetensors; nothing is fetched, and the model's own code runs only if trusted."""
+        chosen = chosen_options(TransformersOptions, options, "transformers")
         folder = Path(model)
         check_folder(folder)
-        context, fitting = _size(folder, given)
+        context, fitting = _size(folder, chosen)
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         from . import load as hf_load
         from .batch import Batch
 
-        loaded = _guarded(lambda: hf_load.load(folder, given.dtype, given.device, given.threads, given.trust_remote_code))
+        loaded = _guarded(lambda: hf_load.load(folder, chosen.dtype, chosen.device, chosen.threads, chosen.trust_remote_code))
         self._batch = Batch(loaded.model)
         self._end_ids = loaded.end_ids
-        self._exact = given.exact
-        slots = fitting if Batch.can_grow(loaded.model.config) and not given.exact else 1
+        self._exact = chosen.exact
+        slots = fitting if Batch.can_grow(loaded.model.config) and not chosen.exact else 1
         context = min(context, loaded.trained_context)
         return self._open("transformers", loaded.version, loaded.vocabulary, slots, context)
 
     def step(self) -> Iterable[Event]:
-        """Let newcomers join, or else give every row a token."""
+        """Prefill the waiting requests, or else generate one token for every row."""
         self._drop_finished()
         rows = len(self._streams)
         yield from self._admit()
@@ -88,25 +88,25 @@ class Transformers(Batching):
             self._streams = [self._streams[row] for row in left]
 
     def _advance(self, streams: Sequence[Stream], logits: Tensor) -> Iterable[Event]:
-        """Draw a token for each stream that has nothing left to be fed."""
+        """Draw a token for each stream whose ids are all processed; `logits` is [streams, vocabulary]."""
         for stream, values in zip(streams, logits.numpy(), strict=True):
             if stream.fed == len(stream.ids):
                 yield from stream.advance(values, self._end_ids)
 
 
-def _size(folder: Path, given: TransformersOptions) -> tuple[int, int]:
+def _size(folder: Path, options: TransformersOptions) -> tuple[int, int]:
     """Context and slots that fit the memory of the device that will be used."""
     shape = folder_shape(folder)
     stored = str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("dtype") or "float32")
-    value_bytes = _WIDTHS.get(stored if given.dtype == "auto" else given.dtype, 4)
+    value_bytes = _WIDTHS.get(stored if options.dtype == "auto" else options.dtype, 4)
     shape = replace(shape, weights=shape.weights * value_bytes // _WIDTHS.get(stored, value_bytes))
-    context = min(given.context, shape.context)
-    on_gpu = free_gpu_memory() if given.device is None or given.device.startswith("cuda") else []
+    context = min(options.context, shape.context)
+    on_gpu = free_gpu_memory() if options.device is None or options.device.startswith("cuda") else []
     free, where = (on_gpu[0], "on the GPU") if on_gpu else (free_memory(), "of memory")
     need = torch_need(shape, value_bytes)
     budget = int(free * MEMORY_SHARE)
     where = f"may be used of {free / GIB:.1f} that are free {where}"
-    return context, slots_that_fit(folder.name, need, 1 if given.exact else given.slots, context, budget, where)
+    return context, slots_that_fit(folder.name, need, 1 if options.exact else options.slots, context, budget, where)
 
 
 def _guarded(work: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""Loads a model and its tokenizer with transformers, and refuses what would load only halfway."""
+"""Loads a model and its tokenizer with transformers, and refuses incomplete checkpoints."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def load(folder: Path, dtype: str, device: str | None, threads: int | None, trus
 
 def _end_ids(model: transformers.PreTrainedModel, tokenizer: transformers.PreTrainedTokenizerBase) -> frozenset[int]:
     """Every id that the tokenizer, the config or the generation config calls an end of sequence."""
-    found: set[int] = set()
+    end_ids: set[int] = set()
     for ids in (tokenizer.eos_token_id, model.config.eos_token_id, model.generation_config.eos_token_id):
-        found.update(ids if isinstance(ids, list) else [] if ids is None else [ids])
-    return frozenset(found)
+        end_ids.update(ids if isinstance(ids, list) else [] if ids is None else [ids])
+    return frozenset(end_ids)

@@ -52,18 +52,18 @@ class Vllm(Tasks):
 
     def load(self, model: str, options: Mapping[str, Any]) -> Ready:
         """Load a folder, quantized or not; nothing is fetched, and no code of its own is run unless the user trusts it."""
-        given = chosen_options(VllmOptions, options, "vllm")
+        chosen = chosen_options(VllmOptions, options, "vllm")
         folder = Path(model)
         check_folder(folder)
         os.environ.update(_ENVIRONMENT)
         end_with_this_process()
         from . import load as vllm_load
 
-        loaded = vllm_load.load(folder, given)
+        loaded = vllm_load.load(folder, chosen)
         self._llm, self._words = loaded.llm, loaded.words
         self._admission = Admission(loaded.vocabulary, loaded.context)
-        self._open(given.slots)
-        return Ready("vllm", loaded.version, given.slots, loaded.context, self._admission.think_end_id)
+        self._open(chosen.slots)
+        return Ready("vllm", loaded.version, chosen.slots, loaded.context, self._admission.think_end_id)
 
     async def _answer(self, request: Generate) -> AsyncIterator[Event]:
         """See `Tasks`. Leaving early aborts the request in vLLM."""
@@ -108,7 +108,7 @@ class Vllm(Tasks):
 
 
 def seed(request: Generate) -> int:
-    """The seed of what is still to come: another one after a prefix, or its draws would repeat those of the beginning."""
+    """The seed of the continuation: another one after a prefix, or it would repeat the first draws."""
     if not request.prefix:
         return request.seed
     return int.from_bytes(hashlib.blake2b(f"{request.seed}:{len(request.prefix)}".encode(), digest_size=4).digest(), "big")

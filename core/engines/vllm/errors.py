@@ -14,17 +14,17 @@ _CONSEQUENCES = ("Engine core initialization failed", "WorkerProc initialization
 _MEMORY = ("out of memory", "OutOfMemoryError", "MemoryError", "No available memory", "can't allocate memory")
 _MODEL = ("safetensors", "SafetensorError", "architecture", "quantiz", "weights", "size mismatch", "KeyError")
 _KERNEL = re.compile(r"'_C\w*' object has no attribute '(\w+)'")
-_KEPT = 200
+_LINES = 200
 
 
 class Overheard:
-    """Listens to file descriptors 1 and 2 from now on, of this process and of its children to come.
+    """Captures file descriptors 1 and 2 of this process and of the children started later.
 
     In a host both lead to the log already (see `serve`); vLLM's log goes to the first, its processes' last words to the second.
     """
 
     def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=_KEPT)
+        self._lines: deque[str] = deque(maxlen=_LINES)
         reading, writing = os.pipe()
         self._log = os.dup(2)
         os.dup2(writing, 1)
@@ -33,7 +33,7 @@ class Overheard:
         threading.Thread(target=self._listen, args=(reading,), daemon=True).start()
 
     def failure(self, what: str, error: BaseException) -> EngineFailure:
-        """The failure with the last error that was heard and is no mere consequence of another."""
+        """An EngineFailure with the last captured error that is not a consequence of another."""
         heard = [match for line in self._lines if (match := _ERROR.search(line))]
         causes = [f"{match[1]}: {match[2]}" for match in heard if not any(word in match[2] for word in _CONSEQUENCES)]
         cause = causes[-1][:400] if causes else f"{type(error).__name__}: {error}"

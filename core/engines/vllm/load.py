@@ -27,7 +27,7 @@ _CONFIG_FAULTS = (ValueError, OSError, KeyError, TypeError, AttributeError, Impo
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An engine at work, its vocabulary, and what it says of itself."""
+    """A running engine, its vocabulary, and its captured error lines."""
 
     llm: AsyncLLM
     vocabulary: HfVocabulary
@@ -36,22 +36,22 @@ class Loaded:
     words: Overheard
 
 
-def load(folder: Path, given: VllmOptions) -> Loaded:
+def load(folder: Path, options: VllmOptions) -> Loaded:
     """Start the engine. Raises EngineFailure with the reason that vLLM's own processes gave."""
-    parallel = spread(given, torch.cuda.device_count())
-    context, kv_bytes = _size(folder, given, parallel["tensor_parallel_size"] * given.pipeline_parallel)
+    parallel = spread(options, torch.cuda.device_count())
+    context, kv_bytes = _size(folder, options, parallel["tensor_parallel_size"] * options.pipeline_parallel)
     tokenizer = _tokenizer(folder)
     arguments = {
         "model": str(folder),
-        "dtype": given.dtype,
+        "dtype": options.dtype,
         "max_model_len": context,
-        "max_num_seqs": given.slots,
+        "max_num_seqs": options.slots,
         **parallel,
-        "gpu_memory_utilization": given.memory_share,
+        "gpu_memory_utilization": options.memory_share,
         "kv_cache_memory_bytes": kv_bytes,
-        "stream_interval": given.stream_interval,
-        "enforce_eager": given.eager,
-        "trust_remote_code": given.trust_remote_code,
+        "stream_interval": options.stream_interval,
+        "enforce_eager": options.eager,
+        "trust_remote_code": options.trust_remote_code,
         "disable_log_stats": True,
     }
     words = Overheard()
@@ -59,14 +59,14 @@ def load(folder: Path, given: VllmOptions) -> Loaded:
         llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
     except _CONFIG_FAULTS as error:
         raise not_loaded(folder, _sentence(error)) from error
-    except RuntimeError as error:  # the engine's process has said why on stderr
+    except RuntimeError as error:  # the cause is on the engine process's stderr
         raise words.failure(f"vLLM cannot load {folder}", error) from error
     size = int(llm.model_config.get_vocab_size())
     return Loaded(llm, HfVocabulary(tokenizer, size), context, str(vllm.__version__), words)
 
 
 def parameters(request: Generate, left: int, seed: int) -> SamplingParams:
-    """Our sampling in vLLM's words. Text and stop strings are ours, so vLLM makes none."""
+    """The request's sampling as vLLM's parameters; text and stop strings are handled here, not by vLLM."""
     sampling = request.sampling
     return SamplingParams(
         temperature=sampling.temperature,
@@ -80,24 +80,24 @@ def parameters(request: Generate, left: int, seed: int) -> SamplingParams:
     )
 
 
-def _size(folder: Path, given: VllmOptions, devices: int) -> tuple[int, int | None]:
-    """Context, and bytes of the KV cache where vLLM is not to judge by itself; refuses what no sequence fits into."""
+def _size(folder: Path, options: VllmOptions, devices: int) -> tuple[int, int | None]:
+    """Context, and bytes of the KV cache (None: vLLM decides). Raises EngineFailure where no sequence fits."""
     shape = folder_shape(folder)
-    context = min(given.context, shape.context)
+    context = min(options.context, shape.context)
     need = torch_need(shape, 2)
-    kv_bytes = int(given.kv_gib * GIB) if given.kv_gib else None
+    kv_bytes = int(options.kv_gib * GIB) if options.kv_gib else None
     if not current_platform.is_cpu():
-        if free := everywhere(free_gpu_memory(), devices, given.spans_nodes):
-            budget = int(sum(free) * given.memory_share)
+        if free := everywhere(free_gpu_memory(), devices, options.spans_nodes):
+            budget = int(sum(free) * options.memory_share)
             slots_that_fit(folder.name, need, 1, context, budget, f"may be used on {len(free)} GPUs")
         return context, kv_bytes
     budget = int(free_memory() * MEMORY_SHARE)
-    slots = slots_that_fit(folder.name, need, given.slots, context, budget, "of memory may be used")
+    slots = slots_that_fit(folder.name, need, options.slots, context, budget, "of memory may be used")
     return context, kv_bytes or _cache(need, slots, context)
 
 
 def _cache(need: Need, slots: int, context: int) -> int:
-    """Bytes for so many sequences, and for the blocks that their ends do not fill."""
+    """Bytes for `slots` sequences, with a margin for partly filled blocks."""
     return int(slots * context * need.kv_token * 1.1) + 64 * 2**20
 
 

@@ -72,18 +72,18 @@ class Seat:
             self._process.stdin.flush()
 
     def read(self, patience: float) -> tuple[bytes, bytes, int | None]:
-        """What has come on stdout and stderr within `patience` seconds, all that waits at once.
+        """The buffered output on stdout and stderr; waits up to `patience` seconds for the first.
 
         Last comes the exit status, minus the signal where the process was killed; None while it runs.
         """
-        found: dict[int, list[bytes]] = {1: [], 2: []}
+        parts: dict[int, list[bytes]] = {1: [], 2: []}
         with contextlib.suppress(queue.Empty):
             number, part = self._parts.get(timeout=patience)
             while True:
-                found[number].append(part)
+                parts[number].append(part)
                 self._open -= not part
                 number, part = self._parts.get_nowait()
-        out, err = b"".join(found[1]), b"".join(found[2])
+        out, err = b"".join(parts[1]), b"".join(parts[2])
         silent = not self._open or not (out or err)  # what the process has started may hold its pipes open after its end
         return out, err, self._process.poll() if silent else None
 

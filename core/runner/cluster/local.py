@@ -25,14 +25,14 @@ def main() -> int:
 
     folder = tempfile.mkdtemp(prefix="lrm-ray-", dir="/tmp")  # a short path: Ray's sockets lie there
     try:
-        said = ray.init(
+        context = ray.init(
             include_dashboard=False,
             object_store_memory=STORE_BYTES,
             log_to_driver=False,
             logging_level="ERROR",
             _temp_dir=folder,
         )
-        stdout.write(json.dumps({"address": said.address_info["gcs_address"]}).encode() + b"\n")
+        stdout.write(json.dumps({"address": context.address_info["gcs_address"]}).encode() + b"\n")
         stdout.flush()
         while os.read(stdin.fileno(), 4096):
             pass

@@ -65,14 +65,14 @@ class Relay:
     def __init__(self, order: Order, stdin: BinaryIO, stdout: BinaryIO) -> None:
         self._order, self._stdin, self._stdout = order, stdin, stdout
         self._mutex = threading.Lock()
-        self._held: list[bytes] = []  # what came on stdin before the process was there to take it
+        self._input: list[bytes] = []  # read from stdin before the process has started
         self._actor: Any = None
         self._gpus = 0
         self._started = False
         self._told: str | None = None
 
     def run(self, command: list[str]) -> int:
-        """Carry it out. Returns the exit status; raises LrmError where it cannot be, Lost where the process is."""
+        """Run the command on the cluster. Returns its status. Raises LrmError where it cannot start, Lost where it died."""
         threading.Thread(target=self._listen, daemon=True).start()
         self._ray = self._connected()
         try:
@@ -84,7 +84,7 @@ class Relay:
             raise Lost(f"lost on the cluster: {reason(error)}") from error
 
     def _connected(self) -> ModuleType:
-        """Ray; a cluster that is about to come back is waited for."""
+        """The connected ray module; retries for `REACH_S` seconds. Raises EngineError."""
         deadline = time.monotonic() + REACH_S
         while True:
             try:
@@ -126,17 +126,17 @@ class Relay:
         finally:
             self._ray.util.remove_placement_group(group)
 
-    def _full(self, wanted: dict[str, float], together: bool) -> str:
-        """What is waited for, beside what there is."""
+    def _full(self, resources: dict[str, float], together: bool) -> str:
+        """The message of what is waited for and what is free."""
         total, free = self._ray.cluster_resources(), self._ray.available_resources()
-        wanted = {name: count for name, count in wanted.items() if count}
-        if not wanted:
+        resources = {name: count for name, count in resources.items() if count}
+        if not resources:
             return "waits for Ray to start an actor"
-        needs = " and ".join(f"{count:g} {name}{'s' * (count != 1)}" for name, count in wanted.items())
-        left = ", ".join(f"{free.get(name, 0):g} of {total.get(name, 0):g} {name}s" for name in wanted)
+        needs = " and ".join(f"{count:g} {name}{'s' * (count != 1)}" for name, count in resources.items())
+        left = ", ".join(f"{free.get(name, 0):g} of {total.get(name, 0):g} {name}s" for name in resources)
         has = [node["Resources"] for node in self._ray.nodes() if node["Alive"]] if together else [total]
         message = f"waits for room on the cluster: it needs {needs}{' on one machine' * together}; free: {left}"
-        if any(all(one.get(name, 0) >= count for name, count in wanted.items()) for one in has):
+        if any(all(one.get(name, 0) >= count for name, count in resources.items()) for one in has):
             return message
         return f"{message}. {'No machine of it has that many' if together else 'It has fewer'}: add some, or ask for less"
 
@@ -175,15 +175,15 @@ class Relay:
         """Pass stdin on. Its end is the end of everything: the runner has closed it, or has died."""
         while data := os.read(self._stdin.fileno(), INPUT):
             with self._mutex:
-                self._held.append(data)
+                self._input.append(data)
                 if self._started:
                     self._pass_on()
         self._leave()
 
     def _pass_on(self) -> None:
-        if self._held:
-            self._actor.write.options(concurrency_group="in").remote(b"".join(self._held))
-        self._held = []
+        if self._input:
+            self._actor.write.options(concurrency_group="in").remote(b"".join(self._input))
+        self._input = []
 
     def _leave(self) -> NoReturn:
         """End the process on the cluster and return only when it is gone, so that its memory is free for the next."""

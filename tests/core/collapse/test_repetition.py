@@ -10,7 +10,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.collapse.repetition import BLOCK, KEPT, LEVELS, Novelty
+from core.collapse.repetition import BLOCK, BLOCKS, LEVELS, Novelty
 
 
 def levels(text: str, cut: int) -> tuple[int, ...]:
@@ -30,7 +30,7 @@ def test_a_loop_has_nothing_new() -> None:
     draw = Random(1)
     text = "".join(draw.choices("abcdefghijklmnop ", k=40 * BLOCK))
     assert levels(text, 50)[-1] == LEVELS
-    assert set(levels(text + "So the answer is (B). Wait, " * 400, 50)) == {0} and len(levels(text * 2, 50)) == KEPT
+    assert set(levels(text + "So the answer is (B). Wait, " * 400, 50)) == {0} and len(levels(text * 2, 50)) == BLOCKS
 
 
 def test_real_outputs_stand_apart(real_data: Path) -> None:

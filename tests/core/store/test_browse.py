@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 
 from core.errors import UsageError
 from core.store.browse import Page, count, cursor, excerpt, page, siblings
-from core.store.filters import ORDERS, VERDICTS, Wanted, parse, written
+from core.store.filters import ORDERS, VERDICTS, ResponseFilter, parse, written
 from core.store.reviews import review
 from tests.helpers.book import Book
 
 LINES = {
-    "all": Wanted(),
-    "wrong job:3 words:>20 longest": Wanted("wrong", job=3, min_words=20, order="longest"),
-    'variant:"pocket q8_0" "two words" one': Wanted(variant="pocket q8_0", search='"two words" one'),
-    "benchmark:aime item:12 words:<50 \\boxed{105}": Wanted(benchmark="aime", item="12", max_words=50, search="\\boxed{105}"),
+    "all": ResponseFilter(),
+    "wrong job:3 words:>20 longest": ResponseFilter("wrong", job=3, min_words=20, order="longest"),
+    'variant:"pocket q8_0" "two words" one': ResponseFilter(variant="pocket q8_0", search='"two words" one'),
+    "benchmark:aime item:12 words:<50 \\boxed{105}": ResponseFilter(
+        benchmark="aime", item="12", max_words=50, search="\\boxed{105}"
+    ),
 }
 
 
@@ -57,12 +59,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return book.path
 
 
-def walk(book: Book, wanted: Wanted, size: int, backwards: bool = False) -> list[int]:
+def walk(book: Book, selection: ResponseFilter, size: int, backwards: bool = False) -> list[int]:
     """Every page until the end, put together in reading order."""
     found: list[int] = []
     beyond = None
     while True:
-        one = page(book.reader, wanted, size, beyond, backwards)
+        one = page(book.reader, selection, size, beyond, backwards)
         ids = [row["id"] for row in one.rows]
         found = ids + found if backwards else found + ids
         if not (one.more_before if backwards else one.more_after):
@@ -70,10 +72,19 @@ def walk(book: Book, wanted: Wanted, size: int, backwards: bool = False) -> list
         beyond = cursor(one.rows[0 if backwards else -1])
 
 
-@pytest.mark.parametrize("wanted", [Wanted(), Wanted("wrong"), Wanted("unparsed"), Wanted(variant="Q8"), Wanted(job=2)])
-def test_pages_meet_in_both_directions(book: Book, wanted: Wanted) -> None:
+@pytest.mark.parametrize(
+    "selection",
+    [
+        ResponseFilter(),
+        ResponseFilter("wrong"),
+        ResponseFilter("unparsed"),
+        ResponseFilter(variant="Q8"),
+        ResponseFilter(job=2),
+    ],
+)
+def test_pages_meet_in_both_directions(book: Book, selection: ResponseFilter) -> None:
     for order in ORDERS:
-        ordered = replace(wanted, order=order)
+        ordered = replace(selection, order=order)
         whole = walk(book, ordered, 1000)
         assert len(whole) == len(set(whole)) == count(book.reader, ordered) > 0
         assert walk(book, ordered, 3) == walk(book, ordered, 7) == whole
@@ -81,14 +92,14 @@ def test_pages_meet_in_both_directions(book: Book, wanted: Wanted) -> None:
 
 
 def test_orders(book: Book) -> None:
-    newest, longest = walk(book, Wanted(), 9), walk(book, Wanted(order="longest"), 9)
-    assert newest == sorted(newest, reverse=True) and walk(book, Wanted(order="oldest"), 9) == newest[::-1]
-    lengths = [row["words"] for row in page(book.reader, Wanted(order="longest"), 100).rows]
-    assert lengths == sorted(lengths, reverse=True) and walk(book, Wanted(order="shortest"), 9) == longest[::-1]
+    newest, longest = walk(book, ResponseFilter(), 9), walk(book, ResponseFilter(order="longest"), 9)
+    assert newest == sorted(newest, reverse=True) and walk(book, ResponseFilter(order="oldest"), 9) == newest[::-1]
+    lengths = [row["words"] for row in page(book.reader, ResponseFilter(order="longest"), 100).rows]
+    assert lengths == sorted(lengths, reverse=True) and walk(book, ResponseFilter(order="shortest"), 9) == longest[::-1]
 
 
-def counts(book: Book, **wanted: Any) -> int:
-    return count(book.reader, Wanted(**wanted))
+def counts(book: Book, **selection: Any) -> int:
+    return count(book.reader, ResponseFilter(**selection))
 
 
 def test_filters(book: Book) -> None:
@@ -96,7 +107,7 @@ def test_filters(book: Book) -> None:
     assert counts(book, benchmark="aime") == 40 and counts(book, benchmark="aime", variant="none") == 20
     assert counts(book, item="3") == 3 and counts(book, item="3", benchmark="musique") == 1
     assert counts(book, min_words=5) == 12 and counts(book, max_words=0) == 4
-    assert counts(book, job=99) == 0 and page(book.reader, Wanted(job=99), 10) == Page((), False, False)
+    assert counts(book, job=99) == 0 and page(book.reader, ResponseFilter(job=99), 10) == Page((), False, False)
 
 
 def test_search_knows_words_phrases_and_beginnings(book: Book) -> None:
@@ -106,8 +117,8 @@ def test_search_knows_words_phrases_and_beginnings(book: Book) -> None:
     assert counts(book, search="number1*") == 33
     assert counts(book, search="[answer] OR NEAR(", verdict="wrong") == 0
     assert counts(book, search="the", benchmark="musique") == 20
-    assert walk(book, Wanted(search="answer", variant="q8"), 7) == walk(book, Wanted(variant="q8"), 7)
-    assert "«number7»" in excerpt(book.reader, Wanted(search="«number7»"), 8)
+    assert walk(book, ResponseFilter(search="answer", variant="q8"), 7) == walk(book, ResponseFilter(variant="q8"), 7)
+    assert "«number7»" in excerpt(book.reader, ResponseFilter(search="«number7»"), 8)
     with pytest.raises(UsageError, match="no word"):
         counts(book, search="( *")
 
@@ -128,7 +139,7 @@ def test_verdicts_by_hand_stand_beside_the_graders(book: Book) -> None:
     review(book.writer, 1, True, False, " it is right ")
     review(book.writer, 2, None, True, "look again")
     assert counts(book, verdict="correct", job=1) == 11 and counts(book, verdict="reviewed") == 2
-    row = page(book.reader, Wanted("reviewed", order="oldest"), 1).rows[0]
+    row = page(book.reader, ResponseFilter("reviewed", order="oldest"), 1).rows[0]
     assert (row["correct"], row["hand"], row["flagged"]) == (0, 1, 0)
     review(book.writer, 1, None, False, "")
     assert counts(book, verdict="correct", job=1) == 10 and counts(book, verdict="reviewed") == 1
@@ -155,7 +166,7 @@ def test_nonsense_is_told(line: str) -> None:
 
 @given(
     st.builds(
-        Wanted,
+        ResponseFilter,
         verdict=st.sampled_from(VERDICTS),
         job=st.none() | st.integers(1, 10**9),
         variant=st.text("ab c", max_size=5).map(lambda text: " ".join(text.split())),
@@ -165,10 +176,10 @@ def test_nonsense_is_told(line: str) -> None:
         order=st.sampled_from(ORDERS),
     )
 )
-def test_what_is_written_is_read_again(wanted: Wanted) -> None:
-    again = parse(written(wanted))
-    assert replace(again, search="") == replace(wanted, search="")
-    assert again.search.replace('"', "") == wanted.search.replace('"', "")
+def test_what_is_written_is_read_again(selection: ResponseFilter) -> None:
+    again = parse(written(selection))
+    assert replace(again, search="") == replace(selection, search="")
+    assert again.search.replace('"', "") == selection.search.replace('"', "")
 
 
 def test_every_query_of_a_page_uses_an_index(book: Book) -> None:
@@ -177,7 +188,7 @@ def test_every_query_of_a_page_uses_an_index(book: Book) -> None:
         for order in ORDERS:
             plans: list[str] = []
             book.reader.set_trace_callback(plans.append)
-            page(book.reader, Wanted(verdict, order=order), 10)
+            page(book.reader, ResponseFilter(verdict, order=order), 10)
             book.reader.set_trace_callback(None)
             plan = " ".join(row["detail"] for row in book.reader.execute(f"EXPLAIN QUERY PLAN {plans[0]}"))
             assert "INDEX responses_" in plan and "TEMP B-TREE" not in plan.replace("LAST TERM OF ORDER BY", ""), plan

@@ -9,7 +9,7 @@ from sqlite_utils import Database
 from core.store import search
 from core.store.browse import count
 from core.store.connection import connect
-from core.store.filters import Wanted
+from core.store.filters import ResponseFilter
 from core.store.schema import steps
 
 
@@ -40,18 +40,22 @@ def test_an_older_store_is_indexed_step_by_step(tmp_path: Path, monkeypatch: obj
     path = tmp_path / "runs.db"
     old_store(path, 40)
     writer = connect(path, "user")
-    assert search.left(writer) == 40 and count(writer, Wanted(search="zebra")) == 0, "the migration itself indexes nothing"
+    assert search.left(writer) == 40 and count(writer, ResponseFilter(search="zebra")) == 0, (
+        "the migration itself indexes nothing"
+    )
     monkeypatch.setattr(search, "STEP_RESPONSES", 15)  # type: ignore[attr-defined]
     assert search.step(writer) == 25
-    assert count(writer, Wanted(search="zebra")) == 14 and count(writer, Wanted(search="word26")) == 1, "newest first"
+    assert count(writer, ResponseFilter(search="zebra")) == 14 and count(writer, ResponseFilter(search="word26")) == 1, (
+        "newest first"
+    )
     writer.execute("UPDATE responses SET state = 'done', finish_reason = 'stop' WHERE id = 40")
     writer.execute("UPDATE response_texts SET text = 'zebra late' WHERE response_id = 40")
     writer.execute("UPDATE response_texts SET text = 'zebra changed' WHERE response_id = 5")
     while search.step(writer):
         pass
     assert search.left(writer) == 0 == search.step(writer)
-    assert count(writer, Wanted(search="zebra")) == 40
-    assert [count(writer, Wanted(search=word)) for word in ("late", "changed", "word5", "word1")] == [1, 1, 0, 1]
+    assert count(writer, ResponseFilter(search="zebra")) == 40
+    assert [count(writer, ResponseFilter(search=word)) for word in ("late", "changed", "word5", "word1")] == [1, 1, 0, 1]
     writer.execute("INSERT INTO search (search) VALUES ('integrity-check')")
 
 
