@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from core.results.methods import Kind
+from core.compress.methods import Kind
 
 ScoreName = Literal["accuracy", "em", "f1"]
 SCORE_NAMES: tuple[ScoreName, ...] = ("accuracy", "em", "f1")
