@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from core.results.rows import CollapseCell, LengthRow, ScoreRow
 from core.results.show import narrow
-from core.results.show.sheets import Row, collapse_sheet, deciles_sheet, scores_sheets
+from core.results.show.sheets import collapse_sheet, deciles_sheet, scores_sheets
 from core.results.show.sheets_findings import compare_sheet, findings_sheets, points_sheet
 from core.results.show.writers import rich_table, stacked
 from core.results.tables.collapse_points import points
@@ -34,15 +35,15 @@ def drawn(table: Table, width: int = 80, color: bool = False) -> str:
     return file.getvalue()
 
 
-def scores_table(rows: Sequence[Row]) -> Table:
+def scores_table(rows: Sequence[ScoreRow]) -> Table:
     return stacked(narrow.scores_sheets(rows))
 
 
-def lengths_table(rows: Sequence[Row]) -> Table:
+def lengths_table(rows: Sequence[LengthRow]) -> Table:
     return rich_table(narrow.lengths_sheet(rows))
 
 
-def collapse_table(cells: Sequence[Row]) -> Table:
+def collapse_table(cells: Sequence[CollapseCell]) -> Table:
     return rich_table(narrow.collapse_sheet(cells))
 
 
