@@ -10,10 +10,10 @@ import argparse
 import json
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -37,21 +37,35 @@ FROM {JOBS}
 WHERE j.kind = 'run' AND j.state = 'done' AND j.item_limit = ?
 """
 
+Recorded = dict[str, Any]
+"""A row in the form of published.toml: open data, with benchmarks among its keys."""
+
+
+class Study(TypedDict):
+    """The file: its rows, and by model the hash of the weights that made them."""
+
+    limit: int
+    seeds: list[int]
+    scores: list[Recorded]
+    lengths: list[Recorded]
+    sources: dict[str, str]
+    weights_sha256: dict[str, str]
+
 
 def recorded(
     connection: sqlite3.Connection,
     limit: int = STUDY_LIMIT,
     seeds: Sequence[int] = SEEDS,
     models: Sequence[str] = tuple(FAMILY),
-) -> dict[str, Any]:
+) -> Study:
     """The study of these models in a store, or that of some of its seeds. Raises SystemExit where a run of it is missing."""
     done = {tuple(row)[1:]: int(row["id"]) for row in connection.execute(_RUNS, (limit,))}
     cells = [(m, c, b, s) for m in models for c in FAMILY[m] for b in BENCHMARKS for s in seeds]
     if missing := [cell for cell in cells if cell not in done]:
         raise SystemExit(f"{len(missing)} of the study's {len(cells)} runs are not done; one is {missing[0]}.")
     origin = {run["run"]: run for run in provenance(connection, [done[cell] for cell in cells])["runs"]}
-    scores: list[dict[str, Any]] = []
-    lengths: list[dict[str, Any]] = []
+    scores: list[Recorded] = []
+    lengths: list[Recorded] = []
     sources: dict[str, str] = {}
     asked = f"{limit} questions a benchmark, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     with one_picture(connection):
@@ -70,27 +84,37 @@ def recorded(
                 lengths += [{**about, "table": 4, "benchmark": b, **_lengths(connection, of)} for b, of in runs.items()]
     hashes = {m: sha256((Path(resolve(m).source) / WEIGHTS).read_bytes()).hexdigest() for m in models}
     return {
-        **{"limit": limit, "seeds": list(seeds), "scores": scores, "lengths": lengths},
-        **{"sources": sources, "weights_sha256": hashes},
+        "limit": limit,
+        "seeds": list(seeds),
+        "scores": scores,
+        "lengths": lengths,
+        "sources": sources,
+        "weights_sha256": hashes,
     }
 
 
-def merged(before: Mapping[str, Any], latest: Mapping[str, Any]) -> dict[str, Any]:
+def merged(before: Study, latest: Study) -> Study:
     """The latest rows in place of the same models' rows. Raises SystemExit where the others were asked otherwise."""
     if (before["limit"], before["seeds"]) != (latest["limit"], latest["seeds"]):
         raise SystemExit("The rows that would stay have other questions or seeds. Record the whole family.")
     new = latest["weights_sha256"]
-    others = {name: [row for row in before[name] if row["model"] not in new] for name in ("scores", "lengths")}
-    used = {row["source"] for row in others["scores"]}
+    used = {row["source"] for row in before["scores"] if row["model"] not in new}
     return {
         **latest,
-        **{name: sorted([*others[name], *latest[name]], key=lambda row: list(FAMILY).index(row["model"])) for name in others},
+        "scores": _joined(before["scores"], latest["scores"], new),
+        "lengths": _joined(before["lengths"], latest["lengths"], new),
         "sources": {name: text for name, text in before["sources"].items() if name in used} | latest["sources"],
         "weights_sha256": {model: (before["weights_sha256"] | new)[model] for model in FAMILY},
     }
 
 
-def _scores(runs: dict[str, list[Run]]) -> dict[str, Any]:
+def _joined(before: Sequence[Recorded], latest: Sequence[Recorded], new: Collection[str]) -> list[Recorded]:
+    """The latest rows and those of the other models, in the order of the family."""
+    others = [row for row in before if row["model"] not in new]
+    return sorted([*others, *latest], key=lambda row: list(FAMILY).index(row["model"]))
+
+
+def _scores(runs: dict[str, list[Run]]) -> Recorded:
     """A row: percent over the finished responses of all seeds, and the share that collapsed."""
     one = runs[BENCHMARKS[0]][0]
     cells = {name: _cell(of) for name, of in runs.items()}
@@ -99,7 +123,7 @@ def _scores(runs: dict[str, list[Run]]) -> dict[str, Any]:
     return {**facts, **cells, "average": round(average, 2), "average_of": list(AVERAGES[1])}
 
 
-def _cell(runs: list[Run]) -> dict[str, Any]:
+def _cell(runs: list[Run]) -> Recorded:
     digests = [run.digest for run in runs]
     n = sum(one.finished for one in digests)
     credit, score, collapsed = (sum(getattr(one, name) for one in digests) for name in ("credit", "score", "collapsed"))
@@ -107,7 +131,7 @@ def _cell(runs: list[Run]) -> dict[str, Any]:
     return {"n": n, **{name: round(100 * total / n, 2) for name, total in {**scores, "collapsed": collapsed}.items()}}
 
 
-def _lengths(connection: sqlite3.Connection, runs: list[Run]) -> dict[str, Any]:
+def _lengths(connection: sqlite3.Connection, runs: list[Run]) -> Recorded:
     by_run = responses_of(connection, ((run.run, run.benchmark) for run in runs))
     responses = np.concatenate([by_run[run.run] for run in runs])
     cut = ends(responses["words"], responses["censored"], Q)

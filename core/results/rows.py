@@ -6,7 +6,7 @@ made, in `core.results.tables`.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from core.compress.methods import Kind
 
@@ -310,7 +310,7 @@ class ProvenanceRun(TypedDict):
     weights_sha256: str | None
     bytes: int | None
     prompt_version: str | None
-    sampling: dict[str, Any]
+    sampling: dict[str, object]
     seed: int | None
     item_limit: int | None
     policy: str | None
