@@ -14,7 +14,7 @@ from core.store.columns import GradeColumns, LengthColumns, LoopColumns, OutputC
 def columns(
     benchmark: Benchmark, item: Item, text: str, ids: Sequence[int], reason: str, think_end_id: int | None
 ) -> OutputColumns:
-    """What a response's row says of its text. Lengths are words (white space) and engine tokens."""
+    """The columns that describe a response's text. Lengths are words (split at white space) and engine tokens."""
     parts = split(text, reason)
     thinking_tokens = _thinking_tokens(ids, len(text) - len(parts.answer), len(text), think_end_id, bool(parts.thinking))
     return {
@@ -29,7 +29,7 @@ def columns(
 
 
 def grade_columns(benchmark: Benchmark, item: Item, answer: str, reason: str | None) -> GradeColumns:
-    """What a response's row says of its answer part; nothing of one that ended in an error."""
+    """The columns that describe the grade of an answer part; all None for a response that ended in an error."""
     grade = benchmark.grade(answer, item) if reason != "error" else Grade(None)
     extraction = grade.extraction
     return {
@@ -46,7 +46,7 @@ def grade_columns(benchmark: Benchmark, item: Item, answer: str, reason: str | N
 
 
 def loop_columns(verdict: Verdict, audit: bool) -> LoopColumns:
-    """What a response's row says of its loop; `audit` tells that it would be let run on."""
+    """The columns that describe a response's loop; `audit`: it was drawn to continue after a collapse."""
     suspicious = int(verdict.state == "suspicious")
     if verdict.state != "collapsed":
         verdict = HEALTHY

@@ -26,7 +26,7 @@ _SAME_START_S = 0.005  # half of the kernel's tick: a number can be given out ag
 
 
 def owner(lock: Path) -> str:
-    """What the run ids of all children of a store's runners begin with."""
+    """The prefix of the run ids of all children of a store's runners."""
     status = lock.stat()
     return f"{status.st_dev:x}-{status.st_ino:x}."
 

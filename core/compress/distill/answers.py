@@ -56,12 +56,13 @@ def _answers(connection: sqlite3.Connection, run: int) -> Iterator[tuple[Answer,
 
     Raises DataError where there is no such run, or it is not done.
     """
-    job = connection.execute("SELECT kind, state, benchmark, prompts_file FROM jobs WHERE id = ?", (run,)).fetchone()
-    if job is None or job["kind"] != "run":
+    row = connection.execute("SELECT kind, state, benchmark, prompts_file FROM jobs WHERE id = ?", (run,)).fetchone()
+    if row is None or row["kind"] != "run":
         raise DataError(f"There is no run {run} to learn from.", "`lrm-tui ls` lists the runs of this store.")
-    if job["state"] != "done":
-        raise DataError(f"Run {run} is {job['state']}: its answers are not complete.", "Requeue this job when it is done.")
-    template = load_template(get(job["benchmark"]).prompt_key, Path(job["prompts_file"]) if job["prompts_file"] else None)
+    _, state, benchmark, prompts = row
+    if state != "done":
+        raise DataError(f"Run {run} is {state}: its answers are not complete.", "Requeue this job when it is done.")
+    template = load_template(get(benchmark).prompt_key, Path(prompts) if prompts else None)
     for row in connection.execute(_ANSWERS, (run,)).fetchall():
         question = template.fill(json.loads(row["fields"]))
         yield Answer(question, template.chat, row["text"]), bool(row["right"]) and row["finish_reason"] == "stop"

@@ -1,8 +1,8 @@
-"""The child of the runner that stands for a process on the cluster: `python -m core.runner.cluster.relay ORDER COMMAND...`.
+"""The local proxy of a process on the cluster: `python -m core.runner.cluster.relay ORDER COMMAND...`.
 
-Its stdin goes to that process, whose stdout and stderr come out of it. It says so in `waiting` lines while the cluster has no
-room, and in a `failed` line where the order cannot be carried out; its kind is `lost` where the process, its actor or its
-machine has died. Output that was lost on its way is such a death too, so that no response ever has a gap.
+It forwards its stdin to that process, and that process's stdout and stderr to its own. While the cluster has no free resources
+it writes `waiting` lines. Where the order fails it writes a `failed` line, of kind `lost` where the process, its actor or its
+machine has died. Output lost on its way counts as a death too, so that no response has a gap.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from core.runner.cluster import actor
 from core.runner.cluster.ray import connect, reason
 from core.runner.processes import VARIABLE
 
-ROOM_S = 2.0  # how long an actor may take to be placed before it counts as one that waits
+ROOM_S = 2.0  # how long an actor may take to be scheduled before it counts as waiting
 END_S = 4.0
 READ_S = 1.0
-REACH_S = 120.0  # how long to wait for a cluster that does not answer
+REACH_S = 120.0  # how long to retry a cluster that does not answer
 AGAIN_S = 2.0
 INPUT = 1 << 20
-MARKS = (VARIABLE, "SPT_NOENV")  # by which the runner finds all that works for it, on its own machine
+MARKS = (VARIABLE, "SPT_NOENV")  # environment by which the runner finds its processes on its own machine
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to ask Ray for, and what to start there.
+    """What to request from Ray, and what to start there.
 
-    `gpus` None: one where there are any. `span`: GPUs, be they of several machines, that the process takes by itself; it
-    starts on a machine that has one of them. `here`: on this machine, whose files no other has.
+    `gpus` None: one where there are any. `span`: GPUs, possibly on several machines, that the process allocates itself; it
+    starts on a machine that has one of them. `here`: it must run on this machine, because it needs local files.
     """
 
     address: str
