@@ -141,6 +141,10 @@ class ResponseWrites(FencedStore):
                 "UPDATE jobs SET tokens_per_second = ? WHERE id = ?",
                 (speed, job),
             )
+        self.after_tick()
+
+    def after_tick(self) -> None:
+        """What follows the transaction of a tick: nothing, unless a subclass says otherwise."""
 
     def _fold(self, connection: sqlite3.Connection, outcome: Outcome) -> None:
         _update(connection, outcome.response_id, {**outcome.columns, "state": "done", "finished": time.time()})

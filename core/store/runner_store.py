@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from core.store.columns import LoopColumns
 from core.store.connection import transaction, translated
 from core.store.queue_writes import QueueWrites
-from core.store.response_writes import Begun, Chunk, Outcome, ResponseWrites
+from core.store.response_writes import ResponseWrites
 from core.store.wal import Checkpoints, users
 
 TELL_EVERY_S = 3600.0
@@ -54,17 +52,8 @@ class RunnerStore(QueueWrites, ResponseWrites):
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
 
-    def tick(
-        self,
-        job: int,
-        begun: Iterable[Begun],
-        chunks: Iterable[Chunk],
-        outcomes: Iterable[Outcome],
-        loops: Mapping[int, LoopColumns],
-        speed: float | None,
-    ) -> None:
-        """See `ResponseWrites.tick`; then the log is checkpointed when it is due."""
-        super().tick(job, begun, chunks, outcomes, loops, speed)
+    def after_tick(self) -> None:
+        """Checkpoint the log when it is due, and tell users who keeps it from getting shorter."""
         with self._mutex, translated(self.path):
             self._checkpoints.after_commit()
         self._tell_of_long_log()

@@ -25,7 +25,8 @@ from core.jobs import queue
 from core.runner.client import ensure_runner, stop_runner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
-from core.store.runner_store import Chunk, RunnerStore
+from core.store.response_writes import Chunk
+from core.store.runner_store import RunnerStore
 from tests.speed.machine import Others
 
 BENCHMARK = "pocket-temporal"
