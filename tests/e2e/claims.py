@@ -207,8 +207,7 @@ def take_over(path: Path, engine: Engine, left: set[int]) -> None:
         until(lambda: status(path).alive and status(path).pid in [heir.pid for heir in heirs], engine.serves_s)
         until(lambda: sum(heir.poll() is None for heir in heirs) == 1, engine.serves_s)
         until(lambda: not left & set(marked(owner(runner_lock(path)))), 30)
-        at_work = [pid for pid in marked(owner(runner_lock(path))) if _is_host(pid)]
-        if len(at_work) > 1:
+        if len(at_work := _engines(path)) > 1:
             raise Broken(f"{len(at_work)} engines are at work")
     finally:
         for heir in heirs:
@@ -217,10 +216,15 @@ def take_over(path: Path, engine: Engine, left: set[int]) -> None:
             heir.wait(60)
 
 
-def _is_host(pid: int) -> bool:
-    with suppress(OSError):
-        return b"host.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    return False
+def _engines(path: Path) -> list[int]:
+    """The engines at work. A fork that has yet to become its own program still has its parent's command line: no engine."""
+    parents: dict[int, int] = {}
+    for pid in marked(owner(runner_lock(path))):
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            if any(argument.endswith("host.py") for argument in process.cmdline()):
+                parents[pid] = process.ppid()
+    return [pid for pid, parent in parents.items() if parent not in parents]
 
 
 def torture(folder: Path, trials: int, seed: int, points: Sequence[str] = tuple(POINTS), engine: str = "llama.cpp") -> Met:
