@@ -8,6 +8,7 @@ from typing import Literal
 
 from core.engines.host.options import Format as Format
 from core.engines.host.wire import Sampling as Sampling
+from core.engines.host.wire import TemplateOptions as TemplateOptions
 
 Policy = Literal["audit", "stop", "observe"]
 """What is done about a collapsed response: let a random share run on and stop the others, stop all, let all run on."""
@@ -43,7 +44,7 @@ class RunSpec:
     `limit` is the number of questions (None: all), drawn from the front of the benchmark's order. `audit_share` is the
     share (0 to 1) of the collapsed responses that run on under policy `audit`. `gpus` is how many it takes (None: one where
     there are any, unless the engine's settings say otherwise). `replicas` engines share the questions, each with `gpus` of its
-    own.
+    own. `template_options` is what it sets in the model's chat template.
     """
 
     model: str
@@ -51,6 +52,7 @@ class RunSpec:
     benchmark: str
     engine: str
     sampling: Sampling = field(default_factory=Sampling)
+    template_options: TemplateOptions = field(default_factory=TemplateOptions)
     seed: int = 0
     limit: int | None = None
     policy: Policy = POLICIES[0]
@@ -88,13 +90,16 @@ class PrepareJob(Job):
 class RunJob(Job):
     """Ask a variant, whose weights are at `path`, the questions of a benchmark. The rest is as in `RunSpec`.
 
-    `audit_share` is 0 under every policy but `audit`, which the queue keeps as `stop` with a share.
+    `audit_share` is 0 under every policy but `audit`, which the queue keeps as `stop` with a share. `date` (YYYY-MM-DD) is
+    the day on which it was queued, for templates that print one.
     """
 
     path: str
     benchmark: str
     engine: str
     sampling: Sampling
+    template_options: TemplateOptions
+    date: str
     seed: int
     limit: int | None
     policy: Policy

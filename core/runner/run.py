@@ -302,7 +302,10 @@ class Run:
                 self._restart(stream)
             replica.streams[str(pending.id)] = stream
             prompt, prefix = self.template.fill(pending.fields), stream.pending.ids
-            generate = wire.Generate(str(pending.id), prompt, self.template.chat, pending.seed, self.job.sampling, prefix)
+            generate = wire.Generate(
+                str(pending.id), prompt, self.template.chat, pending.seed, self.job.sampling, prefix,
+                self.job.template_options, self.job.date,
+            )  # fmt: skip
             replica.engine.send(generate)
 
     def _restart(self, stream: Response) -> None:

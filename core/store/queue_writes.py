@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from datetime import datetime
 from pathlib import Path
 
 from core.files.redact import mask
-from core.spec import PrepareJob, RunJob, Sampling
+from core.spec import PrepareJob, RunJob, Sampling, TemplateOptions
 from core.store.columns import VariantFacts
 from core.store.fence import FencedStore
 from core.store.joins import JOBS
@@ -124,6 +125,8 @@ def job_of(row: sqlite3.Row) -> PrepareJob | RunJob:
         benchmark=row["benchmark"],
         engine=row["engine"],
         sampling=Sampling(**json.loads(row["sampling"])),
+        template_options=TemplateOptions(),
+        date=datetime.fromtimestamp(row["created"]).date().isoformat(),
         seed=row["seed"],
         limit=row["item_limit"],
         policy=row["policy"],

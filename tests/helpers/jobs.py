@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from core.spec import PrepareJob, RunJob, Sampling
+from core.spec import PrepareJob, RunJob, Sampling, TemplateOptions
 
 PREPARE = PrepareJob(id=1, variant_id=1, model="m", source="model", compression="none", format="hf", gpus=None, replicas=1)
 RUN = RunJob(
     id=1, variant_id=1, model="m", source="model", compression="none", format="hf", gpus=None, replicas=1, path="model",
-    benchmark="temporal", engine="llama.cpp", sampling=Sampling(), seed=0, limit=None, policy="stop", audit_share=0.0,
+    benchmark="temporal", engine="llama.cpp", sampling=Sampling(), template_options=TemplateOptions(), date="2026-01-01", seed=0, limit=None, policy="stop", audit_share=0.0,
     data=None, prompts=None,
 )  # fmt: skip
 

@@ -35,6 +35,20 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateOptions:
+    """What a run sets in the model's chat template. They are part of the variant's identity.
+
+    `thinking` None: on where the template can switch it. `budget` bounds the thinking, in tokens, where the template takes
+    such a number. `arguments` are further variables of the template, with JSON values.
+    """
+
+    thinking: Literal["on", "off"] | None = None
+    effort: Literal["low", "medium", "high"] | None = None
+    budget: int | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """Load a model: a folder of Hugging Face weights or a GGUF file. `options` are the engine's own settings."""
 
@@ -47,7 +61,8 @@ class Generate:
     """Answer `prompt`. With `chat` it is one user turn for the model's chat template, otherwise raw text.
 
     `prefix` holds token ids that an interrupted attempt has generated already: the host continues after them and sends
-    only what is new. The token at position n is drawn with a random number that depends on `seed` and n alone.
+    only what is new. The token at position n is drawn with a random number that depends on `seed` and n alone. `date`
+    (YYYY-MM-DD) is what a template that prints today's date gets: the day on which the run was queued.
     """
 
     id: str
@@ -56,6 +71,8 @@ class Generate:
     seed: int
     sampling: Sampling
     prefix: tuple[int, ...] = ()
+    template_options: TemplateOptions = field(default_factory=TemplateOptions)
+    date: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +204,7 @@ def decode(line: str | bytes) -> Request | Event:
         if cls is Generate:
             body["sampling"] = Sampling(**body["sampling"])
             body["prefix"] = tuple(body["prefix"])
+            body["template_options"] = TemplateOptions(**body["template_options"])
         message: Request | Event = cls(**body)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a message of the host protocol: {line[:200]!r}") from error
