@@ -154,14 +154,14 @@ def _specs(
             "",
             options["engine"],
             Sampling(*drawn, limit, options["stop"]),
-            options["seed"],
-            options["limit"],
-            options["policy"],
-            options["audit_share"],
-            call.data_folder,
-            options["prompts"],
-            options["gpus"],
-            options["replicas"],
+            seed=options["seed"],
+            limit=options["limit"],
+            policy=options["policy"],
+            audit_share=options["audit_share"],
+            data=call.data_folder,
+            prompts=options["prompts"],
+            gpus=options["gpus"],
+            replicas=options["replicas"],
         )
         specs += queue.grid([model], expand(compressions, options["calibration"]), benchmarks, template)
     return specs
