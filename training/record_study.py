@@ -32,7 +32,7 @@ from core.store.joins import JOBS
 Q = 30.0
 WEIGHTS = "model.safetensors"
 _RUNS = f"""
-SELECT j.id, m.name, v.compression, j.benchmark, j.seed
+SELECT j.id, m.name, a.compression, j.benchmark, j.seed
 FROM {JOBS}
 WHERE j.kind = 'run' AND j.state = 'done' AND j.item_limit = ?
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,11 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from core.compress.hf_folder import HfFolder, is_decoder_linear, model_files
+from core.compress.hf_folder import HfFolder, is_decoder_linear
 from core.engines.ggml_types import row_bytes
 from core.engines.gguf_header import BadGguf, Tensor, read_tensors
 from core.errors import ModelError
+from core.files.content import model_files, sha256
 
 _GGUF_LINEAR = re.compile(r"blk\.\d+\.(attn_(q|k|v|output)|ffn_(gate|up|down))\.weight")
 ROPE_FACTORS = "rope_freqs.weight"
@@ -40,18 +40,6 @@ class Facts:
 def facts(path: Path) -> Facts:
     """Facts of a GGUF file or a Hugging Face folder. Raises ModelError if it is damaged."""
     return _folder_facts(path) if path.is_dir() else _file_facts(path)
-
-
-def sha256(path: Path) -> str:
-    """The hash of a file, or of the sorted listing of a folder's model files (hash and name of each).
-
-    Raises ModelError for a folder without weights, OSError.
-    """
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    listing = "".join(f"{sha256(file)}  {file.name}\n" for file in model_files(path))
-    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def gguf_tensors(path: Path) -> list[Tensor]:

@@ -20,14 +20,14 @@ from core.errors import UsageError
 from core.grading.grade import grade_columns
 from core.store.columns import Columns
 from core.store.connection import transaction
-from core.store.joins import JOBS
+from core.store.joins import JOBS, VARIANT
 
 BATCH = 200
 """Responses a transaction, so that the runner never waits long."""
 COLUMNS = ("parsed", "rule", "span_start", "span_end", "correct", "em", "f1", "strict_em", "strict_f1")
 
 _RUNS = f"""
-SELECT j.id, m.name || ' ' || v.compression AS variant, j.benchmark FROM {JOBS}
+SELECT j.id, {VARIANT} AS variant, j.benchmark FROM {JOBS}
 WHERE j.kind = 'run' AND (:runs IS NULL OR j.id IN (SELECT value FROM json_each(:runs))) ORDER BY j.id
 """
 _RESPONSES = f"""

@@ -24,7 +24,7 @@ from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
 from core.jobs.models import resolve
 from core.settings import load
 from core.spec import PROMPT_ROOM, Model, RunSpec
-from core.store.joins import MODEL_OF_VARIANT, VARIANT_OF_JOB
+from core.store.joins import MODEL_OF_ARTIFACT, VARIANT_OF_JOB
 
 HALF = 16.0
 _PURE = (
@@ -65,7 +65,7 @@ class Estimate:
 class _Past:
     """One earlier run."""
 
-    model: str
+    source: str
     compression: str
     benchmark: str
     engine: str
@@ -86,7 +86,7 @@ def _estimate(connection: sqlite3.Connection | None, spec: RunSpec, past: Sequen
     engine = engine_for(model.format, spec.engine)
     compression = _named(spec.compression)
     questions = min(spec.limit or 10**9, get(spec.benchmark).questions)
-    pace, seen = _pace(past, (model.name, compression, spec.benchmark, engine))
+    pace, seen = _pace(past, (str(model.source), compression, spec.benchmark, engine))
     size, made, slots, budget = None, False, None, None
     if model.format not in WITHOUT_WEIGHTS:
         size = _made(connection, model, compression, format_for(engine)) if connection else None
@@ -142,16 +142,18 @@ def _fit(engine: str, shape: memory.Shape, max_tokens: int) -> tuple[int, int]:
 
 def _made(connection: sqlite3.Connection, model: Model, compression: str, form: str) -> int | None:
     row = connection.execute(
-        f"SELECT v.bytes FROM variants v {MODEL_OF_VARIANT} "
-        "WHERE m.name = ? AND v.compression = ? AND v.format = ? AND v.ready_at IS NOT NULL",
-        (model.name, compression, form),
+        f"SELECT a.bytes FROM artifacts a {MODEL_OF_ARTIFACT} "
+        "WHERE m.source = ? AND a.compression = ? AND a.format = ? AND a.ready_at IS NOT NULL ORDER BY a.id DESC",
+        (str(model.source), compression, form),
     ).fetchone()
     return int(row[0]) if row and row[0] else None
 
 
 def _measured_bits(connection: sqlite3.Connection) -> dict[str, float]:
     """Bits per weight of the GGUF types that this store has made."""
-    rows = connection.execute("SELECT compression, bits_per_weight FROM variants WHERE format = 'gguf' AND bits_per_weight > 0")
+    rows = connection.execute(
+        "SELECT compression, bits_per_weight FROM artifacts WHERE format = 'gguf' AND bits_per_weight > 0"
+    )
     return {kind: bits for name, bits in rows if (kind := name.partition("@")[0].rpartition("+")[2]) in BITS}
 
 
@@ -162,8 +164,8 @@ def _past(connection: sqlite3.Connection) -> list[_Past]:
 
 def _pace(past: Iterable[_Past], run: tuple[str, str, str, str]) -> tuple[float | None, int]:
     """Seconds a question, by runs of the same variant on the same benchmark, else of the model there, else of the model."""
-    model, compression, benchmark, engine = run
-    same = [p for p in past if p.model == model and p.engine == engine]
+    source, compression, benchmark, engine = run
+    same = [p for p in past if p.source == source and p.engine == engine]
     there = [p for p in same if p.benchmark == benchmark]
     exactly = [p for p in there if p.compression == compression]
     similar = exactly or there or same
@@ -171,7 +173,7 @@ def _pace(past: Iterable[_Past], run: tuple[str, str, str, str]) -> tuple[float 
 
 
 _PACES = f"""
-SELECT m.name, v.compression, j.benchmark, j.engine, (max(r.finished) - min(r.started)) * j.replicas / count(*)
+SELECT m.source, a.compression, j.benchmark, j.engine, (max(r.finished) - min(r.started)) * j.replicas / count(*)
 FROM (SELECT * FROM jobs WHERE kind = 'run' AND state = 'done' ORDER BY id DESC LIMIT 200) j
 JOIN responses r ON r.job_id = j.id {VARIANT_OF_JOB}
 GROUP BY j.id

@@ -19,11 +19,11 @@ from benchmarks.base import Metric
 from benchmarks.registry import get, names
 from core.results.run_summary import Digest, digest
 from core.results.summary_cache import cached
-from core.store.joins import JOBS
+from core.store.joins import JOBS, MODEL, VARIANT
 
 _RUNS = f"""
-SELECT j.id AS run, j.variant_id, m.name || ' ' || v.compression AS variant, m.name AS model, m.family, v.parameters,
-       v.compression, v.bytes, v.bits_per_weight, 100 * v.sparsity AS sparsity, j.engine, j.benchmark, j.created
+SELECT j.id AS run, j.variant_id, {VARIANT} AS variant, {MODEL} AS model, m.family, a.parameters,
+       a.compression, a.bytes, a.bits_per_weight, 100 * a.sparsity AS sparsity, j.engine, j.benchmark, j.created
 FROM {JOBS}
 WHERE j.kind = 'run' AND (:run IS NULL OR j.id = :run)
 """

@@ -15,7 +15,7 @@ from core.runner.allocation import Allocation
 from core.runner.child import TRIES, Child, ChildDied, child_id
 from core.settings import General, Settings
 from core.spec import STATE_AFTER, JobState, PrepareJob
-from core.store.columns import VariantFacts
+from core.store.columns import ArtifactFacts
 from core.store.runner_store import RunnerStore
 
 
@@ -107,10 +107,13 @@ def _here(job: PrepareJob, general: General) -> bool:
     return reads_store or not general.variants_folder
 
 
-def _facts(made: Made) -> VariantFacts:
-    return VariantFacts(
+def _facts(made: Made) -> ArtifactFacts:
+    return ArtifactFacts(
         path=made["path"],
+        stamp=made["stamp"],
         sha256=made["sha256"],
+        model_stamp=made["model_stamp"],
+        model_sha256=made["model_sha256"],
         bytes=made["bytes"],
         parameters=made["parameters"],
         bits_per_weight=made["bits_per_weight"],
@@ -137,7 +140,7 @@ def _follow(store: RunnerStore, job: PrepareJob, child: Child[Message], allocati
             elif message["type"] == "progress":
                 store.progress(job.id, message["done"], message["total"], message["message"])
             elif message["type"] == "artifact":
-                store.variant_ready(job.id, job.variant_id, _facts(message))
+                store.artifact_ready(job.id, job.artifact_id, _facts(message))
                 return "done"
             else:
                 raise _failure(message)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from concurrent.futures import Future
+from functools import lru_cache
+from pathlib import Path
 
 from benchmarks.base import DataSource, Item
 from benchmarks.registry import get
 from core.spec import RunJob
+from core.store.response_writes import revision
 
 CACHED = 4  # runs: the next with GPUs, the next without, and those that were next before the queue was reordered
 
@@ -34,6 +38,18 @@ def questions(job: RunJob) -> list[Item]:
     if future is not None and future.exception() is None and stamp == _stamp(job):
         return future.result()
     return _load(job)
+
+
+def version(job: RunJob) -> str:
+    """The version of a run's benchmark: 16 digits of a hash over its questions and answers, whatever the run draws of them."""
+    return _version(job.benchmark, job.data, _stamp(job))
+
+
+@lru_cache(maxsize=16)
+def _version(benchmark: str, data: Path | None, _stamp: int) -> str:
+    items = get(benchmark).load(DataSource(data))
+    revisions = "\n".join(sorted(f"{item.key} {revision(item)[2]}" for item in items))
+    return hashlib.sha256(revisions.encode()).hexdigest()[:16]
 
 
 def _make(job: RunJob, future: Future[list[Item]]) -> None:

@@ -23,8 +23,9 @@ from core.grading.grade import columns, loop_columns, server_columns
 from core.jobs.engines import FORMATS, WITHOUT_WEIGHTS
 from core.runner.child import TRIES, ChildDied
 from core.runner.engine_process import EngineProcess
-from core.runner.questions import questions
+from core.runner.questions import questions, version
 from core.runner.watchdog import FLAG_S, Watchdog
+from core.runner.weights import Weights
 from core.settings import Settings
 from core.spec import PROMPT_ROOM, STATE_AFTER, JobState, RunJob
 from core.store.columns import Columns
@@ -111,6 +112,7 @@ class Run:
     ) -> None:
         self.store, self.job, self.settings, self.wake, self.put_back = store, job, settings, wake, put_back
         self.id = job.id
+        self.weights = Weights(store, job)
         self.benchmark: Benchmark = get(job.benchmark)
         self.template: PromptTemplate = load_template(self.benchmark.prompt_key, job.prompts)
         self.replicas = [Replica(engine) for engine in engines]
@@ -141,6 +143,8 @@ class Run:
             self.wake.clear()
         self._flush()
         self._end_unloaded()
+        if self.weights.written_since():
+            self.store.doubt(self.id, "its weights were written into while it ran")
         return "done"
 
     def _tick_s(self) -> float:
@@ -152,6 +156,7 @@ class Run:
         engine = replica.engine
         try:
             if not replica.load_sent and self._may_load(replica):
+                self.weights.check()
                 engine.load(self.job, self._options(replica), self.settings)
                 replica.load_sent = True
             for event in engine.events() if replica.load_sent else ():
@@ -246,6 +251,8 @@ class Run:
         options["context"] = min(options.get("context", context), context)
         if replica.slots is not None:
             options["slots"] = replica.slots
+        if job.kv_type is not None:
+            options["kv_type"] = job.kv_type
         if job.path in settings.general.trusted_models:
             options["trust_remote_code"] = True
         if options.get("spans_nodes") and job.gpus:
@@ -253,7 +260,13 @@ class Run:
         return options
 
     def _plan(self, items: list[Item], ready: wire.Ready) -> None:
-        versions = {"prompt": self.template.version, "engine": f"{ready.engine} {ready.version}"}
+        engine = f"{ready.engine} {ready.version}"
+        versions = {
+            "prompt": self.template.version,
+            "engine": engine,
+            "weights": self.job.sha256,
+            "benchmark": version(self.job),
+        }
         seeds = [response_seed(self.job.seed, item.key) for item in items]
         self.store.plan(self.id, self.benchmark.name, items, seeds, versions)
         self.waiting = deque(self.store.pending(self.id))

@@ -24,6 +24,7 @@ from core.runner.engine_process import EngineProcess
 from core.runner.prepare import Preparer
 from core.runner.questions import make_ahead
 from core.runner.run import Run
+from core.runner.weights import Weights, WeightsChanged
 from core.settings import General, Settings, load
 from core.spec import PrepareJob, RunJob
 from core.store.runner_store import RunnerStore
@@ -121,6 +122,9 @@ class Lane:
         work = f"run {job.compression} {job.benchmark}" if isinstance(job, RunJob) else f"prepare {job.compression} "
         log.info("job %d: %s", number, work)
         try:
+            if not Weights(self._store, job).settle():
+                self._store.end_job(number, "queued")
+                return
             if isinstance(job, PrepareJob):
                 state = self._preparer.prepare(job, self._folder, settings)
                 if state == "done":
@@ -132,6 +136,10 @@ class Lane:
             self._store.end_job(number, state)
         except (LeaseLost, StoreDamaged, *PASSING):
             raise
+        except WeightsChanged as error:
+            log.warning("job %d waits: %s", number, error)
+            self.end_engines()
+            self._store.end_job(number, "paused", error.message, error.remedy)
         except LrmError as error:
             log.error("job %d failed: %s", number, error)
             self.end_engines()

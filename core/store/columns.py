@@ -9,11 +9,14 @@ Columns = Mapping[str, object]
 """Names of columns and their values."""
 
 
-class VariantFacts(TypedDict):
-    """What a preparation has measured of a variant; sparsity from 0 to 1."""
+class ArtifactFacts(TypedDict):
+    """What a preparation has measured of an artifact and its model's files (`files.content`); sparsity from 0 to 1."""
 
     path: str
+    stamp: str
     sha256: str
+    model_stamp: str
+    model_sha256: str
     bytes: int
     parameters: int
     bits_per_weight: float

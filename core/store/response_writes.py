@@ -67,12 +67,15 @@ class Outcome:
 class ResponseWrites(FencedStore):
     """Writes about responses."""
 
-    def plan(self, job: int, benchmark: str, items: Sequence[Item], seeds: Sequence[int], versions: Mapping[str, str]) -> None:
+    def plan(
+        self, job: int, benchmark: str, items: Sequence[Item], seeds: Sequence[int], versions: Mapping[str, str | None]
+    ) -> None:
         """Create a pending response for every item that has none; responses of an engine that died become pending again."""
         with self.fenced() as connection:
             connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
             connection.execute(
-                "UPDATE jobs SET prompt_version = :prompt, engine_version = :engine WHERE id = :id",
+                "UPDATE jobs SET prompt_version = :prompt, engine_version = :engine, benchmark_version = :benchmark, "
+                "weights_sha256 = coalesce(weights_sha256, :weights) WHERE id = :id",
                 {**versions, "id": job},
             )
             for position, (item, seed) in enumerate(zip(items, seeds, strict=True)):
@@ -177,11 +180,16 @@ def _update(connection: sqlite3.Connection, response: int, columns: Columns) -> 
     connection.execute(f"UPDATE responses SET {sets} WHERE id = :id", {**columns, "id": response})
 
 
+def revision(item: Item) -> tuple[str, str, str]:
+    """A question's fields and answers as JSON, and the first 16 digits of their hash."""
+    fields, gold = json.dumps(dict(item.fields), ensure_ascii=False), json.dumps(list(item.gold), ensure_ascii=False)
+    return fields, gold, hashlib.sha256(f"{fields}{gold}".encode()).hexdigest()[:16]
+
+
 def item_id(connection: sqlite3.Connection, benchmark: str, item: Item) -> int:
     """The row of a question, made where there is none; a question whose text or answers changed is another one."""
-    fields, gold = json.dumps(dict(item.fields), ensure_ascii=False), json.dumps(list(item.gold), ensure_ascii=False)
-    revision = hashlib.sha256(f"{fields}{gold}".encode()).hexdigest()[:16]
-    key = (benchmark, item.key, revision)
+    fields, gold, digits = revision(item)
+    key = (benchmark, item.key, digits)
     connection.execute(
         "INSERT OR IGNORE INTO items (benchmark, key, revision, fields, gold) VALUES (?, ?, ?, ?, ?)",
         (*key, fields, gold),

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from core.store.connection import transaction, translated
+from core.store.content_writes import ContentWrites
 from core.store.queue_writes import QueueWrites
 from core.store.response_writes import ResponseWrites
 from core.store.wal import Checkpoints, users
@@ -15,7 +16,7 @@ from core.store.wal import Checkpoints, users
 TELL_EVERY_S = 3600.0
 
 
-class RunnerStore(QueueWrites, ResponseWrites):
+class RunnerStore(QueueWrites, ContentWrites, ResponseWrites):
     """Everything that the runner writes, through one connection that its threads share."""
 
     def __init__(self, path: Path) -> None:

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 10
+from core.store.protocol import canonical_json
+
+VERSION_OF_STEPS = 11
 
 steps = Migrations("lrm-tui")
 
@@ -40,18 +43,9 @@ def audit(db: Database) -> None:
 
 @steps(name="0004_models_without_weights")
 def models_without_weights(db: Database) -> None:
-    """Models on servers and recordings; what a server counted, and its empty replies.
-
-    A CHECK can only be changed in the schema's text; SQLite's documentation on ALTER TABLE describes this way.
-    """
-    version = int(db.execute("PRAGMA schema_version").fetchone()[0])
-    db.execute("PRAGMA writable_schema = ON")
-    db.execute(
-        "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name IN ('models', 'variants')",
-        ("format IN ('hf', 'gguf')", "format IN ('hf', 'gguf', 'server', 'recording')"),
-    )
-    db.execute(f"PRAGMA schema_version = {version + 1}")
-    db.execute("PRAGMA writable_schema = RESET")
+    """Models on servers and recordings; what a server counted, and its empty replies."""
+    for table in ("models", "variants"):
+        _edit_schema(db, table, "format IN ('hf', 'gguf')", "format IN ('hf', 'gguf', 'server', 'recording')")
     db.execute("ALTER TABLE responses ADD COLUMN usage TEXT")
     db.execute("ALTER TABLE responses ADD COLUMN empty_replies INTEGER NOT NULL DEFAULT 0")
 
@@ -111,6 +105,30 @@ def former_grades(db: Database) -> None:
 def replicas_of_a_run(db: Database) -> None:
     """How many engines share the questions of a run."""
     db.execute("ALTER TABLE jobs ADD COLUMN replicas INTEGER NOT NULL DEFAULT 1 CHECK (replicas >= 1)")
+
+
+@steps(name="0011_artifacts_variants_protocols")
+def artifacts_variants_protocols(db: Database) -> None:
+    """A model is its content; an artifact is bytes, a variant is an artifact with what a run sets on it, and runs know both.
+
+    Runs whose source is known to have changed under them are marked as doubtful, since their outputs may be another model's.
+    """
+    db.execute("ALTER TABLE variants RENAME TO artifacts")
+    # The rename also changed what jobs refer to; they shall refer to the new variants, which keep the old numbers.
+    _edit_schema(db, "jobs", 'REFERENCES "artifacts"', "REFERENCES variants")
+    for statement in _ARTIFACTS.split(";;\n"):
+        db.execute(statement)
+    for job, sampling in db.execute("SELECT id, sampling FROM jobs WHERE sampling IS NOT NULL").fetchall():
+        db.execute("UPDATE jobs SET sampling = ? WHERE id = ?", (canonical_json(json.loads(sampling)), job))
+
+
+def _edit_schema(db: Database, table: str, old: str, new: str) -> None:
+    """Change a constraint in the schema's text, the only way; SQLite's documentation on ALTER TABLE describes it."""
+    version = int(db.execute("PRAGMA schema_version").fetchone()[0])
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name = ?", (old, new, table))
+    db.execute(f"PRAGMA schema_version = {version + 1}")
+    db.execute("PRAGMA writable_schema = RESET")
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -304,4 +322,47 @@ CREATE TRIGGER search_no_text AFTER DELETE ON response_texts BEGIN
     INSERT INTO search (search, rowid, text) SELECT 'delete', old.response_id, old.text
         WHERE EXISTS (SELECT 1 FROM search_docsize WHERE id = old.response_id);
 END
+"""
+
+_ARTIFACTS = """
+ALTER TABLE artifacts ADD COLUMN stamp TEXT;;
+ALTER TABLE models ADD COLUMN revision TEXT;;
+ALTER TABLE models ADD COLUMN sha256 TEXT;;
+ALTER TABLE models ADD COLUMN stamp TEXT;;
+CREATE INDEX models_by_source ON models (source);;
+UPDATE models SET sha256 = (SELECT a.sha256 FROM artifacts a
+    WHERE a.model_id = models.id AND a.compression = 'none' AND a.format = models.format AND a.path = models.source);;
+CREATE TABLE variants (
+    id INTEGER PRIMARY KEY,
+    artifact_id INTEGER NOT NULL REFERENCES artifacts (id),
+    kv_type TEXT,
+    thinking TEXT CHECK (thinking IN ('on', 'off')),
+    effort TEXT CHECK (effort IN ('low', 'medium', 'high')),
+    budget INTEGER CHECK (budget > 0),
+    arguments TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(arguments)),
+    suffix TEXT NOT NULL GENERATED ALWAYS AS (
+        CASE thinking WHEN 'on' THEN ' thinking' WHEN 'off' THEN ' no-thinking' ELSE '' END
+        || coalesce(' effort-' || effort, '') || coalesce(' budget-' || budget, '')
+        || CASE arguments WHEN '{}' THEN '' ELSE ' ' || arguments END || coalesce(' kv-' || kv_type, '')
+    ) VIRTUAL
+) STRICT;;
+CREATE UNIQUE INDEX variants_alike ON variants (
+    artifact_id, coalesce(kv_type, ''), coalesce(thinking, ''), coalesce(effort, ''), coalesce(budget, 0), arguments
+);;
+INSERT INTO variants (id, artifact_id) SELECT id, id FROM artifacts;;
+ALTER TABLE jobs ADD COLUMN benchmark_version TEXT;;
+ALTER TABLE jobs ADD COLUMN weights_sha256 TEXT;;
+ALTER TABLE jobs ADD COLUMN doubt TEXT;;
+UPDATE jobs SET weights_sha256 = (
+    SELECT a.sha256 FROM variants v JOIN artifacts a ON a.id = v.artifact_id WHERE v.id = jobs.variant_id
+) WHERE kind = 'run' AND engine <> 'imported';;
+UPDATE jobs SET doubt = 'its model was read from another place before: ' || (
+    SELECT a.path FROM variants v JOIN artifacts a ON a.id = v.artifact_id WHERE v.id = jobs.variant_id
+) WHERE kind = 'run' AND engine <> 'imported' AND EXISTS (
+    SELECT 1 FROM variants v JOIN artifacts a ON a.id = v.artifact_id JOIN models m ON m.id = a.model_id
+    WHERE v.id = jobs.variant_id AND a.ready_at IS NOT NULL AND m.format IN ('hf', 'gguf')
+    AND EXISTS (SELECT 1 FROM artifacts own WHERE own.model_id = m.id AND own.compression = 'none' AND own.format = m.format
+        AND own.path <> m.source)
+);;
+DROP INDEX one_open_prepare
 """

@@ -135,7 +135,7 @@ def response(connection: sqlite3.Connection, response_id: int) -> dict[str, Any]
     """One whole response: its row, texts, question, gold answers and where it came from."""
     row = connection.execute(
         "SELECT r.*, t.prompt, t.text, i.key, i.fields, i.gold, j.benchmark, j.engine, j.engine_version, j.sampling, "
-        "j.prompt_version, m.name AS model, v.compression, v.sha256 "
+        "j.prompt_version, m.name || v.suffix AS model, a.compression, a.sha256 "
         "FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id "
         f"{VARIANT_OF_JOB} "
         "LEFT JOIN response_texts t ON t.response_id = r.id WHERE r.id = ?",

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from core.collapse.repetition import Novelty
 from core.engines.thinking import THINK_END
 from core.spec import FINAL_STATES
-from core.store.joins import JOBS
+from core.store.joins import JOBS, MODEL, VARIANT
 from core.store.snapshot import JobRow, Loop, Notice, Snapshot, StreamRow, runner
 
 SPEED_S = 4.0
@@ -136,7 +136,7 @@ def read(connection: sqlite3.Connection) -> Snapshot:
 _NOTICES = "SELECT id, at, level, job_id, message, remedy FROM notices ORDER BY id DESC LIMIT 50"
 
 _JOBS = f"""
-SELECT j.id, j.kind, j.state, j.wanted, m.name AS model, v.compression, j.benchmark, j.engine, j.item_limit,
+SELECT j.id, j.kind, j.state, j.wanted, {MODEL} AS model, a.compression, j.benchmark, j.engine, j.item_limit,
        j.progress_done, j.progress_total, j.tokens_per_second, j.started, j.finished, j.message, j.error, j.remedy,
        CASE j.state WHEN 'running'  -- the engine that it started, else the only one, taken over from a run before it
            THEN coalesce((SELECT max(pid) FROM hosts WHERE job_id = j.id),
@@ -153,7 +153,7 @@ FROM responses {} GROUP BY job_id
 """
 
 _STREAMS = f"""
-SELECT r.id, r.job_id, m.name || ' ' || v.compression AS variant, j.benchmark, i.key AS item, r.token_limit, r.started,
+SELECT r.id, r.job_id, {VARIANT} AS variant, j.benchmark, i.key AS item, r.token_limit, r.started,
        r.attempt, r.suspicious, r.collapsed, r.loop_rule, r.loop_onset, r.loop_position, r.loop_period, r.loop_unit,
        r.loop_count, r.audited, r.resumed_at
 FROM {JOBS} JOIN responses r ON r.job_id = j.id AND r.state = 'active' JOIN items i ON i.id = r.item_id

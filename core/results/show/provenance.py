@@ -9,11 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 from core.results.rows import Provenance, ProvenanceRun
 from core.results.show.sheets import UNKNOWN, Cell, Sheet
-from core.store.joins import JOBS
+from core.store.joins import JOBS, MODEL
 
 _RUNS = f"""
-SELECT j.id AS run, m.name AS model, v.compression, j.benchmark, j.engine, j.engine_version, v.sha256 AS weights_sha256,
-       v.bytes, j.prompt_version, j.sampling, j.seed, j.item_limit, j.policy, j.created, j.finished,
+SELECT j.id AS run, {MODEL} AS model, a.compression, j.benchmark, j.engine, j.engine_version,
+       coalesce(j.weights_sha256, a.sha256) AS weights_sha256, a.bytes,
+       j.prompt_version, j.sampling, j.seed, j.item_limit, j.policy, j.created, j.finished,
        (SELECT count(*) FROM responses r WHERE r.job_id = j.id) AS responses
 FROM {JOBS}
 WHERE j.kind = 'run' AND j.id IN (SELECT value FROM json_each(?)) ORDER BY j.id

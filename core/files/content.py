@@ -1,0 +1,84 @@
+"""A model's files: which they are, their hash, and a stamp by which a change is noticed without reading them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from core.errors import ModelError
+
+_COMPANIONS = ("*.json", "*.jinja", "*.model", "*.txt")
+_PART = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<total>\d+)\.gguf")
+_GET_AGAIN = "Get or make the model again."
+
+
+def model_files(path: Path) -> list[Path]:
+    """The files that make up a model, sorted by name: a GGUF file or all its parts, or a folder's weights, config, tokenizer.
+
+    Raises ModelError where weights are missing.
+    """
+    if path.is_dir():
+        return sorted(companions(path).union(shard_files(path)))
+    return gguf_parts(path)
+
+
+def gguf_parts(path: Path) -> list[Path]:
+    """The files of a GGUF model: the file itself, or all parts of one that is split. Raises ModelError where one is missing."""
+    match = _PART.fullmatch(path.name)
+    if match is None:
+        names = [path.name]
+    else:
+        digits, total = len(match["number"]), int(match["total"])
+        names = [f"{match['stem']}-{number:0{digits}}-of-{match['total']}.gguf" for number in range(1, total + 1)]
+    missing = [name for name in names if not (path.parent / name).is_file()]
+    if missing:
+        raise ModelError(f"{path.parent} lacks {', '.join(missing)}.", _GET_AGAIN)
+    return [path.parent / name for name in names]
+
+
+def companions(path: Path) -> set[Path]:
+    """The files beside the weights of a model: config, tokenizer, index."""
+    return {file for pattern in _COMPANIONS for file in path.glob(pattern) if file.is_file()}
+
+
+def shard_files(path: Path) -> tuple[Path, ...]:
+    """The safetensors files of a folder, as its index lists them. Raises ModelError where there are none."""
+    index = path / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        except (ValueError, KeyError, AttributeError) as error:
+            raise ModelError(f"{index} cannot be read.", _GET_AGAIN) from error
+    else:
+        names = ["model.safetensors"]
+    missing = [name for name in names if not (path / name).is_file()]
+    if not missing:
+        return tuple(path / name for name in names)
+    if any(path.glob("*.bin")):
+        raise ModelError(f"{path} holds pickle checkpoints, which can run code when loaded.", "Get the safetensors version.")
+    raise ModelError(f"{path} lacks {', '.join(missing)}.", _GET_AGAIN)
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file; of a folder or of a model in parts, that of the sorted listing of its files (hash and name of each).
+
+    Raises ModelError where weights are missing, OSError.
+    """
+    files = model_files(path) if path.is_dir() or path.suffix == ".gguf" else [path]
+    if files == [path]:
+        return _file_sha256(path)
+    listing = "".join(f"{_file_sha256(file)}  {file.name}\n" for file in files)
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def stamp(path: Path) -> str:
+    """Name, size and time of the last write (ns) of each of a model's files, as JSON. Raises ModelError, OSError."""
+    status = [(file.name, file.stat()) for file in model_files(path)]
+    return json.dumps([[name, one.st_size, one.st_mtime_ns] for name, one in status])
+
+
+def _file_sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
