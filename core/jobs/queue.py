@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
+from core.engines.host.options import ENGINES
 from core.errors import UsageError
 from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
 from core.jobs.identity import model_row
@@ -39,11 +40,27 @@ def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
     from core.compress.calibration import adopted
 
     store = Path(connection.execute("PRAGMA database_list").fetchone()["file"])
-    checked = check([replace(spec, compression=adopted(spec.compression, store)) for spec in specs])
+    settled = [replace(spec, compression=adopted(spec.compression, store), kv_type=_kv_type(spec)) for spec in specs]
+    checked = check(settled)
     for _spec, _model, _format, compression in checked:
         _check_teachers(connection, compression)
     with transaction(connection):
         return [_add_one(connection, *run) for run in checked]
+
+
+def _kv_type(spec: RunSpec) -> str | None:
+    """The type of the KV cache that a variant is named after; None for the usual one, and where the engine sets none."""
+    engine = "llama.cpp"
+    usual = ENGINES[engine].options().kv_type
+    kind = spec.kv_type or (load().options(engine).get("kv_type") if spec.engine == engine else None)
+    return None if kind == usual else kind
+
+
+def names(connection: sqlite3.Connection, runs: Iterable[int]) -> list[tuple[str, str]]:
+    """Name and source of the models of runs."""
+    marks = json.dumps(list(runs))
+    sql = f"SELECT DISTINCT m.name, m.source FROM {JOBS} WHERE j.id IN (SELECT value FROM json_each(?)) ORDER BY m.id"
+    return [(row["name"], row["source"]) for row in connection.execute(sql, (marks,))]
 
 
 def check(specs: Iterable[RunSpec]) -> list[tuple[RunSpec, Model, Format, str]]:
@@ -75,6 +92,10 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
         raise UsageError(f"Sampling is out of range: {spec.sampling}.", "Temperature >= 0, 0 < top-p <= 1, tokens >= 1.")
     if not spec.sampling.top_k >= 0 or not 0 <= spec.sampling.min_p < 1:
         raise UsageError(f"Sampling is out of range: {spec.sampling}.", "top-k >= 0, 0 <= min-p < 1.")
+    if spec.kv_type is not None and engine_for(model.format, spec.engine) != "llama.cpp":
+        raise UsageError(f"The engine {spec.engine} has no KV cache of type {spec.kv_type}.", "Choose the engine llama.cpp.")
+    if spec.name is not None and not spec.name.strip():
+        raise UsageError("A model's name cannot be empty.", "Give another --name.")
     if spec.gpus is not None and spec.gpus < 0:
         raise UsageError(f"No run takes {spec.gpus} GPUs.", "Give 0 or more.")
     if spec.replicas < 1:

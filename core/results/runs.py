@@ -23,7 +23,7 @@ from core.store.joins import JOBS, MODEL, VARIANT
 
 _RUNS = f"""
 SELECT j.id AS run, j.variant_id, {VARIANT} AS variant, {MODEL} AS model, m.family, a.parameters,
-       a.compression, a.bytes, a.bits_per_weight, 100 * a.sparsity AS sparsity, j.engine, j.benchmark, j.created
+       a.compression, a.bytes, a.bits_per_weight, 100 * a.sparsity AS sparsity, j.engine, j.benchmark, j.created, j.doubt
 FROM {JOBS}
 WHERE j.kind = 'run' AND (:run IS NULL OR j.id = :run)
 """
@@ -31,8 +31,9 @@ WHERE j.kind = 'run' AND (:run IS NULL OR j.id = :run)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that the tables show. `label` is the variant's name, with its engine where it ran on several; `sparsity` is in
-    percent of the weights."""
+    """A run that the tables show. `label` is the variant's name, with its engine where it ran on several, and marked where it
+    is doubtful; `doubt` says why it may have had other weights than its row says. `sparsity` is in percent of the weights.
+    """
 
     run: int
     variant_id: int
@@ -48,6 +49,7 @@ class Run:
     engine: str
     benchmark: str
     created: float
+    doubt: str | None
     digest: Digest
 
     @property
@@ -74,6 +76,11 @@ def one_picture(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
+def certain_runs(connection: sqlite3.Connection) -> list[Run]:
+    """The runs that the tables show, without the doubtful ones: what is concluded from several runs rests on these."""
+    return [run for run in shown_runs(connection) if run.doubt is None]
+
+
 def shown_runs(connection: sqlite3.Connection, run: int | None = None) -> list[Run]:
     """The run of each variant, engine and benchmark that the tables show; or one run by its number.
 
@@ -83,7 +90,7 @@ def shown_runs(connection: sqlite3.Connection, run: int | None = None) -> list[R
     digests = cached(connection)
     found = [_run(connection, row, digests) for row in connection.execute(_RUNS, {"run": run}).fetchall()]
     best: dict[tuple[int, str, str], Run] = {}
-    for one in sorted(found, key=lambda one: (one.digest.finished, one.created, one.run)):
+    for one in sorted(found, key=lambda one: (one.doubt is None, one.digest.finished, one.created, one.run)):
         if one.digest.n:
             best[one.variant_id, one.engine, one.benchmark] = one
     return sorted(_labelled(list(best.values())), key=_place)
@@ -99,8 +106,9 @@ def _labelled(runs: list[Run]) -> Iterator[Run]:
     for run in runs:
         engines[run.variant].add(run.engine)
     for run in runs:
-        several = len(engines[run.variant]) > 1
-        yield replace(run, label=f"{run.variant} ({run.engine})") if several else run
+        notes = [run.engine] if len(engines[run.variant]) > 1 else []
+        notes += ["doubtful"] if run.doubt else []
+        yield replace(run, label=f"{run.variant} ({', '.join(notes)})") if notes else run
 
 
 def _place(run: Run) -> tuple[str, str, float, float, int, str, int]:

@@ -251,8 +251,8 @@ class Run:
         options["context"] = min(options.get("context", context), context)
         if replica.slots is not None:
             options["slots"] = replica.slots
-        if job.kv_type is not None:
-            options["kv_type"] = job.kv_type
+        if (usual := getattr(ENGINES[job.engine].options(), "kv_type", None)) is not None:
+            options["kv_type"] = job.kv_type or usual  # the variant's, whatever the settings say by now
         if job.path in settings.general.trusted_models:
             options["trust_remote_code"] = True
         if options.get("spans_nodes") and job.gpus:

@@ -182,10 +182,10 @@ def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         if version < SCHEMA_VERSION:
-            from core.store.schema import migrate  # sqlite-utils takes 0.4 s to import
+            from core.store.upgrade import upgrade  # sqlite-utils takes 0.4 s to import
 
             with exclusive(work_folder(path) / "migrate.lock"):
-                migrate(connection)
+                upgrade(connection, path)
     if role != "runner":
         connection.execute("PRAGMA wal_autocheckpoint = 0")
     if role == "reader":

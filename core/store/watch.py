@@ -137,7 +137,8 @@ _NOTICES = "SELECT id, at, level, job_id, message, remedy FROM notices ORDER BY 
 
 _JOBS = f"""
 SELECT j.id, j.kind, j.state, j.wanted, {MODEL} AS model, a.compression, j.benchmark, j.engine, j.item_limit,
-       j.progress_done, j.progress_total, j.tokens_per_second, j.started, j.finished, j.message, j.error, j.remedy,
+       j.progress_done, j.progress_total, j.tokens_per_second, j.started, j.finished,
+       CASE WHEN j.doubt IS NULL THEN j.message ELSE 'doubtful: ' || j.doubt END AS message, j.error, j.remedy,
        CASE j.state WHEN 'running'  -- the engine that it started, else the only one, taken over from a run before it
            THEN coalesce((SELECT max(pid) FROM hosts WHERE job_id = j.id),
                          (SELECT CASE count(*) WHEN 1 THEN max(pid) END FROM hosts)) END AS pid

@@ -14,7 +14,7 @@ from core.store.joins import JOBS, MODEL
 _RUNS = f"""
 SELECT j.id AS run, {MODEL} AS model, a.compression, j.benchmark, j.engine, j.engine_version,
        coalesce(j.weights_sha256, a.sha256) AS weights_sha256, a.bytes,
-       j.prompt_version, j.sampling, j.seed, j.item_limit, j.policy, j.created, j.finished,
+       j.prompt_version, j.sampling, j.seed, j.item_limit, j.policy, j.created, j.finished, j.doubt,
        (SELECT count(*) FROM responses r WHERE r.job_id = j.id) AS responses
 FROM {JOBS}
 WHERE j.kind = 'run' AND j.id IN (SELECT value FROM json_each(?)) ORDER BY j.id
@@ -46,6 +46,7 @@ def _run(row: sqlite3.Row) -> ProvenanceRun:
         "policy": row["policy"],
         "created": row["created"],
         "finished": row["finished"],
+        "doubt": row["doubt"],
         "responses": row["responses"],
     }
 

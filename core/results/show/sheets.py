@@ -118,7 +118,7 @@ def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Scor
 
 
 def _about(row: ScoreRow) -> tuple[Cell, ...]:
-    engine = (row["engine"],) if row["engine"] and row["label"] != row["variant"] else ()
+    engine = (row["label"].removeprefix(row["variant"]).strip(" ()"),) if row["label"] != row["variant"] else ()
     source = (f"Table {row['table']}, {row['edition']}",) if row["origin"] == "published" else ()
     return (
         Cell(row["model"], engine + source),

@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.registry import get
 from core.compress.methods import method
 from core.results.rows import CollapsePoint, CurveStep, PointRow, State
-from core.results.runs import Run, one_picture, shown_runs
+from core.results.runs import Run, certain_runs, one_picture
 from core.results.stats import RESAMPLES, SEED, difference, wilson
 
 K = TypeVar("K", bound=Hashable)
@@ -89,7 +89,7 @@ def points(connection: sqlite3.Connection, runs: Sequence[Run] | None = None) ->
     """
     if runs is None:
         with one_picture(connection):
-            runs = shown_runs(connection)
+            runs = certain_runs(connection)
     return [_point(*family) for family in _families(runs)]
 
 

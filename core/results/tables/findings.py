@@ -20,7 +20,7 @@ from benchmarks.registry import get
 from core.compress.methods import Kind, method
 from core.results.rows import Finding, Findings, LengthRow, PointRow, RankingRow, Verdict
 from core.results.run_summary import Digest
-from core.results.runs import Run, one_picture, shown_runs
+from core.results.runs import Run, certain_runs, one_picture
 from core.results.stats import Z, bootstrap_mean, wilson
 from core.results.tables.collapse_points import points
 from core.results.tables.lengths import lengths_rows
@@ -57,7 +57,7 @@ def findings(connection: sqlite3.Connection) -> Findings:
     Verdicts: supported, contradicted, inconclusive, not enough data.
     """
     with one_picture(connection):
-        runs = shown_runs(connection)
+        runs = certain_runs(connection)
         ends = lengths_rows(connection, 30)
     scored = [_scored(run) for run in runs if run.digest.finished]
     curves = points(connection, runs)

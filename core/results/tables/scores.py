@@ -89,6 +89,8 @@ def _cell(run: Run) -> ScoreCell:
         cell["f1_ci"] = percent_ends(digest.score_ci)
         cell["strict_em"] = _share(digest.strict_em, n)
         cell["strict_f1"] = _share(digest.strict_f1, n)
+    if run.doubt:
+        cell["doubt"] = run.doubt
     if digest.by_hand:
         cell["by_hand"] = digest.by_hand
     if digest.samples is not None and digest.pass_at_k is not None:
