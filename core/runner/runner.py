@@ -86,7 +86,7 @@ class Runner:
                 self.scheduler.fill()
                 self.scheduler.retire(HOST_IDLE_S)
                 if ended:
-                    self._digest()
+                    self._cache_summaries()
             except PASSING as error:
                 self._pause(error)
                 continue
@@ -96,7 +96,7 @@ class Runner:
                 return
             self.scheduler.changed.wait(BUSY_S if self.scheduler.busy else IDLE_S)
 
-    def _digest(self) -> None:
+    def _cache_summaries(self) -> None:
         """Cache the summaries of runs that have ended."""
         from core.results.summary_cache import cache_ended  # imports numpy, which an idle runner does not need
 
