@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.runner import gpus
+from core.runner.allocation import ChildCommand
 from core.runner.scheduler import needs
 from core.settings import load
 from tests.helpers.jobs import prepare_job, run_job
@@ -79,7 +80,7 @@ def test_only_who_computes_on_the_processors_gives_way_there(monkeypatch: pytest
     lease = gpus.take(1, load().general)
     assert lease is not None
     for place, more in ((gpus.LocalGpus(), 5), (lease, 0)):
-        command, environment = place.child(tell, {}, load().general)
+        command, environment = place.child(ChildCommand(tell), load().general)
         said = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, check=True, text=True).stdout
         assert int(said) == min(19, ours + more)
     lease.release()
