@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import RunnerError, StoreBusy
-from core.files.locks import held
+from core.files.locks import is_locked
 from core.files.logs import limit
 from core.files.private import open_private, private_folder
 from core.runner.processes import process_start
@@ -31,7 +31,7 @@ def status(path: Path) -> RunnerRow:
         return RunnerRow(False, None, None)
     with opened(path, "reader") as connection:
         row = runner(connection)
-    if os.access(path.parent, os.W_OK) and not held(runner_lock(path)):
+    if os.access(path.parent, os.W_OK) and not is_locked(runner_lock(path)):
         return RunnerRow(False, row.pid, row.beat)
     return row
 

@@ -148,8 +148,8 @@ class Run:
         return "done"
 
     def _tick_s(self) -> float:
-        held = self.store.log_held
-        return min(SLOW_TICK_S * held, SLOWEST_TICK_S) if held else TICK_S
+        backlog = self.store.log_backlog
+        return min(SLOW_TICK_S * backlog, SLOWEST_TICK_S) if backlog else TICK_S
 
     def _serve(self, replica: Replica, items: list[Item]) -> None:
         """Load an engine that is not loaded, and handle its messages and failures."""

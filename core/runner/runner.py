@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from core.errors import PASSING, LeaseLost, RunnerRunning, StoreDamaged, StoreError
-from core.files.locks import patient_lock
+from core.files.locks import lock_with_retries
 from core.runner.processes import end_marked, end_process, owner, process_start
 from core.runner.scheduler import Lane, Scheduler
 from core.store.connection import runner_lock, work_folder
@@ -32,7 +32,7 @@ class Runner:
     def __init__(self, path: Path) -> None:
         self.folder = work_folder(path)
         self._lock_file = runner_lock(path)
-        lock = patient_lock(self._lock_file)
+        lock = lock_with_retries(self._lock_file)
         if lock is None:
             raise RunnerRunning(f"A runner serves {path} already.", "`lrm-tui runner status` shows it.")
         self._lock = lock

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from core.cli.doctor.finding import Finding
-from core.files.locks import held
+from core.files.locks import is_locked
 from core.files.logs import last_words
 from core.runner.client import status
 from core.runner.processes import marked, owner
@@ -40,7 +40,7 @@ def served(path: Path) -> Iterator[Finding]:
         yield Finding(
             "runner", supervised, detail if supervised else f"{detail}, but nobody would bring it back", remedy, False
         )
-    elif held(lock):
+    elif is_locked(lock):
         yield _silent(path, row)
     elif supervised:
         remedy = f"{start} at once; {work_folder(path) / 'runner.log'} says why."
@@ -49,7 +49,7 @@ def served(path: Path) -> Iterator[Finding]:
         yield Finding("runner", False, f"none serves, and {waiting} jobs wait", start)
     else:
         yield Finding("runner", True, "none serves, and nothing waits")
-    if left and not row.alive and not held(lock):
+    if left and not row.alive and not is_locked(lock):
         numbers = ", ".join(map(str, left))
         yield Finding("engines", False, f"left by a killed runner: {numbers}", f"{start} It ends them first.")
     else:
