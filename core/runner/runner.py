@@ -62,7 +62,7 @@ class Runner:
 
     def _end(self) -> None:
         """End all engines and record the end in the store, unless it is full or owned by another runner."""
-        self.store.stop_asked = True
+        self.store.stop_requested = True
         try:
             self.scheduler.close()
             self.store.retire()
@@ -71,7 +71,7 @@ class Runner:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
-        self.store.stop_asked = True
+        self.store.stop_requested = True
         self.scheduler.changed.set()
 
     def _loop(self) -> None:

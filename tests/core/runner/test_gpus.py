@@ -11,7 +11,7 @@ import pytest
 
 from core.runner import gpus
 from core.runner.allocation import ChildCommand
-from core.runner.scheduler import needs
+from core.runner.scheduler import gpus_needed
 from core.settings import load
 from tests.helpers.jobs import prepare_job, run_job
 
@@ -60,7 +60,7 @@ def test_no_gpu_is_a_lease_too() -> None:
 
 
 def need(engine: str | None, total: int, gpus: int | None = None) -> int:
-    return needs(run_job(engine=engine, gpus=gpus) if engine else prepare_job(gpus=gpus), total, load())
+    return gpus_needed(run_job(engine=engine, gpus=gpus) if engine else prepare_job(gpus=gpus), total, load())
 
 
 def test_how_many_a_job_needs(tmp_path: Path) -> None:
