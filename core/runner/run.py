@@ -277,7 +277,7 @@ class Run:
         if (watchdog := replica.watchdog) is None:
             return
         if not replica.streams:
-            watchdog.rest()
+            watchdog.reset()
         if (limit := watchdog.newly_quiet()) is not None:
             message = f"The engine of run {self.id} has given no token for {FLAG_S:g} s; after {limit:g} s it is started again."
             self.store.notice("warning", message, f"See {replica.engine.log}.", job=self.id)

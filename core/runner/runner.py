@@ -1,4 +1,4 @@
-"""The runner: claims jobs in their order and has each driven to its end. One a store, in a session of its own."""
+"""The runner: claims jobs in queue order and runs each to its end. There is one for each store, in a session of its own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Runner:
         self._stopping = False
 
     def serve(self) -> None:
-        """Work until the end; whatever happens, no engine is left behind."""
+        """Run the queue until told to stop; every engine is ended, whatever happens."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         try:
@@ -53,10 +53,10 @@ class Runner:
             self._end()
 
     def _take_over(self) -> None:
-        """Become the owner, and end what a killed runner left: processes with this lock's mark, or known by pid and start."""
-        left = self.store.take_over(process_start(os.getpid()) or 0.0)
+        """Become the owner, and end the processes of a killed runner: those with its run id, or in its list of engines."""
+        engines = self.store.take_over(process_start(os.getpid()) or 0.0)
         ended = end_marked(owner(self._lock_file))
-        ended += [pid for pid, started in left if end_process(pid, started)]
+        ended += [pid for pid, started in engines if end_process(pid, started)]
         for pid in ended:
             log.warning("ended process %d, left by a killed runner", pid)
 

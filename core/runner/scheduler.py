@@ -22,7 +22,7 @@ from core.runner.allocation import Allocation
 from core.runner.cluster.shares import Cluster, RayShare
 from core.runner.engine_process import EngineProcess
 from core.runner.prepare import Preparer
-from core.runner.questions import make_ahead
+from core.runner.questions import preload
 from core.runner.run import Run
 from core.runner.weights import Weights, WeightsChanged
 from core.settings import General, Settings, load
@@ -189,7 +189,7 @@ class Scheduler:
             elif (lane := self._lane(job, resources, settings.general)) is None:
                 waiting.add(queue)
                 if isinstance(job, RunJob):
-                    make_ahead(job)
+                    preload(job)
                 local = f"waits for {needed} GPU{'s' * (needed > 1)}" if needed else ""
                 self._store.set_message(job.id, FULL if resources.cluster else local)
             elif self._store.claim(job.id):
