@@ -1,4 +1,4 @@
-"""Which runs the tables speak of.
+"""Which runs the tables show.
 
 A variant may have been run on a benchmark more than once (other seeds, limits, fewer questions). The tables show one
 run for each variant, engine and benchmark: the one with the most finished responses, of equals the newest. Runs are
@@ -17,7 +17,7 @@ from typing import Literal
 
 from benchmarks.base import Metric
 from benchmarks.registry import get, names
-from core.results.run_summary import Digest, digest
+from core.results.run_summary import RunSummary, summarise
 from core.results.summary_cache import cached
 from core.store.joins import JOBS, MODEL, VARIANT
 
@@ -50,7 +50,7 @@ class Run:
     benchmark: str
     created: float
     doubt: str | None
-    digest: Digest
+    summary: RunSummary
 
     @property
     def origin(self) -> Literal["imported", "measured"]:
@@ -65,7 +65,7 @@ class Run:
 
 @contextmanager
 def one_picture(connection: sqlite3.Connection) -> Iterator[None]:
-    """Several queries over one state of the store, even while the runner writes."""
+    """A read transaction: every query in the block sees the same state of the store, even while the runner writes."""
     if connection.in_transaction:
         yield
         return
@@ -87,18 +87,18 @@ def shown_runs(connection: sqlite3.Connection, run: int | None = None) -> list[R
     Runs go by family, model, falling bits, rising sparsity, then by the order of the benchmarks. A run without responses
     has nothing to show.
     """
-    digests = cached(connection)
-    found = [_run(connection, row, digests) for row in connection.execute(_RUNS, {"run": run}).fetchall()]
+    summaries = cached(connection)
+    runs = [_run(connection, row, summaries) for row in connection.execute(_RUNS, {"run": run}).fetchall()]
     best: dict[tuple[int, str, str], Run] = {}
-    for one in sorted(found, key=lambda one: (one.doubt is None, one.digest.finished, one.created, one.run)):
-        if one.digest.n:
+    for one in sorted(runs, key=lambda one: (one.doubt is None, one.summary.finished, one.created, one.run)):
+        if one.summary.n:
             best[one.variant_id, one.engine, one.benchmark] = one
-    return sorted(_labelled(list(best.values())), key=_place)
+    return sorted(_labelled(list(best.values())), key=_sort_key)
 
 
-def _run(connection: sqlite3.Connection, row: sqlite3.Row, digests: dict[int, Digest]) -> Run:
-    known = digests.get(row["run"]) or digest(connection, row["run"], row["benchmark"])[0]
-    return Run(**dict(row), label=row["variant"], digest=known)
+def _run(connection: sqlite3.Connection, row: sqlite3.Row, summaries: dict[int, RunSummary]) -> Run:
+    summary = summaries.get(row["run"]) or summarise(connection, row["run"], row["benchmark"])[0]
+    return Run(**dict(row), label=row["variant"], summary=summary)
 
 
 def _labelled(runs: list[Run]) -> Iterator[Run]:
@@ -111,7 +111,7 @@ def _labelled(runs: list[Run]) -> Iterator[Run]:
         yield replace(run, label=f"{run.variant} ({', '.join(notes)})") if notes else run
 
 
-def _place(run: Run) -> tuple[str, str, float, float, int, str, int]:
+def _sort_key(run: Run) -> tuple[str, str, float, float, int, str, int]:
     """Dense variants come first, then fewer bits; an unknown number of bits comes last."""
     saved = float("inf") if run.bits_per_weight is None else -run.bits_per_weight
     return run.family, run.model, saved, run.sparsity or 0.0, run.variant_id, run.engine, _order()[run.benchmark]
@@ -119,4 +119,4 @@ def _place(run: Run) -> tuple[str, str, float, float, int, str, int]:
 
 @cache
 def _order() -> dict[str, int]:
-    return {name: place for place, name in enumerate(names(training=True))}
+    return {name: number for number, name in enumerate(names(training=True))}

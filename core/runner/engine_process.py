@@ -11,7 +11,7 @@ from typing import Any
 from core.engines.host import wire
 from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.jobs.engines import FORMATS, HOST, WITHOUT_WEIGHTS, command
-from core.runner.allocation import Allocation
+from core.runner.allocation import Allocation, ChildCommand
 from core.runner.child import Child, ChildDied, child_id
 from core.settings import Settings
 from core.spec import PrepareJob, RunJob
@@ -47,9 +47,9 @@ class EngineProcess:
             return
         self.close()
         self.log = self._logs / (f"host-{job.id}-{self._number}.log" if self._number else f"host-{job.id}.log")
-        line = command(job.engine, settings)
-        files = (line[0], str(HOST), *(() if FORMATS[job.engine] in WITHOUT_WEIGHTS else (job.path,)))
-        line, environment = self.allocation.child(line, ENGINE_ENVIRONMENT, settings.general, files)
+        host = command(job.engine, settings)
+        files = (host[0], str(HOST), *(() if FORMATS[job.engine] in WITHOUT_WEIGHTS else (job.path,)))
+        line, environment = self.allocation.child(ChildCommand(host, ENGINE_ENVIRONMENT, files), settings.general)
         self._child = Child(line, wire.decode, self.log, environment, child_id(self._store, job.id), self._wake)
         self._store.host_started(self._child.process.pid, self._child.started, job.id)
         self.send(wire.Load(job.path, options))

@@ -11,7 +11,7 @@ from core.compress.messages import CANCEL, Failed, Made, Message, decode
 from core.compress.recipes import parse
 from core.errors import CompressionError, ModelError
 from core.jobs.requirements import check_preparation
-from core.runner.allocation import Allocation
+from core.runner.allocation import Allocation, ChildCommand
 from core.runner.child import TRIES, Child, ChildDied, child_id
 from core.settings import General, Settings
 from core.spec import STATE_AFTER, JobState, PrepareJob
@@ -70,7 +70,7 @@ class Preparer:
                 self.close()
 
     def _begin(self, job: PrepareJob, where: list[str], general: General) -> Child[Message]:
-        """The worker, with this job to do."""
+        """The worker, after it was given this job."""
         log = self._logs / f"prepare-{job.id}.log"
         arguments = ["--model", job.source, "--format", job.format, "--compression", job.compression]
         arguments += [*where, "--store", str(self._store.path)]
@@ -79,8 +79,10 @@ class Preparer:
             self._child.send(json.dumps(arguments) + "\n")
             return self._child
         command = [sys.executable, "-P", "-m", "core.compress.worker", *arguments]
-        command, environment = self._allocation.child(command, {}, general, (command[0], job.source), here=_here(job, general))
-        self._child = Child(command, decode, log, environment, child_id(self._store, job.id))
+        files = (command[0], job.source)
+        worker = ChildCommand(command, files=files, local_only=_local_only(job, general))
+        line, environment = self._allocation.child(worker, general)
+        self._child = Child(line, decode, log, environment, child_id(self._store, job.id))
         return self._child
 
 
@@ -96,7 +98,7 @@ def variants(work: Path, general: General) -> Path:
     return Path(shared).expanduser() if shared else work / "variants"
 
 
-def _here(job: PrepareJob, general: General) -> bool:
+def _local_only(job: PrepareJob, general: General) -> bool:
     """Whether the job must run on the store's machine, because it reads the store or writes variants beside it.
 
     SQLite's write-ahead log uses shared memory, so a store can only be read on its own machine.

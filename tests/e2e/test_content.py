@@ -119,15 +119,18 @@ def test_weights_that_are_replaced_before_they_are_measured(tmp_path: Path, plac
         stop_runner(path)
 
 
-def test_a_run_under_way_waits_for_its_own_weights(tmp_path: Path, place: Path, models: tuple[Path, Path]) -> None:
+def test_a_run_under_way_waits_for_its_own_weights(
+    tmp_path: Path, place: Path, models: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LRM_TRANSFORMERS_SLOTS", "1")
     path = tmp_path / "runs.db"
-    long = spec(place, tokens=200, limit=20)
+    long = spec(place, tokens=200, limit=60)
     with queued(tmp_path, long) as (store, (job,)):
         until(lambda: stored(store))
         stop_runner(path)
         put(models[1], place)
         ensure_runner(path)
-        until(lambda: row(store, job)["state"] == "paused")
+        until(lambda: row(store, job)["state"] == "paused", 30)
         assert "holds other weights than those that this run began with" in row(store, job)["error"]
         assert "Restore the files" in row(store, job)["remedy"] and "new run" in row(store, job)["remedy"]
         put(models[0], place)

@@ -15,14 +15,14 @@ LOOP = "So the answer is (B). "
 
 @dataclass(frozen=True)
 class Counted:
-    """What an audit counts."""
+    """The counts of a run that an audit needs."""
 
     finished: int
     stopped: int
     collapsed: int
     audited: int
-    kept: float
-    lost: float
+    uncollapsed_credit: float
+    audited_credit: float
 
 
 class Book:

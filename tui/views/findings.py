@@ -87,11 +87,11 @@ Both must be your own and have run the same benchmark; 1 goes to the queue, wher
         }
 
     def value(self, record: Record, column: str) -> float | str | None:
-        """Flips by their number."""
-        found = record.get(column)
-        if isinstance(found, list):
-            return len(found) if column in ("lost", "gained") else float(found[0])
-        return found if isinstance(found, int | float | str) else None
+        """Flips sort by their number, intervals by their lower end."""
+        value = record.get(column)
+        if isinstance(value, list):
+            return len(value) if column in ("lost", "gained") else float(value[0])
+        return value if isinstance(value, int | float | str) else None
 
     def about(self, record: Record) -> Text:
         """What stands behind the line."""
@@ -111,12 +111,12 @@ class RecommendView(View):
     uses = ("memory", "knowledge")
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
-        """The candidates of `lrm-tui recommend`, each with what was found."""
+        """The candidates of `lrm-tui recommend`, each with the choice and its reasons."""
         from core.results.tables.recommend import memory_of, recommend
 
-        found = recommend(connection, memory_of(choices.memory), choices.knowledge)
-        about = {"choice": found["choice"], "reasons": found["reasons"]}
-        return [{**candidate, **about} for candidate in found["front"]] or [{"label": UNKNOWN, **about}]
+        result = recommend(connection, memory_of(choices.memory), choices.knowledge)
+        about = {"choice": result["choice"], "reasons": result["reasons"]}
+        return [{**candidate, **about} for candidate in result["front"]] or [{"label": UNKNOWN, **about}]
 
     def title(self, records: Sequence[Record], choices: Choices) -> str:
         """The question."""
@@ -156,9 +156,9 @@ class RecommendView(View):
         }
 
     def value(self, record: Record, column: str) -> float | str | None:
-        """Intervals by their lower end."""
-        found = record.get(column)
-        return found[0] if isinstance(found, list) and found else found if isinstance(found, int | float | str) else None
+        """Intervals sort by their lower end."""
+        value = record.get(column)
+        return value[0] if isinstance(value, list) and value else value if isinstance(value, int | float | str) else None
 
     def about(self, record: Record) -> Text:
         """The reasons for the choice, whichever row the cursor is on."""
@@ -223,8 +223,8 @@ A curve needs a model as it is and pruned to one or more sparsities, on the same
 
     def value(self, record: Record, column: str) -> float | str | None:
         """As it stands."""
-        found: float | str | None = record.get(column)
-        return found
+        value: float | str | None = record.get(column)
+        return value
 
     def about(self, record: Record) -> Text:
         """The curve in numbers."""
