@@ -7,7 +7,7 @@ from typing import ClassVar
 from tui import keys
 from tui.panes.report import ReportPane
 from tui.views.lengths import CollapseView, DecilesView, LengthsView
-from tui.views.view import View
+from tui.views.view import AnyView
 
 SHARES = (30.0, 20.0, 10.0, 50.0)
 """Percent of the responses at each end: the paper's two, then two more."""
@@ -17,7 +17,7 @@ class LengthsPane(ReportPane):
     """Three views of lengths."""
 
     BINDINGS = keys.bindings("lengths")
-    views: ClassVar[tuple[View, ...]] = (LengthsView(), DecilesView(), CollapseView())
+    views: ClassVar[tuple[AnyView, ...]] = (LengthsView(), DecilesView(), CollapseView())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the first view has shares."""
