@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from tui import keys
@@ -31,7 +32,7 @@ class LengthsPane(ReportPane):
     def action_share(self) -> None:
         """Choose the next share of the shortest and longest."""
         at = SHARES.index(self.choices.share) if self.choices.share in SHARES else -1
-        self.choose(share=SHARES[(at + 1) % len(SHARES)])
+        self.choose(replace(self.choices, share=SHARES[(at + 1) % len(SHARES)]))
 
     def action_collapse(self) -> None:
         """Show the collapse table, or the first one again."""

@@ -271,9 +271,9 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
             rows.append("\t".join(cells[c.key].plain.strip() if c.key in cells else "" for c in columns))
         self.workbench.copy("\n".join(rows) + "\n", f"{self.id}-{self.view.name.lower()}")
 
-    def choose(self, **changed: Any) -> None:  # noqa: ANN401 - the fields of Choices
-        """Change choices; views that use them are computed again."""
-        self.choices = replace(self.choices, **changed)
+    def choose(self, choices: Choices) -> None:
+        """Change choices; views that use what has changed are computed again."""
+        self.choices = choices
         self.draw()
 
     def remember(self) -> dict[str, object]:

@@ -71,7 +71,7 @@ class ScoresPane(ReportPane):
             return
         partners = self._partners(label)
         one = self.choices.one if self.choices.one in partners else next(iter(partners), "")
-        self.choose(one=one, other=label)
+        self.choose(replace(self.choices, one=one, other=label))
         self.turn(COMPARE)
 
     def action_other(self, step: int) -> None:
@@ -79,11 +79,11 @@ class ScoresPane(ReportPane):
         labels = self._partners(self.choices.one)
         if labels:
             at = labels.index(self.choices.other) if self.choices.other in labels else -step
-            self.choose(other=labels[(at + step) % len(labels)])
+            self.choose(replace(self.choices, other=labels[(at + step) % len(labels)]))
 
     def action_swap(self) -> None:
         """Swap A and B."""
-        self.choose(one=self.choices.other, other=self.choices.one)
+        self.choose(replace(self.choices, one=self.choices.other, other=self.choices.one))
 
     def action_follow(self) -> None:
         """Open the flipped questions of a comparison; in other views the responses behind the cell."""
@@ -110,8 +110,8 @@ class ScoresPane(ReportPane):
         except UsageError as error:
             self.workbench.tell(error)
             return
-        self.choose(memory=memory.strip())
+        self.choose(replace(self.choices, memory=memory.strip()))
 
     def action_knowledge(self) -> None:
         """Weigh what a model knows in the recommendation, or not."""
-        self.choose(knowledge=not self.choices.knowledge)
+        self.choose(replace(self.choices, knowledge=not self.choices.knowledge))
