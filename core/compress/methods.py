@@ -8,9 +8,9 @@ from typing import Literal
 
 Kind = Literal["dense", "quantization", "pruning", "pruning and quantization"]
 
-_PRUNING = re.compile(
-    r"(?P<method>sparsegpt|alphapruning|magnitude|wanda|pruned)(?:-(?P<percent>\d{1,2}(?:\.\d+)?))?(?P<rest>.*)"
-)
+_PRUNERS = "sparsegpt|alphapruning|magnitude|wanda|pruned"
+_PRUNING = re.compile(rf"(?P<method>{_PRUNERS})(?:-(?P<percent>\d{{1,2}}(?:\.\d+)?))?(?P<rest>.*)")
+_PRUNED_SHARE = re.compile(rf"(?:{_PRUNERS})-(\d{{1,2}})(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +51,9 @@ def method(compression: str) -> Method:
         else:
             pruning, percent = match["method"], float(match["percent"])
     return Method(pruning, percent, "+".join(rest) or "none")
+
+
+def pruned_share(compression: str) -> float | None:
+    """The share of weights that a name from elsewhere says were pruned, such as 0.5 of `my-sparsegpt-50`; else None."""
+    match = _PRUNED_SHARE.search(compression.lower())
+    return int(match[1]) / 100 if match else None

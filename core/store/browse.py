@@ -10,7 +10,6 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from core.store.filters import ResponseFilter, Verdict
 from core.store.joins import JOBS, MODEL, VARIANT
@@ -106,9 +105,9 @@ def _ids(
     return [number for number, _ in page]
 
 
-def _query(selection: ResponseFilter) -> tuple[str, str, dict[str, Any]]:
+def _query(selection: ResponseFilter) -> tuple[str, str, dict[str, str | int | None]]:
     """FROM, WHERE and parameters of a query, without the choice of runs."""
-    source, wheres, values = "responses r", [_VERDICTS[selection.verdict]], dict[str, Any]()
+    source, wheres, values = "responses r", [_VERDICTS[selection.verdict]], dict[str, str | int | None]()
     if selection.search:
         source = "search s CROSS JOIN responses r ON r.id = s.rowid"
         wheres.append("s.search MATCH :search")
