@@ -10,7 +10,9 @@ Kind = Literal["dense", "quantization", "pruning", "pruning and quantization"]
 
 _PRUNERS = "sparsegpt|alphapruning|magnitude|wanda|pruned"
 _PRUNING = re.compile(rf"(?P<method>{_PRUNERS})(?:-(?P<percent>\d{{1,2}}(?:\.\d+)?))?(?P<rest>.*)")
-_PRUNED_SHARE = re.compile(rf"(?:{_PRUNERS})-(\d{{1,2}})(?!\d)")
+_PRUNED_SHARE = re.compile(
+    rf"(?:{_PRUNERS})-(?:(?P<keep>\d+)(?:of|:)(?P<group>\d+)|(?P<percent>\d{{1,2}}(?:\.\d+)?))(?![\d.a-z])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,14 @@ def method(compression: str) -> Method:
 
 
 def pruned_share(compression: str) -> float | None:
-    """The share of weights that a name from elsewhere says were pruned, such as 0.5 of `my-sparsegpt-50`; else None."""
+    """The share of weights that a name from elsewhere says were pruned, such as 0.5 of `my-sparsegpt-50`; else None.
+
+    A pattern such as `wanda-2of4` keeps 2 of 4 weights.
+    """
     match = _PRUNED_SHARE.search(compression.lower())
-    return int(match[1]) / 100 if match else None
+    if match is None:
+        return None
+    if match["percent"]:
+        return float(match["percent"]) / 100
+    keep, group = int(match["keep"]), int(match["group"])
+    return 1 - keep / group if keep <= group and group else None
