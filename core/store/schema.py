@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from core.errors import ModelError
+from core.store.doubts import mark_doubtful
 from core.store.protocol import canonical_json
 
 VERSION_OF_STEPS = 11
-HASHED_BYTES = 2**30
-"""Models of up to so many bytes are hashed when a store is brought up to date, larger ones take too long."""
+
 
 steps = Migrations("lrm-tui")
 
@@ -127,33 +125,7 @@ def artifacts_variants_protocols(db: Database) -> None:
         db.execute(statement)
     for job, sampling in db.execute("SELECT id, sampling FROM jobs WHERE sampling IS NOT NULL").fetchall():
         db.execute("UPDATE jobs SET sampling = ? WHERE id = ?", (canonical_json(json.loads(sampling)), job))
-    for row in db.execute(_MEASURED).fetchall():
-        if doubt := _doubt(*row[1:]):
-            db.execute(
-                "UPDATE jobs SET doubt = ? WHERE kind = 'run' AND engine <> 'imported' AND variant_id IN "
-                "(SELECT v.id FROM variants v JOIN artifacts a ON a.id = v.artifact_id WHERE a.model_id = ?)",
-                (doubt, row[0]),
-            )
-
-
-def _doubt(source: str, read: str, sha256: str, ready: float) -> str | None:
-    """Why it is unknown which weights the runs of a model had: it was measured at `read` at the time `ready`."""
-    from core.files.content import model_files
-    from core.files.content import sha256 as hash_of
-
-    place = Path(source)
-    try:
-        files = model_files(place)
-        status = [file.stat() for file in files]
-        same = sum(one.st_size for one in status) <= HASHED_BYTES and hash_of(place) == sha256
-    except (ModelError, OSError):
-        return None if source == read else f"the model was read from {read} before, and from {source} later"
-    if same:
-        return None
-    if source != read:
-        return f"the model was read from {read} before, and from {source} later"
-    written = max(one.st_mtime for one in status)
-    return f"{source} was written after it was measured" if written > ready else None
+    mark_doubtful(db)
 
 
 def _edit_schema(db: Database, table: str, old: str, new: str) -> None:
@@ -391,9 +363,4 @@ UPDATE jobs SET weights_sha256 = (
     SELECT a.sha256 FROM variants v JOIN artifacts a ON a.id = v.artifact_id WHERE v.id = jobs.variant_id
 ) WHERE kind = 'run' AND engine <> 'imported';;
 DROP INDEX one_open_prepare
-"""
-
-_MEASURED = """
-SELECT m.id, m.source, a.path, a.sha256, a.ready_at FROM models m JOIN artifacts a ON a.model_id = m.id
-WHERE a.compression = 'none' AND a.format = m.format AND m.format IN ('hf', 'gguf') AND a.ready_at IS NOT NULL
 """

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import platform
 import sqlite3
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 
 from core.results.rows import Provenance, ProvenanceRun
 from core.results.show.sheets import UNKNOWN, Cell, Sheet
+from core.spec import Sampling
 from core.store.joins import JOBS, MODEL
 
 _RUNS = f"""
@@ -40,7 +42,7 @@ def _run(row: sqlite3.Row) -> ProvenanceRun:
         "weights_sha256": row["weights_sha256"],
         "bytes": row["bytes"],
         "prompt_version": row["prompt_version"],
-        "sampling": json.loads(row["sampling"]),
+        "sampling": _in_order(json.loads(row["sampling"])),
         "seed": row["seed"],
         "item_limit": row["item_limit"],
         "policy": row["policy"],
@@ -49,6 +51,11 @@ def _run(row: sqlite3.Row) -> ProvenanceRun:
         "doubt": row["doubt"],
         "responses": row["responses"],
     }
+
+
+def _in_order(sampling: dict[str, object]) -> dict[str, object]:
+    """Sampling with the temperature first, as people write it; an imported run has none."""
+    return {field.name: sampling[field.name] for field in fields(Sampling) if field.name in sampling}
 
 
 def _version(package: str) -> str:
