@@ -103,7 +103,7 @@ class Weights:
 def _changed(path: Path) -> WeightsChanged:
     return WeightsChanged(
         f"{path} holds other weights than those that this run began with.",
-        "Restore the files and resume the run, or clone it: a new run measures the new weights under a name of their own.",
+        "Restore the files and requeue the run, or clone it: a new run measures the new weights under a name of their own.",
     )
 
 
