@@ -20,10 +20,9 @@ import numpy as np
 from core.jobs.models import resolve
 from core.jobs.study import BENCHMARKS, FAMILY, SEEDS, STUDY_LIMIT
 from core.results.rows import SCORE_NAMES, LengthEnd
-from core.results.runs import Run, one_picture, shown_runs
+from core.results.runs import Run, one_picture, responses_of, shown_runs
 from core.results.show.provenance import provenance
-from core.results.summary_cache import responses_of
-from core.results.tables.lengths import at_end, ends
+from core.results.tables.lengths import at_end, ends, words_of
 from core.results.tables.published import RECORDED
 from core.results.tables.scores import AVERAGES
 from core.store.connection import opened, store_path
@@ -125,16 +124,16 @@ def _scores(runs: dict[str, list[Run]]) -> Recorded:
 
 def _cell(runs: list[Run]) -> Recorded:
     summaries = [run.summary for run in runs]
-    n = sum(one.finished for one in summaries)
-    credit, score, collapsed = (sum(getattr(one, name) for one in summaries) for name in ("credit", "score", "collapsed"))
+    n, collapsed = sum(one.n for one in summaries), sum(one.collapsed for one in summaries)
+    credit, score = (sum(one.n * (getattr(one, name) or 0.0) for one in summaries) for name in ("credit", "score"))
     scores = {"accuracy": credit} if runs[0].metric == "accuracy" else {"em": credit, "f1": score}
     return {"n": n, **{name: round(100 * total / n, 2) for name, total in {**scores, "collapsed": collapsed}.items()}}
 
 
 def _lengths(connection: sqlite3.Connection, runs: list[Run]) -> Recorded:
-    by_run = responses_of(connection, ((run.run, run.benchmark) for run in runs))
+    by_run = responses_of(connection, runs)
     responses = np.concatenate([by_run[run.run] for run in runs])
-    cut = ends(responses["words"], responses["censored"], Q)
+    cut = ends(words_of(responses), responses["censored"], Q)
     short, long = (_rounded(at_end(runs[0], responses, shares, cut.k)) for shares in (cut.shortest, cut.longest))
     ratio = round(long["words"] / short["words"], 2) if long["words"] and short["words"] else None
     return {"n": len(responses), "short": short, "long": long, "ratio": ratio}

@@ -53,13 +53,21 @@ class PublishedEnds(TypedDict):
 
 
 class ScoreCell(TypedDict):
-    """A variant on a benchmark; the counts of a printed one are unknown."""
+    """A row on a benchmark; n and finished count questions; what was printed has scores and n alone."""
 
     n: int
     finished: int | None
+    responses: NotRequired[int]
+    planned: NotRequired[int]
+    samples: NotRequired[int]
     unparsed: int | None
     failed: int | None
     run: int | None
+    runs: NotRequired[list[int]]
+    limit: NotRequired[int | None]
+    prompt: NotRequired[str | None]
+    questions: NotRequired[str | None]
+    error: NotRequired[float | None]
     accuracy: NotRequired[float | None]
     accuracy_ci: NotRequired[list[float] | None]
     em: NotRequired[float | None]
@@ -69,8 +77,8 @@ class ScoreCell(TypedDict):
     strict_em: NotRequired[float | None]
     strict_f1: NotRequired[float | None]
     by_hand: NotRequired[int]
-    samples: NotRequired[int]
     pass_at_k: NotRequired[float]
+    majority: NotRequired[float]
     doubt: NotRequired[str]
     stopped: NotRequired[int]
     corrected: NotRequired[float | None]
@@ -91,6 +99,8 @@ class ScoreRow(TypedDict):
     sparsity: float | None
     origin: str
     engine: str | None
+    sampling: dict[str, object] | None
+    main: bool
     benchmarks: dict[str, ScoreCell]
     average: float | None
     average_ci: list[float] | None
@@ -232,6 +242,7 @@ class CompareRow(TypedDict):
     difference: float | None
     difference_ci: list[float] | None
     p: float | None
+    same_protocol: bool
     gained: list[str]
     lost: list[str]
     both: int
@@ -247,6 +258,7 @@ class Finding(TypedDict):
     verdict: Verdict
     effect: float | None
     effect_ci: list[float] | None
+    p: float | None
     unit: str
     runs: int
     basis: str
@@ -261,8 +273,10 @@ class RankingRow(TypedDict):
     runs: int
     reasoning: float | None
     reasoning_ci: list[float] | None
+    reasoning_p: float | None
     knowledge: float | None
     knowledge_ci: list[float] | None
+    knowledge_p: float | None
 
 
 class Findings(TypedDict):

@@ -1,68 +1,85 @@
-"""What the tables need of one run: counts, sums and resampled intervals, and its finished responses as packed numbers.
+"""What the tables need of the responses of alike runs: counts, means over questions, and their intervals.
 
-A summary is computed from the responses alone, so that it can be cached for a run that has ended and deleted whenever one of
-the run's responses changes (`summary_cache`). A response is finished when it ended by itself, at its limit, or was stopped for
-repetition. One that was stopped for repetition counts as wrong, whatever it contains. A verdict by hand replaces the grader's
-in accuracy, EM and F1 (all or nothing); the strict scores stay the grader's.
+The question is the unit: a mean is that of the questions' means over their samples, and intervals tell of which questions
+were asked. A summary is computed from the responses alone, so that it can be cached for a run that has ended and dropped
+whenever one of its responses changes (`summary_cache`).
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import median
 from typing import Any
 
 import numpy as np
 
-from benchmarks.registry import get
-from core.results.loop_words import Looped
-from core.results.stats import Interval, bootstrap_mean, bootstrap_questions, pass_at_k
+from core.results.responses import Planned
+from core.results.stats import Interval, mean_interval, pass_at_k
 
-VERSION = 3
-"""Version of the fields of `RunSummary`; a cached summary of another version is computed again."""
+VERSION = 4
+"""Version of the fields of `RunSummary` and of `responses.ROW`; what is cached of another version is computed again."""
 
-FINISHED = "coalesce(r.finish_reason IN ('stop', 'length', 'repetition'), 0)"
-_SCORED = "coalesce(r.finish_reason IN ('stop', 'length'), 0)"
-CREDIT = f"{_SCORED} * coalesce(r.hand, r.correct, r.em, 0.0)"
-SCORE = f"{_SCORED} * coalesce(r.hand, r.f1, r.correct, 0.0)"
 
-ROW = np.dtype([("words", "<i4"), ("censored", "?"), ("ahead", "<f8"), ("score", "<f8"), ("em", "<f8")])
-"""A finished response: `words` so far; `censored`: whether it was cut there; `ahead`: the words that a stopped one would have
-added up to its token limit; `score` (correct, or F1) and `em`, each 0 to 1 (0 for one that was stopped)."""
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Responses by question, each array [questions]: how many samples each has, and means over them, 0 to 1."""
+
+    items: np.ndarray
+    samples: np.ndarray
+    credit: np.ndarray
+    score: np.ndarray
+
+    @classmethod
+    def of(cls, rows: np.ndarray) -> Questions:
+        """The questions of responses of dtype `ROW`, in the order of their numbers."""
+        items, place = np.unique(rows["item"], return_inverse=True)
+        samples = np.bincount(place, minlength=len(items))
+        return cls(items, samples, means(rows["credit"], place, samples), means(rows["score"], place, samples))
+
+
+def means(values: np.ndarray, place: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """Means of values, [responses], over the samples of each question, [questions]; `place`: the question of each value."""
+    result: np.ndarray = np.bincount(place, values.astype(float), minlength=len(samples)) / np.maximum(1, samples)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """Counts, sums and intervals of one run. Sums are over its finished responses; shares and intervals run from 0 to 1.
+    """Counts, means and intervals of alike runs; means, shares and intervals run from 0 to 1, None without a finished response.
 
-    `credit`: 1 for a correct response or an exact match, else 0; `score`: credit, or F1 where the benchmark has it; `squares`:
-    the squared scores. `by_hand`: responses that a person graded. `thinking` and `answer`: words. `censored`: responses cut
-    before their own end. `uncollapsed_credit`: the credit of responses that did not collapse. `audited`: collapsed responses
-    that were let run on; `audited_credit`: their credit. `onset_words` and `period_words`: medians over the known loops.
-    Where questions have several samples: `questions`, the fewest `samples` of one, `pass_at_k` for that k, and `score_ci` and
-    `em_ci` from resampling questions; else only F1 has a `score_ci`. `within`: for questions with right and wrong samples,
-    the share of their (right, wrong) pairs in which the right one is shorter, as (share, number of questions with it).
+    `questions` were asked, `planned` responses in all; `n` of the questions have a finished response, `finished` responses in
+    all; `samples`: the fewest that one of the n has. `failed`: errors and cancelled. `credit`: correct, or an exact match;
+    `score`: correct, or F1; `strict_em`, `strict_f1`: the whole answer part graded as it stands. `error`: standard error of
+    `score`. With several samples, `pass_at_k` for k = `samples`, and `majority`: the credit of each question's most frequent
+    answer, ties shared. `thinking`, `answer`: words. `censored`: responses cut before their own end. `collapsed` ones, with
+    `collapse_share` over questions; of them `audited` were let run on and earned `audited_credit`; the others' credit is
+    `uncollapsed_credit`. `onset_words`, `period_words`: medians over the known loops.
     """
 
+    questions: int
+    planned: int
     n: int
     finished: int
+    samples: int
     failed: int
     unparsed: int
     by_hand: int
-    credit: float
-    score: float
-    squares: float
-    strict_em: float
-    strict_f1: float
+    credit: float | None
+    credit_ci: Interval | None
+    score: float | None
+    score_ci: Interval | None
+    error: float | None
+    strict_em: float | None
+    strict_f1: float | None
+    pass_at_k: float | None
+    majority: float | None
     thinking: int
     answer: int
     censored: int
     stopped: int
     collapsed: int
+    collapse_share: float | None
+    collapse_ci: Interval | None
     audited: int
     uncollapsed_credit: float
     audited_credit: float
@@ -70,12 +87,6 @@ class RunSummary:
     period_words: float | None
     words_saved: float
     tokens_saved: int
-    questions: int | None
-    samples: int | None
-    pass_at_k: float | None
-    score_ci: Interval | None
-    em_ci: Interval | None
-    within: Sequence[tuple[float, int]]
 
     def dumped(self) -> str:
         """As JSON, with every digit of the floats."""
@@ -87,119 +98,75 @@ class RunSummary:
         return cls(**json.loads(text))
 
 
-_COUNTS = """
-SELECT count(*) AS n, coalesce(sum(finish_reason IN ('error', 'cancelled')), 0) AS failed, coalesce(max(sample), 0) AS last
-FROM responses WHERE job_id = ?
-"""
-
-_RESPONSES = f"""
-SELECT r.id, r.item_id, r.finish_reason <> 'stop' AS censored, r.finish_reason = 'repetition' AS stopped,
-       r.parsed IS NULL AS unparsed, r.hand IS NOT NULL AS by_hand,
-       coalesce(r.collapsed, 0) AS collapsed, coalesce(r.audited, 0) AS audited,
-       coalesce(r.thinking_words, 0) AS thinking, coalesce(r.answer_words, 0) AS answer,
-       {CREDIT} AS credit, {SCORE} AS score,
-       {_SCORED} * coalesce(r.strict_em, 0.0) AS strict_em, {_SCORED} * coalesce(r.strict_f1, 0.0) AS strict_f1
-FROM responses r WHERE r.job_id = ? AND {FINISHED} ORDER BY r.position, r.sample
-"""
-
-_LOOPED = f"""
-SELECT r.id, r.collapsed = 1, r.finish_reason = 'repetition', coalesce(r.thinking_words, 0) + coalesce(r.answer_words, 0),
-       coalesce(r.thinking_tokens, 0) + coalesce(r.answer_tokens, 0), r.token_limit, r.loop_onset, r.loop_period,
-       r.loop_count, t.text
-FROM responses r LEFT JOIN response_texts t ON t.response_id = r.id
-WHERE r.job_id = ? AND {FINISHED} AND (r.collapsed = 1 OR r.finish_reason = 'repetition')
-"""
-
-Columns = dict[str, np.ndarray]
-
-
-def summarise(connection: sqlite3.Connection, run: int, benchmark: str) -> tuple[RunSummary, np.ndarray]:
-    """The summary of a run on a benchmark, and its finished responses: an array of dtype `ROW`, [finished responses]."""
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    n, failed, last = cursor.execute(_COUNTS, (run,)).fetchone()
-    columns = _columns(cursor.execute(_RESPONSES, (run,)))
-    looped = [(row[0], row[1], Looped(bool(row[2]), *row[3:])) for row in cursor.execute(_LOOPED, (run,))]
-    words_ahead = {response: loop.words_ahead for response, _, loop in looped}
-    rows = np.zeros(len(columns["id"]), dtype=ROW)
-    rows["words"] = columns["thinking"] + columns["answer"]
-    for response, more in words_ahead.items():
-        rows["ahead"][columns["id"] == response] = more
-    for name, source in (("censored", "censored"), ("score", "score"), ("em", "credit")):
-        rows[name] = columns[source]
-    sampled = last > 0 and len(rows) > 0
+def summarise(planned: Planned, rows: np.ndarray) -> RunSummary:
+    """The summary of finished responses of dtype `ROW`, [responses], of alike runs that asked for `planned`."""
+    items, place = np.unique(rows["item"], return_inverse=True)
+    samples = np.bincount(place, minlength=len(items))
+    n, k = len(items), int(samples.min()) if len(items) else 0
     numbers: dict[str, Any] = {
-        **{"n": int(n), "finished": len(rows), "failed": int(failed)},
-        **_sums(columns),
-        **_loops([loop for _, collapsed, loop in looped if collapsed]),
-        **{"words_saved": float(sum(words_ahead.values())), "tokens_saved": sum(loop.tokens_ahead for _, _, loop in looped)},
-        **(_sampled(columns, rows) if sampled else _once(columns, get(benchmark).metric == "em_f1")),
+        **{"questions": max(planned.questions, n), "planned": planned.responses, "n": n, "finished": len(rows), "samples": k},
+        "failed": planned.failed,
+        **{name: int(rows[name].sum()) for name in ("unparsed", "by_hand", "thinking", "answer", "censored", "stopped")},
+        **_scores(rows, place, samples),
+        **_repeated(rows, place, samples, k),
+        **_loops(rows, place, samples),
     }
-    return RunSummary(**numbers), rows
+    return RunSummary(**numbers)
 
 
-def _columns(cursor: sqlite3.Cursor) -> Columns:
-    """The rows of a query as one float array per column, each [rows]."""
-    names = [column[0] for column in cursor.description]
-    values = list(zip(*cursor, strict=True)) or [()] * len(names)
-    return {name: np.array(column, dtype=float) for name, column in zip(names, values, strict=True)}
-
-
-def _sums(columns: Columns) -> dict[str, Any]:
-    collapsed, score = columns["collapsed"] == 1, columns["score"]
-    audited = collapsed & (columns["audited"] == 1)
-    counts = {
-        name: int(columns[name].sum())
-        for name in ("unparsed", "by_hand", "thinking", "answer", "censored", "stopped", "collapsed")
-    }
-    return counts | {
-        **{name: float(columns[name].sum()) for name in ("credit", "score", "strict_em", "strict_f1")},
-        "squares": float((score**2).sum()),
-        **{"audited": int(audited.sum()), "audited_credit": float(columns["credit"][audited].sum())},
-        "uncollapsed_credit": float(columns["credit"][~collapsed].sum()),
-    }
-
-
-def _loops(collapsed: Sequence[Looped]) -> dict[str, float | None]:
-    """Medians over the collapsed responses whose loop is known."""
-    onsets = [float(onset) for loop in collapsed if (onset := loop.onset_words) is not None]
-    periods = [period for loop in collapsed if (period := loop.period_words) is not None]
+def _scores(rows: np.ndarray, place: np.ndarray, samples: np.ndarray) -> dict[str, Any]:
+    if not len(samples):
+        names = ("credit", "credit_ci", "score", "score_ci", "error", "strict_em", "strict_f1")
+        return dict.fromkeys(names)
+    credit, score = (means(rows[name], place, samples) for name in ("credit", "score"))
+    credit_ci = mean_interval(credit, samples)
     return {
-        "onset_words": median(onsets) if onsets else None,
-        "period_words": median(periods) if periods else None,
+        **{"credit": float(credit.mean()), "credit_ci": credit_ci, "score": float(score.mean())},
+        "score_ci": credit_ci if np.array_equal(credit, score) else mean_interval(score, samples),
+        "error": float(score.std(ddof=1) / len(score) ** 0.5) if len(score) > 1 else None,
+        **{name: float(means(rows[name], place, samples).mean()) for name in ("strict_em", "strict_f1")},
     }
 
 
-def _once(columns: Columns, f1: bool) -> dict[str, Any]:
-    """The fields for a run with one sample a question."""
-    values, counts = np.unique(columns["score"], return_counts=True)
-    interval = bootstrap_mean(values.tolist(), counts.tolist()) if f1 else None
-    unset = {"questions": None, "samples": None, "pass_at_k": None, "em_ci": None}
-    return unset | {"score_ci": interval, "within": []}
-
-
-def _sampled(columns: Columns, rows: np.ndarray) -> dict[str, Any]:
-    """The fields for several samples a question: intervals from resampling questions, and pass@k."""
-    _, item = np.unique(columns["item_id"], return_inverse=True)
-    n = np.bincount(item)
-    k, credit = int(n.min()), np.bincount(item, columns["credit"])
-    solved = [pass_at_k(round(correct), int(samples), k) for correct, samples in zip(credit, n, strict=True)]
-    em_interval = bootstrap_questions(credit, n)
-    same = np.array_equal(columns["score"], columns["credit"])
-    score_interval = em_interval if same else bootstrap_questions(np.bincount(item, columns["score"]), n)
+def _repeated(rows: np.ndarray, place: np.ndarray, samples: np.ndarray, k: int) -> dict[str, float | None]:
+    """pass@k and the majority's credit, of questions with several samples."""
+    if k < 2:
+        return {"pass_at_k": None, "majority": None}
+    right = np.bincount(place, rows["credit"], minlength=len(samples))
+    solved = [pass_at_k(round(good), int(n), k) for good, n in zip(right, samples, strict=True)]
+    order = np.argsort(place, kind="stable")
+    groups = np.split(order, np.cumsum(samples)[:-1])
     return {
-        **{"questions": len(n), "samples": k, "pass_at_k": sum(solved) / len(solved)},
-        **{"score_ci": score_interval, "em_ci": em_interval, "within": _within(item, columns["credit"] == 1, rows["words"])},
+        "pass_at_k": sum(solved) / len(solved),
+        "majority": float(np.mean([_majority(rows["choice"][group], rows["credit"][group]) for group in groups])),
     }
 
 
-def _within(item: np.ndarray, right: np.ndarray, words: np.ndarray) -> list[tuple[float, int]]:
-    """`RunSummary.within`, sorted by share. `item` (question number), `right` and `words` are each [responses]."""
-    order = np.argsort(item, kind="stable")
-    shares: Counter[float] = Counter()
-    for samples in np.split(order, np.flatnonzero(np.diff(item[order])) + 1):
-        good, bad = words[samples[right[samples]]], words[samples[~right[samples]]]
-        if len(good) and len(bad):
-            gaps = bad[None, :].astype(float) - good[:, None]
-            shares[float(np.mean(np.sign(gaps) + 1) / 2)] += 1
-    return sorted(shares.items())
+def _majority(choices: np.ndarray, credit: np.ndarray) -> float:
+    """The credit of the most frequent answer, the mean of several; samples without an answer have no vote."""
+    answers, place, votes = np.unique(choices, return_inverse=True, return_counts=True)
+    votes = np.where(answers < 0, 0, votes)
+    if not votes.max():
+        return 0.0
+    earned = np.bincount(place, credit) / np.bincount(place)
+    return float(earned[votes == votes.max()].mean())
+
+
+def _loops(rows: np.ndarray, place: np.ndarray, samples: np.ndarray) -> dict[str, Any]:
+    collapsed = rows["collapsed"]
+    audited, shares = collapsed & rows["audited"], means(collapsed, place, samples)
+    return {
+        "collapsed": int(collapsed.sum()),
+        "collapse_share": float(shares.mean()) if len(samples) else None,
+        "collapse_ci": mean_interval(shares, samples) if len(samples) else None,
+        **{"audited": int(audited.sum()), "audited_credit": float(rows["credit"][audited].sum())},
+        "uncollapsed_credit": float(rows["credit"][~collapsed].sum()),
+        **{f"{name}_words": _median(rows[name][collapsed]) for name in ("onset", "period")},
+        **{"words_saved": float(rows["ahead"].sum()), "tokens_saved": int(rows["tokens_ahead"].sum())},
+    }
+
+
+def _median(values: np.ndarray) -> float | None:
+    """The median of those that are known."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else None

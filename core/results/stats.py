@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -107,3 +108,51 @@ def _ends(means: np.ndarray) -> Interval:
     """The 2.5 and 97.5 percentiles of resampled means, [RESAMPLES]."""
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
+
+
+def mean_interval(means: np.ndarray, samples: np.ndarray) -> Interval:
+    """The interval of a mean over questions, 0 to 1; `means` and `samples` of each question, each [questions > 0]."""
+    if samples.max() == 1 and set(np.unique(means)) <= {0.0, 1.0}:
+        interval = wilson(float(means.sum()), len(means))
+    else:
+        interval = bootstrap_questions(means, np.ones(len(means)))
+    assert interval is not None
+    return interval
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A mean difference between the same questions, -1 to 1, with its interval and the two-sided p of none."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+def paired(differences: np.ndarray) -> Paired:
+    """Mean of per-question differences in [-1, 1], [questions > 0]; 0 lies outside the interval exactly where p < 0.05."""
+    n, total, squares = len(differences) + 2, float(differences.sum()), float((differences**2).sum()) + 1
+    p = math.erfc(abs(total) / math.sqrt(squares) / math.sqrt(2))
+    middle, spread = total / n, max(0.0, squares / n - (total / n) ** 2)
+    half = Z * math.sqrt(spread / (n - Z * Z)) if n > Z * Z else 2.0
+    mean = total / len(differences)
+    return Paired(mean, max(-1.0, min(mean, middle - half)), min(1.0, max(mean, middle + half)), p)
+
+
+def mover(parts: Sequence[tuple[float, Interval, float]]) -> Interval:
+    """The interval of a weighted sum of independent estimates, one (estimate, interval, weight) each (Zou and others 2009)."""
+    middle = sum(weight * value for value, _, weight in parts)
+    below = math.sqrt(sum((weight * (value - (ends[0] if weight > 0 else ends[1]))) ** 2 for value, ends, weight in parts))
+    above = math.sqrt(sum((weight * ((ends[1] if weight > 0 else ends[0]) - value)) ** 2 for value, ends, weight in parts))
+    return middle - below, middle + above
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """p values adjusted so that at most 5 % of families of them have one below 0.05 by chance (Holm 1979)."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    adjusted, highest = [0.0] * len(values), 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[place]))
+        adjusted[place] = highest
+    return adjusted

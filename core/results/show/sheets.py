@@ -160,15 +160,18 @@ def counts(cell: ScoreCell) -> tuple[str, ...]:
     if cell["finished"] is None:
         return (f"n {cell['n']}",)
     whole = cell["finished"] == cell["n"]
+    samples, responses, planned = cell.get("samples", 1), cell.get("responses"), cell.get("planned")
     notes = [f"n {cell['n']}" if whole else f"{cell['finished']} of {cell['n']}, unfinished"]
+    notes += [f"{samples} samples each"] if samples > 1 else []
+    notes += [f"{responses} of {planned} responses"] if whole and responses != planned else []
     notes += [f"{count} {name}" for name, count in (("unparsed", cell["unparsed"]), ("failed", cell["failed"])) if count]
     if cell.get("stopped"):
         ends = "".join(f" ({part})" for part in interval(cell["corrected_ci"]))
         notes += [f"{cell['stopped']} stopped", f"corrected {number(cell['corrected'])}{ends}"]
     if "by_hand" in cell:
         notes += [f"{cell['by_hand']} judged by hand"]
-    if "samples" in cell:
-        notes += [f"pass@{cell['samples']} {number(cell['pass_at_k'])}"]
+    if "pass_at_k" in cell:
+        notes += [f"pass@{samples} {number(cell['pass_at_k'])}", f"majority {number(cell['majority'])}"]
     published = cell.get("published")
     return (*notes, *(_published(published["origin"], published) if published else ()))
 

@@ -1,58 +1,50 @@
 """Two variants on the same questions: who wins by how much, whether that is chance, which questions flipped, and how two
 responses differ.
 
-Only questions that both have finished count. Accuracy and exact match are compared by McNemar's exact test over the
-questions that only one side got right; differences have paired bootstrap intervals (questions are drawn, each with both
-its answers). Where a question was asked several times its mean counts, a question is right when most samples are, and no
-test is made.
+Only questions that both have finished count, each with the mean over its samples. The difference of the score (accuracy, or
+F1), its interval and its p are of one paired test, so that they agree (`core.results.stats.paired`). A question with several
+samples is right where most of them are.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
+import json
 import re
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import numpy as np
 
 from core.errors import UsageError
 from core.results.rows import CompareRow
-from core.results.run_summary import CREDIT, FINISHED, SCORE
-from core.results.runs import Run, one_picture, shown_runs
-from core.results.stats import bootstrap_mean
+from core.results.run_summary import Questions
+from core.results.runs import Run, one_picture, responses_of, shown_runs
+from core.results.stats import paired
 
 MAX_SENTENCES = 3_000
 """Of each response; a loop of tens of thousands of words tells nothing more, and diffing it takes minutes."""
 
-_ANSWERS = f"""
-SELECT r.item_id, i.key, count(*) AS n, avg({SCORE}) AS score, avg({CREDIT}) AS credit
-FROM responses r JOIN items i ON i.id = r.item_id
-WHERE r.job_id = ? AND {FINISHED} GROUP BY r.item_id ORDER BY min(r.position)
-"""
+HALF = 0.5
+"""A question with several samples counts as right where more than so many are."""
+
+_KEYS = "SELECT id, key FROM items WHERE id IN (SELECT value FROM json_each(?))"
 
 _TEXT = """
 SELECT r.id, t.text FROM responses r JOIN items i ON i.id = r.item_id LEFT JOIN response_texts t ON t.response_id = r.id
-WHERE r.job_id = ? AND i.key = ? AND r.state = 'done' ORDER BY r.sample LIMIT 1
+WHERE r.job_id IN (SELECT value FROM json_each(?)) AND i.key = ? AND r.state = 'done' ORDER BY r.job_id DESC, r.sample LIMIT 1
 """
 
 _FLIPS = ((False, True), (True, False))
 """Right on side a, on side b: what gains a question, and what loses one."""
 
 
-def mcnemar(lost: int, gained: int) -> float:
-    """The two-sided exact p of as uneven a split of the discordant pairs, were either side as likely; 1 without any."""
-    n = lost + gained
-    tail = sum(math.comb(n, k) for k in range(min(lost, gained) + 1))
-    return min(1.0, float(2 * tail / 2**n))
-
-
 def compare(connection: sqlite3.Connection, one: str, other: str, benchmark: str | None = None) -> list[CompareRow]:
     """One object for each benchmark that both have run.
 
-    {a, b, benchmark, n, metric, a_score, b_score, difference (b - a, percentage points), difference_ci, p, gained, lost
-    (keys of the questions that only b, only a got right), both, neither, unpaired, runs}. `a` and `b` are labels, variants or
+    {a, b, benchmark, n, metric, a_score, b_score, difference (b - a, percentage points), difference_ci, p, same_protocol
+    (whether sampling, prompt and benchmark version are the same), gained, lost (keys of the questions that only b, only a got
+    right), both, neither, unpaired, runs}. `a` and `b` are labels, variants or
     run numbers. Raises UsageError where a name means nothing or several things, or where no benchmark is shared.
     """
     with one_picture(connection):
@@ -65,7 +57,7 @@ def compare(connection: sqlite3.Connection, one: str, other: str, benchmark: str
 
 def sides(connection: sqlite3.Connection, *names: str) -> list[dict[str, Run]]:
     """For each name the runs by benchmark."""
-    runs = [run for run in shown_runs(connection) if run.summary.finished]
+    runs = [run for run in shown_runs(connection) if run.summary.n]
     return [_side(connection, runs, name) for name in names]
 
 
@@ -78,6 +70,7 @@ def _side(connection: sqlite3.Connection, runs: Sequence[Run], name: str) -> dic
     plain = name.lower()
     tests: tuple[Callable[[Run], bool], ...] = (
         lambda run: run.label.lower() == plain,
+        lambda run: run.main and run.variant.lower() == plain,
         lambda run: run.variant.lower() == plain,
         lambda run: plain in run.label.lower(),
     )
@@ -90,47 +83,41 @@ def _side(connection: sqlite3.Connection, runs: Sequence[Run], name: str) -> dic
     raise UsageError(f"{name!r} {fault}.", f"Name one of: {labels}; or a run's number.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """The finished samples of one question: how many, and their means."""
-
-    key: str
-    n: int
-    score: float
-    credit: float
-
-
-def _answers(connection: sqlite3.Connection, run: Run) -> dict[int, _Answer]:
-    return {int(row[0]): _Answer(*row[1:]) for row in connection.execute(_ANSWERS, (run.run,))}
-
-
 def _compared(connection: sqlite3.Connection, first: Run, second: Run) -> CompareRow:
-    one, other = _answers(connection, first), _answers(connection, second)
-    pairs = [(answer, other[item]) for item, answer in one.items() if item in other]
-    gaps = [b.score - a.score for a, b in pairs]
-    right = [(a.credit > 0.5, b.credit > 0.5) for a, b in pairs]
-    gained, lost = ([a.key for (a, _), was in zip(pairs, right, strict=True) if was == flip] for flip in _FLIPS)
-    single = bool(pairs) and all(a.n == b.n == 1 for a, b in pairs)
-    values = Counter(gaps)
-    interval = bootstrap_mean(list(values), list(values.values()))
+    responses = responses_of(connection, (first, second))
+    one, other = Questions.of(responses[first.run]), Questions.of(responses[second.run])
+    items, at_one, at_other = np.intersect1d(one.items, other.items, return_indices=True)
+    scores, credits = ((a[at_one], b[at_other]) for a, b in ((one.score, other.score), (one.credit, other.credit)))
+    right = list(zip((credits[0] > HALF).tolist(), (credits[1] > HALF).tolist(), strict=True))
+    keys = _keys(connection, items)
+    gained, lost = ([key for key, was in zip(keys, right, strict=True) if was == flip] for flip in _FLIPS)
+    test = paired(scores[1] - scores[0]) if len(items) else None
     return {
         "a": first.label,
         "b": second.label,
         "benchmark": first.benchmark,
-        "n": len(pairs),
+        "n": len(items),
         "metric": "accuracy" if first.metric == "accuracy" else "f1",
-        "a_score": 100 * sum(a.score for a, _ in pairs) / len(pairs) if pairs else None,
-        "b_score": 100 * sum(b.score for _, b in pairs) / len(pairs) if pairs else None,
-        "difference": 100 * sum(gaps) / len(gaps) if gaps else None,
-        "difference_ci": [100 * end for end in interval] if interval else None,
-        "p": mcnemar(len(lost), len(gained)) if single else None,
+        "a_score": 100 * float(scores[0].mean()) if test else None,
+        "b_score": 100 * float(scores[1].mean()) if test else None,
+        "difference": 100 * test.difference if test else None,
+        "difference_ci": [100 * test.low, 100 * test.high] if test else None,
+        "p": test.p if test else None,
+        "same_protocol": first.protocol == second.protocol,
         "gained": gained,
         "lost": lost,
         "both": right.count((True, True)),
         "neither": right.count((False, False)),
-        "unpaired": len(one) + len(other) - 2 * len(pairs),
+        "unpaired": len(one.items) + len(other.items) - 2 * len(items),
         "runs": [first.run, second.run],
     }
+
+
+def _keys(connection: sqlite3.Connection, items: np.ndarray) -> list[str]:
+    """The keys of questions, in their order."""
+    rows = connection.execute(_KEYS, (json.dumps(items.tolist()),)).fetchall()
+    keys = {row["id"]: str(row["key"]) for row in rows}
+    return [keys[item] for item in items.tolist()]
 
 
 def response_diff(connection: sqlite3.Connection, one: str, other: str, benchmark: str, key: str) -> list[str]:
@@ -149,7 +136,7 @@ def response_diff(connection: sqlite3.Connection, one: str, other: str, benchmar
 
 def _response(connection: sqlite3.Connection, runs: dict[str, Run], benchmark: str, key: str) -> tuple[int, str]:
     run = runs.get(benchmark)
-    row = connection.execute(_TEXT, (run.run, key)).fetchone() if run else None
+    row = connection.execute(_TEXT, (json.dumps(run.runs), key)).fetchone() if run else None
     if row is None:
         raise UsageError(f"There is no finished response to question {key!r} of {benchmark}.", "`compare` lists questions.")
     return int(row[0]), str(row[1] or "")

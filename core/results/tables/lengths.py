@@ -17,8 +17,7 @@ import numpy as np
 
 from core.errors import UsageError
 from core.results.rows import DecileRow, LengthEnd, LengthRow, Tenth
-from core.results.runs import Run, one_picture, shown_runs
-from core.results.summary_cache import responses_of
+from core.results.runs import Run, one_picture, responses_of, shown_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,18 @@ def _finished(connection: sqlite3.Connection) -> list[tuple[Run, np.ndarray]]:
     """The runs that the tables show, with their finished responses."""
     with one_picture(connection):
         runs = [run for run in shown_runs(connection) if run.summary.finished]
-        responses = responses_of(connection, ((run.run, run.benchmark) for run in runs))
+        responses = responses_of(connection, runs)
     return [(run, responses[run.run]) for run in runs]
 
 
+def words_of(responses: np.ndarray) -> np.ndarray:
+    """Words of thinking and answer, [responses]."""
+    words: np.ndarray = responses["thinking"] + responses["answer"]
+    return words
+
+
 def _row(run: Run, responses: np.ndarray, q: float) -> LengthRow:
-    cut, n = ends(responses["words"], responses["censored"], q), len(responses)
+    cut, n = ends(words_of(responses), responses["censored"], q), len(responses)
     short, long = (at_end(run, responses, shares, cut.k) for shares in (cut.shortest, cut.longest))
     return {
         "variant": run.variant,
@@ -96,10 +101,10 @@ def at_end(run: Run, responses: np.ndarray, shares: np.ndarray, k: int) -> Lengt
     def percent(column: str) -> float | None:
         return 100 * float(shares @ responses[column]) / k if k else None
 
-    words = float(shares @ (responses["words"] + responses["ahead"])) / k if k else None
+    words = float(shares @ (words_of(responses) + responses["ahead"])) / k if k else None
     if run.metric == "accuracy":
         return {"words": words, "accuracy": percent("score")}
-    return {"words": words, "em": percent("em"), "f1": percent("score")}
+    return {"words": words, "em": percent("credit"), "f1": percent("score")}
 
 
 def deciles_rows(connection: sqlite3.Connection) -> list[DecileRow]:
@@ -124,7 +129,7 @@ def deciles_rows(connection: sqlite3.Connection) -> list[DecileRow]:
 
 def _tenths(responses: np.ndarray) -> list[Tenth]:
     size = len(responses) / 10
-    below = _firsts(responses["words"], responses["censored"], [size * place for place in range(11)])
-    whole = responses["words"] + responses["ahead"]
+    below = _firsts(words_of(responses), responses["censored"], [size * place for place in range(11)])
+    whole = words_of(responses) + responses["ahead"]
     shares = [after - before for before, after in pairwise(below)]
     return [{"words": float(s @ whole) / size, "score": 100 * float(s @ responses["score"]) / size} for s in shares]

@@ -6,7 +6,7 @@ import sqlite3
 
 from core.results.rows import CollapseCell
 from core.results.runs import Run, one_picture, shown_runs
-from core.results.stats import Interval, wilson
+from core.results.stats import Interval
 from core.results.tables.audit import Audit
 
 
@@ -25,7 +25,7 @@ def collapse_cells(connection: sqlite3.Connection) -> list[CollapseCell]:
 
 def _cell(run: Run) -> CollapseCell:
     summary, audit = run.summary, Audit.of(run.summary)
-    share_low, share_high = _percents(wilson(summary.collapsed, summary.finished))
+    share_low, share_high = _percents(summary.collapse_ci)
     lost_low, lost_high = _percents(audit.lost_interval)
     corrected_low, corrected_high = _percents(audit.corrected_interval)
     return {
@@ -36,7 +36,7 @@ def _cell(run: Run) -> CollapseCell:
         "run": run.run,
         "n": summary.finished,
         "collapsed": summary.collapsed,
-        "share": 100 * (summary.collapsed / summary.finished),
+        "share": 100 * (summary.collapse_share or 0.0),
         "share_low": share_low,
         "share_high": share_high,
         "onset_words": summary.onset_words,

@@ -78,6 +78,8 @@ def _row(printed: PrintedScores) -> ScoreRow:
         "parameters": int(printed["parameters"]),
         "bits_per_weight": printed.get("bits_per_weight"),
         "sparsity": printed.get("sparsity"),
+        "sampling": None,
+        "main": False,
         "benchmarks": {name: _cell(cells[name], name) for name in names() if name in cells},
         "average": printed.get("average"),
         "average_ci": None,

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from benchmarks.registry import of
 from core.errors import UsageError
 from core.results.rows import Candidate, Recommendation, ScoreRow
-from core.results.runs import certain_runs, one_picture
+from core.results.runs import main_runs, one_picture
 from core.results.tables.scores import AVERAGES, scores_rows
 
 ROOM = 1.1
@@ -39,8 +39,8 @@ def recommend(connection: sqlite3.Connection, memory: float, knowledge: bool = F
     highest average wins; the smallest variant within noise of it is named in the reasons.
     """
     with one_picture(connection):
-        rows, sizes = scores_rows(connection), _sizes(connection)
-    made = (_candidate(row, sizes[row["label"]], memory) for row in rows)
+        rows, sizes = [row for row in scores_rows(connection) if row["main"]], _sizes(connection)
+    made = (_candidate(row, sizes[row["variant"], row["engine"]], memory) for row in rows)
     candidates = sorted((candidate for candidate in made if candidate), key=lambda c: c["bytes"])
     if knowledge:
         candidates = [c for c in candidates if c["knowledge"] is not None]
@@ -49,22 +49,22 @@ def recommend(connection: sqlite3.Connection, memory: float, knowledge: bool = F
         candidate["on_front"] = candidate["score"] > best
         best = max(best, candidate["score"])
     choice, reasons = _choose(candidates, memory, knowledge)
-    unsized = sum(row["average"] is not None and sizes[row["label"]][0] is None for row in rows)
+    unsized = sum(row["average"] is not None and sizes[row["variant"], row["engine"]][0] is None for row in rows)
     if unsized:
         which = "1 variant has" if unsized == 1 else f"{unsized} variants have"
         reasons.append(f"{which} scores but no known size (import with parameters and bits_per_weight).")
     return {"memory": memory, "knowledge": knowledge, "choice": choice, "reasons": reasons, "front": candidates}
 
 
-def _sizes(connection: sqlite3.Connection) -> dict[str, tuple[float | None, bool]]:
-    """Bytes of each label's weights, and whether they are estimated."""
-    sizes: dict[str, tuple[float | None, bool]] = {}
-    for run in certain_runs(connection):
+def _sizes(connection: sqlite3.Connection) -> dict[tuple[str, str | None], tuple[float | None, bool]]:
+    """Bytes of the weights by variant and engine, and whether they are estimated."""
+    sizes: dict[tuple[str, str | None], tuple[float | None, bool]] = {}
+    for run in main_runs(connection):
         if run.bytes is not None:
-            sizes[run.label] = float(run.bytes), False
+            sizes[run.variant, run.engine] = float(run.bytes), False
             continue
         bits = run.bits_per_weight or (DENSE_BITS if run.compression == "none" else None)
-        sizes[run.label] = (None if run.parameters is None or bits is None else run.parameters * bits / 8), True
+        sizes[run.variant, run.engine] = (None if run.parameters is None or bits is None else run.parameters * bits / 8), True
     return sizes
 
 

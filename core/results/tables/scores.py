@@ -1,21 +1,21 @@
 """Scores: accuracy, or exact match and F1, of every variant on every benchmark, with their 95 % intervals.
 
-Which runs are shown is told in `core.results.runs`. Accuracy and exact match are shares of the finished responses and
-have Wilson intervals; F1 and averages have seeded bootstrap intervals (of no width where all values are equal). Where a
-question was asked several times, scores are means over all samples, their intervals come from drawing questions (samples of
-one question are no independent trials), and *pass at k* says how often one of k samples is right.
+Which runs stand in a row is told in `core.results.runs`. A score is the mean over questions of each question's mean over its
+samples, and its interval tells of which questions were asked (`core.results.stats`). With several samples *pass at k* says how
+often one of k is right, *majority* how often the most frequent answer is.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from benchmarks.registry import of
 from core.results.rows import ScoreCell, ScoreRow
-from core.results.runs import Run, one_picture, shown_runs
-from core.results.stats import Interval, bootstrap_average, wilson
+from core.results.runs import Run, line, one_picture, shown_runs
+from core.results.stats import Interval, mover
 from core.results.tables.audit import Audit
 
 AVERAGES = (tuple(sorted(of("paper", "reasoning"))), tuple(sorted(of("pocket", "reasoning"))))
@@ -23,18 +23,21 @@ AVERAGES = (tuple(sorted(of("paper", "reasoning"))), tuple(sorted(of("pocket", "
 
 
 def scores_rows(connection: sqlite3.Connection) -> list[ScoreRow]:
-    """What `lrm-tui scores --json` prints: one object for each variant (and engine), percent from 0 to 100.
+    """What `lrm-tui scores --json` prints: one object a row, percent from 0 to 100.
 
-    `benchmarks` maps names to counts (`n` planned, `finished`, `unparsed`: finished without an answer, `failed`: errors and
-    cancelled), `run`, and scores with their `_ci`; for em_f1 also `strict_em` and `strict_f1` (the whole answer part graded
-    as it stands). `average_of` names the three benchmarks behind `average`, both None until all three have finished
-    responses. Where questions were asked several times there are `samples` (the fewest that one has) and `pass_at_k`. Where
-    responses were stopped for repetition, which count as wrong, a cell says how many (`stopped`) and the score `corrected`
-    by the audit, with `corrected_ci` (see `core.results.tables.audit`); where a person judged, how many (`by_hand`).
+    A row is a variant on an engine under one sampling (`sampling`); runs that differ in their limit, prompt or questions have
+    rows of their own. `benchmarks` maps names to `n` (questions asked), `finished` (of them with a finished response),
+    `responses` (finished) of `planned`, `samples` (the fewest of a question), `unparsed` (finished without an answer), `failed`
+    (errors and cancelled), `run` and `runs`, `limit`, `prompt` and `questions` (versions), and scores with their `_ci` and the
+    score's `error` (standard error); for em_f1 also `strict_em` and `strict_f1` (the whole answer part graded as it stands).
+    With several samples `pass_at_k` and `majority`. `average_of` names the three benchmarks behind `average`, both None until
+    all three have finished responses. Where responses were stopped for repetition, which count as wrong, a cell says how many
+    (`stopped`) and the score `corrected` by the audit, with `corrected_ci` (see `core.results.tables.audit`); where a person
+    judged, how many (`by_hand`); where it is doubtful, why (`doubt`).
     """
     with one_picture(connection):
         runs = shown_runs(connection)
-    return [_row(list(group)) for _, group in groupby(runs, key=lambda run: (run.variant_id, run.engine))]
+    return [_row(list(group)) for _, group in groupby(runs, key=line)]
 
 
 def by_benchmark(rows: Sequence[ScoreRow]) -> list[dict[str, object]]:
@@ -53,7 +56,7 @@ def _row(runs: Sequence[Run]) -> ScoreRow:
     first = runs[0]
     return {
         "variant": first.variant,
-        "label": first.label,
+        "label": max((run.label for run in runs), key=len),
         "model": first.model,
         "family": first.family,
         "parameters": first.parameters,
@@ -62,6 +65,8 @@ def _row(runs: Sequence[Run]) -> ScoreRow:
         "sparsity": first.sparsity,
         "origin": first.origin,
         "engine": first.engine,
+        "sampling": json.loads(first.protocol.sampling),
+        "main": any(run.main and run.doubt is None for run in runs),
         "benchmarks": {run.benchmark: _cell(run) for run in runs},
         "average": average,
         "average_ci": percent_ends(interval),
@@ -71,41 +76,43 @@ def _row(runs: Sequence[Run]) -> ScoreRow:
 
 def _cell(run: Run) -> ScoreCell:
     summary = run.summary
-    n, credit_interval = summary.finished, wilson(summary.credit, summary.finished)
     cell: ScoreCell = {
-        "n": summary.n,
-        "finished": n,
+        "n": summary.questions,
+        "finished": summary.n,
+        "responses": summary.finished,
+        "planned": summary.planned,
+        "samples": summary.samples,
         "unparsed": summary.unparsed,
         "failed": summary.failed,
         "run": run.run,
+        "runs": list(run.runs),
+        "limit": run.limit,
+        "prompt": run.protocol.prompt,
+        "questions": run.protocol.benchmark,
+        "error": _percent(summary.error),
     }
     if run.metric == "accuracy":
-        cell["accuracy"] = _share(summary.credit, n)
-        cell["accuracy_ci"] = percent_ends(summary.score_ci or credit_interval)
+        cell["accuracy"], cell["accuracy_ci"] = _percent(summary.credit), percent_ends(summary.credit_ci)
     else:
-        cell["em"] = _share(summary.credit, n)
-        cell["em_ci"] = percent_ends(summary.em_ci or credit_interval)
-        cell["f1"] = _share(summary.score, n)
-        cell["f1_ci"] = percent_ends(summary.score_ci)
-        cell["strict_em"] = _share(summary.strict_em, n)
-        cell["strict_f1"] = _share(summary.strict_f1, n)
+        cell["em"], cell["em_ci"] = _percent(summary.credit), percent_ends(summary.credit_ci)
+        cell["f1"], cell["f1_ci"] = _percent(summary.score), percent_ends(summary.score_ci)
+        cell["strict_em"], cell["strict_f1"] = _percent(summary.strict_em), _percent(summary.strict_f1)
     if run.doubt:
         cell["doubt"] = run.doubt
     if summary.by_hand:
         cell["by_hand"] = summary.by_hand
-    if summary.samples is not None and summary.pass_at_k is not None:
-        cell["samples"] = summary.samples
-        cell["pass_at_k"] = 100 * summary.pass_at_k
+    if summary.pass_at_k is not None and summary.majority is not None:
+        cell["pass_at_k"], cell["majority"] = 100 * summary.pass_at_k, 100 * summary.majority
     if summary.stopped:
         audit = Audit.of(summary)
         cell["stopped"] = audit.stopped
-        cell["corrected"] = None if audit.corrected is None else 100 * audit.corrected
+        cell["corrected"] = _percent(audit.corrected)
         cell["corrected_ci"] = percent_ends(audit.corrected_interval)
     return cell
 
 
-def _share(total: float, n: int) -> float | None:
-    return 100 * (total / n) if n else None
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def percent_ends(interval: Interval | None) -> list[float] | None:
@@ -115,13 +122,9 @@ def percent_ends(interval: Interval | None) -> list[float] | None:
 
 def _average(runs: Mapping[str, Run]) -> tuple[float | None, Interval | None, list[str] | None]:
     for parts in AVERAGES:
-        if not set(parts) <= set(runs):
-            continue
-        summaries = [runs[name].summary for name in parts]
-        if not all(one.finished for one in summaries):
-            continue
-        # samples of one question are no independent trials
-        trials = [(one.questions or one.finished, one.credit / one.finished) for one in summaries]
-        interval = bootstrap_average([(share * n, n) for n, share in trials])
-        return 100 * sum(share for _, share in trials) / len(parts), interval, list(parts)
+        known = [(s.credit, s.credit_ci) for name in parts if name in runs and (s := runs[name].summary).n]
+        scores = [(credit, ends, 1 / len(parts)) for credit, ends in known if credit is not None and ends is not None]
+        if len(scores) == len(parts):
+            low, high = mover(scores)
+            return 100 * sum(credit for credit, _, _ in scores) / len(parts), (max(0.0, low), min(1.0, high)), list(parts)
     return None, None, None

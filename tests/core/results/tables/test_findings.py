@@ -29,16 +29,42 @@ def test_an_empty_store_has_not_enough_data(book: Book) -> None:
     assert {c["verdict"] for c in found["claims"]} == {"not enough data"} and found["ranking"] == []
 
 
-@pytest.mark.parametrize(
-    ("quantized", "pruned", "verdict"), [(60, 10, "supported"), (10, 60, "contradicted"), (32, 30, "inconclusive")]
-)
-def test_quantization_and_knowledge(book: Book, quantized: int, pruned: int, verdict: str) -> None:
-    facts(book, "none", 65)
-    facts(book, "q4_0", quantized)
-    facts(book, "sparsegpt-50", pruned)
+def variant(book: Book, compression: str, reasoning: int, knowledge: int, model: str = "m") -> None:
+    """A variant with so many of 100 right in reasoning and in knowledge."""
+    number = book.variant(compression, model=model)
+    book.run(number, "folio", graded(1, reasoning) + graded(0, 100 - reasoning))
+    book.run(
+        number,
+        "musique",
+        [{"finish_reason": "stop", "em": float(i < knowledge), "f1": float(i < knowledge)} for i in range(100)],
+    )
+
+
+@pytest.mark.parametrize(("keeps", "verdict"), [(60, "supported"), (33, "inconclusive")])
+def test_knowledge_is_compared_at_equal_reasoning(book: Book, keeps: int, verdict: str) -> None:
+    """Pruning to 50 % leaves 70 right in reasoning and 30 in knowledge; quantized variants reason as well."""
+    pruned = {
+        "sparsegpt-10": (79, 58),
+        "sparsegpt-30": (76, 45),
+        "sparsegpt-50": (70, 30),
+        "wanda-30": (75, 42),
+        "wanda-50": (68, 25),
+    }
+    for model in ("a", "b"):
+        variant(book, "none", 80, 65, model)
+        for compression, (reasoning, knowledge) in pruned.items():
+            variant(book, compression, reasoning, knowledge, model)
+        for place, compression in enumerate(("q4_0", "q3_k_s", "iq2_m", "q2_k", "iq1_s")):
+            variant(book, compression, 72 - place // 2, keeps - place, model)
     one = claim(book, "Quantization")
-    assert (one["verdict"], one["effect"], one["runs"]) == (verdict, pytest.approx(quantized - pruned), 2)
+    assert one["verdict"] == verdict and one["effect"] is not None
     assert one["effect_ci"][0] < one["effect"] < one["effect_ci"][1]
+
+
+def test_without_reasoning_there_is_nothing_to_compare_knowledge_at(book: Book) -> None:
+    for compression, right in (("none", 65), ("q4_0", 60), ("sparsegpt-50", 10)):
+        facts(book, compression, right)
+    assert claim(book, "Quantization")["verdict"] == "not enough data"
 
 
 def test_other_models_are_no_comparison(book: Book) -> None:
@@ -59,20 +85,20 @@ def prune(book: Book, model: str, curves: dict[str, list[int]]) -> None:
             book.run(variant, name, run)
 
 
-def test_harder_tasks_and_knowledge_collapse_earlier(book: Book) -> None:
+def test_four_benchmarks_cannot_tell_which_kind_collapses_first(book: Book) -> None:
     curves = {"aime": [50, 48, 5, 0], "folio": [75, 74, 70, 33], "temporal": [99, 99, 98, 97], "musique": [40, 5, 0, 0]}
     for model in ("a", "b", "c"):
         prune(book, model, curves)
     harder, knowledge = claim(book, "Harder"), claim(book, "Pruning loses")
-    assert harder["verdict"] == knowledge["verdict"] == "supported"
-    assert harder["effect"] == knowledge["effect"] == 50 and "9 of 9" in harder["basis"]
-    assert harder["runs"] == 36
+    assert harder["effect"] > 45 and knowledge["effect"] > 45 and harder["runs"] == 36
+    assert harder["verdict"] == knowledge["verdict"] == "not enough data"
+    assert "3 benchmarks" in harder["basis"] and "in any order by chance 33% of the time" in harder["basis"]
 
 
 def test_one_pair_is_not_enough(book: Book) -> None:
     prune(book, "a", {"aime": [50, 48, 5, 0], "folio": [90, 90, 90, 33]})
     one = claim(book, "Harder")
-    assert (one["verdict"], one["effect"], one["effect_ci"]) == ("not enough data", 50, None)
+    assert (one["verdict"], one["effect_ci"]) == ("not enough data", None) and one["effect"] > 45
 
 
 def test_length_and_correctness_with_difficulty_free_and_fixed(book: Book) -> None:

@@ -102,7 +102,7 @@ def test_several_samples_a_question(book: Book) -> None:
             item = book._item("aime", position)
             book.insert("responses", job_id=run, item_id=item, position=position, sample=sample, seed=0, state="done", **given)
     cell = scores_rows(book.reader)[0]["benchmarks"]["aime"]
-    assert (cell["n"], cell["accuracy"], cell["samples"], cell["pass_at_k"]) == (8, 37.5, 2, 50.0)
+    assert (cell["n"], cell["responses"], cell["accuracy"], cell["samples"], cell["pass_at_k"]) == (4, 8, 37.5, 2, 50.0)
     assert cell["accuracy_ci"][0] < 13 and cell["accuracy_ci"][1] > 70, "questions vary, not samples"
 
 

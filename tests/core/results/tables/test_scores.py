@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 
+from core.engines.host.wire import Sampling
 from core.results import frames
 from core.results.show.sheets import counts
 from core.results.tables.scores import scores_rows
@@ -28,10 +30,13 @@ def test_counts_accuracy_and_wilson_interval(book: Book) -> None:
     assert row == {
         **{"variant": "pocket q4_0", "label": "pocket q4_0", "model": "pocket", "family": "pocket", "parameters": 1_200_000},
         **{"compression": "q4_0", "bits_per_weight": 4.5, "sparsity": 50.0, "origin": "measured"},
-        **{"engine": "llama.cpp", "benchmarks": {}, "average": None, "average_ci": None, "average_of": None},
+        **{"engine": "llama.cpp", "benchmarks": {}, "average": None, "average_ci": None, "average_of": None, "main": True},
+        "sampling": {**asdict(Sampling()), "stop": []},
     }
     interval = cell.pop("accuracy_ci")
-    counted = {"n": 14, "finished": 10, "unparsed": 1, "failed": 2, "run": run, "accuracy": 60.0}
+    assert cell.pop("error") == pytest.approx(100 * (0.6 * 0.4 / 9) ** 0.5)
+    counted = {"n": 14, "finished": 10, "responses": 10, "planned": 14, "samples": 1, "unparsed": 1, "failed": 2, "run": run}
+    counted |= {"runs": [run], "limit": None, "prompt": None, "questions": None, "accuracy": 60.0}
     assert cell == counted | {"stopped": 2, "corrected": None, "corrected_ci": None}
     assert interval == pytest.approx([31.27, 83.18], abs=0.01)
 
@@ -84,13 +89,56 @@ def test_the_mini_suite_has_an_average_of_its_own(book: Book) -> None:
     assert (row["average"], row["average_of"][0]) == (50.0, "pocket-arithmetic")
 
 
-def test_the_run_with_most_finished_responses_is_shown_and_of_equals_the_newest(book: Book) -> None:
+def test_alike_runs_are_pooled_question_by_question(book: Book) -> None:
+    """Three runs at 90, 90 and 50 %: one score of 76.7, whatever their seeds and order."""
     variant = book.variant()
-    book.run(variant, "aime", graded(1, 4), created=1.0)
-    newest = book.run(variant, "aime", graded(0, 4), created=2.0, seed=7)
-    book.run(variant, "aime", [*graded(1, 3), {}, {}], created=3.0)
-    cell = scores_rows(book.reader)[0]["benchmarks"]["aime"]
-    assert (cell["run"], cell["n"], cell["accuracy"]) == (newest, 4, 0.0)
+    for right, seed in ((9, 0), (9, 1), (5, 2)):
+        book.run(variant, "aime", graded(1, right) + graded(0, 10 - right, parsed="B"), seed=seed, created=float(seed))
+    [row] = scores_rows(book.reader)
+    cell = row["benchmarks"]["aime"]
+    assert cell["accuracy"] == pytest.approx(100 * 23 / 30)
+    assert (cell["n"], cell["finished"], cell["responses"], cell["samples"], cell["runs"]) == (10, 10, 30, 3, [1, 2, 3])
+    assert cell["majority"] == 100 * 9 / 10 and cell["pass_at_k"] == 90.0
+
+
+def test_what_differs_stands_in_rows_of_its_own(book: Book) -> None:
+    variant, hot = book.variant(), json.dumps({**asdict(Sampling()), "temperature": 9.0})
+    book.run(variant, "aime", graded(1, 4), prompt_version="one")
+    book.run(variant, "aime", graded(0, 4), sampling=hot)
+    book.run(variant, "folio", graded(1, 4), sampling=hot)
+    book.run(variant, "aime", graded(0, 2), item_limit=2, prompt_version="one")
+    book.run(variant, "aime", graded(0, 3), prompt_version="two-and-more")
+    labels = {row["label"]: row for row in scores_rows(book.reader)}
+    assert set(labels) == {
+        "pocket none (temperature 0.6)", "pocket none (temperature 9.0)", "pocket none (temperature 0.6, limit 2)",
+        "pocket none (temperature 0.6, prompt two-and-)",
+    }  # fmt: skip
+    assert list(labels["pocket none (temperature 9.0)"]["benchmarks"]) == ["aime", "folio"]
+    assert [row["main"] for row in labels.values()].count(True) == 1, "what findings rest on"
+
+
+def test_a_run_of_an_older_store_is_like_one_that_knows_its_questions(book: Book) -> None:
+    variant = book.variant()
+    book.run(variant, "aime", graded(1, 4))
+    book.run(variant, "aime", graded(0, 4), benchmark_version="v")
+    [row] = scores_rows(book.reader)
+    assert row["benchmarks"]["aime"]["accuracy"] == 50 and row["benchmarks"]["aime"]["questions"] == "v"
+
+
+def test_outputs_from_elsewhere_are_never_pooled(book: Book) -> None:
+    variant = book.variant()
+    for right in (1, 0):
+        book.run(variant, "aime", graded(right, 4), engine="imported", sampling="{}", message=f"imported from {right}.jsonl")
+    assert [row["label"] for row in scores_rows(book.reader)] == ["pocket none", "pocket none (imported from 1.jsonl, run 1)"]
+
+
+def test_a_doubtful_run_is_marked_and_never_pooled(book: Book) -> None:
+    variant = book.variant()
+    book.run(variant, "aime", graded(1, 4))
+    book.run(variant, "aime", graded(0, 4), doubt="its model was read from another place")
+    rows = scores_rows(book.reader)
+    assert [row["label"] for row in rows] == ["pocket none", "pocket none (run 2, doubtful)"]
+    assert rows[1]["benchmarks"]["aime"]["doubt"] == "its model was read from another place" and not rows[1]["main"]
 
 
 def test_engines_are_told_apart_and_variants_go_from_dense_to_small(book: Book) -> None:
