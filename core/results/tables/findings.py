@@ -19,7 +19,7 @@ from core.results.tables.ranking import Change, Cost, costs
 
 LEVEL = 0.05
 OF_CLAIMS = 0.8
-"""The share of the level that is the claims'; the rest is the ranking's, whose rows have tiny p values where there is a cost."""
+"""The share of the level that is the claims'; the rest is the ranking's, whose p values are tiny where there is a cost."""
 
 
 def findings(connection: sqlite3.Connection) -> Findings:
