@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import resource
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -117,7 +117,7 @@ def _compiled(template: str) -> jinja2.Template:
     return _environment().from_string(template)
 
 
-def _clock(date: str | None) -> Any:
+def _clock(date: str | None) -> Callable[[str], str]:
     """The template's function of today: the clock's, or midnight of a fixed day."""
     fixed = datetime.fromisoformat(date) if date else None
     return lambda form: (fixed or datetime.now()).strftime(form)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import openai
 
 from ..host.options import OpenAIOptions
-from ..host.wire import FinishReason, Generate, Sampling
+from ..host.wire import FinishReason, Generate, Sampling, TemplateOptions
 from ..thinking import THINK_END
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class Try:
     def __init__(self, options: OpenAIOptions, cap: float) -> None:
         self._silence, self._cap = options.silence, cap
         self._last_text = time.monotonic()
-        self._reasoning = False
+        self._reasoning = self._answering = False
 
     async def texts(self, client: openai.AsyncOpenAI, model: str, request: Generate) -> AsyncIterator[str]:
         """The pieces of reasoning, `</think>` and content. Raises Broken, OutOfTime or openai.APIStatusError."""
@@ -61,8 +61,6 @@ class Try:
             raise Broken(f"what came is not OpenAI's protocol: {error}") from error
         if self.reason is None:
             raise Broken("the stream broke off without a finish reason")
-        if self._reasoning and self.reason == "stop":
-            yield THINK_END
 
     async def _within(self, work: Awaitable[T]) -> T:
         """Await `work`. Raises OutOfTime at the cap, Broken after too long without text."""
@@ -88,14 +86,24 @@ class Try:
         if not hasattr(choice, "delta"):  # the completions of raw prompts
             return [choice.text] if choice.text else []
         delta = choice.delta
-        texts = []
         reasoning = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
-        if reasoning:
+        return self._joined(reasoning if isinstance(reasoning, str) else "", delta.content or "")
+
+    def _joined(self, reasoning: str, content: str | list[dict[str, Any]]) -> list[str]:
+        """The text of a delta, with `</think>` where the server goes over from reasoning to content.
+
+        White space in the reasoning of a response that answers already is none: it would make its answer thinking.
+        """
+        if isinstance(content, list):  # parts of either kind, as Mistral's API sends them
+            reasoning += "".join(map(_part_text, (part for part in content if part.get("type") == "thinking")))
+            content = "".join(map(_part_text, (part for part in content if part.get("type") != "thinking")))
+        texts = []
+        if reasoning and (not self._answering or reasoning.strip()):
             self._reasoning = True
             texts.append(reasoning)
-        if delta.content:
-            texts += [THINK_END, delta.content] if self._reasoning else [delta.content]
-            self._reasoning = False
+        if content:
+            texts += [THINK_END, content] if self._reasoning else [content]
+            self._reasoning, self._answering = False, True
         return texts
 
 
@@ -108,9 +116,28 @@ async def _opened(client: openai.AsyncOpenAI, model: str, request: Generate) -> 
         **_sampling(request.sampling),
     }
     if request.chat:
+        arguments = with_template(arguments, request.template_options)
         turn: Any = [{"role": "user", "content": request.prompt}]
         return await client.chat.completions.create(messages=turn, **arguments)
     return await client.completions.create(prompt=request.prompt, **arguments)
+
+
+def with_template(arguments: Mapping[str, Any], options: TemplateOptions) -> dict[str, Any]:
+    """The arguments of a request with what a run sets in the server's template: `chat_template_kwargs`, `reasoning_effort`.
+
+    Thinking goes under both names that templates use. What a run leaves open is left to the server.
+    """
+    given: dict[str, Any] = {}
+    if options.thinking:
+        given |= dict.fromkeys(("enable_thinking", "thinking"), options.thinking == "on")
+    if options.budget is not None:
+        given["thinking_budget"] = options.budget
+    if options.effort:
+        given["reasoning_effort"] = options.effort
+    given |= options.arguments
+    body = {**arguments.get("extra_body", {}), **({"chat_template_kwargs": given} if given else {})}
+    effort = {"reasoning_effort": options.effort} if options.effort else {}
+    return {**arguments, **effort, **({"extra_body": body} if body else {})}
 
 
 def _sampling(sampling: Sampling) -> dict[str, Any]:
@@ -123,6 +150,12 @@ def _sampling(sampling: Sampling) -> dict[str, Any]:
         **({"stop": list(sampling.stop)} if sampling.stop else {}),
         **({"extra_body": added} if added else {}),
     }
+
+
+def _part_text(part: Mapping[str, Any]) -> str:
+    """The text of a content part, which may hold parts again."""
+    text = part.get("thinking") or part.get("text") or ""
+    return text if isinstance(text, str) else "".join(map(_part_text, text))
 
 
 async def _next(pieces: AsyncIterator[T]) -> T | None:
