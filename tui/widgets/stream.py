@@ -164,16 +164,15 @@ class StreamView(ScrollView, can_focus=True):
         self._fold.read(text)
         text = self._held + text
         self._held = ""
-        if self._splits:
-            if (close := first_close(text)) is not None:
-                after = text[close[1] :]
-                self._splits = False
-                self._put(text[: close[0]], "thinking", at)
-                self._put_line("── answer ──", "title")
-                answer = after.lstrip("\n")
-                self._put(answer, "answer", at + len(text) - len(answer))
-                self._grown()
-                return
+        if self._splits and (close := first_close(text)) is not None:
+            after = text[close[1] :]
+            self._splits = False
+            self._put(text[: close[0]], "thinking", at)
+            self._put_line("── answer ──", "title")
+            answer = after.lstrip("\n")
+            self._put(answer, "answer", at + len(text) - len(answer))
+            self._grown()
+            return
         keep = _to_hold(text, self._splits)
         self._held = text[len(text) - keep :]
         self._put(text[: len(text) - keep], self._kind, at)
