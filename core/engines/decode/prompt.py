@@ -102,20 +102,34 @@ class Prompts:
         assert self._vocabulary.chat_template is not None
         return self._templates.render(self._vocabulary.chat_template, turn, self._vocabulary.special_tokens, arguments, date)
 
+    def close(self) -> None:
+        """End the child that renders; a later prompt starts another one."""
+        self._templates.close()
+
+    def rendered(self, request: Generate) -> str | None:
+        """The whole prompt of a chat request, with cuts in the user's markup; None where there is no template."""
+        if not request.chat or self._vocabulary.chat_template is None:
+            return None
+        text = self._markup.sub(rf"\g<0>{_CUT}", request.prompt.replace(_CUT, "\N{REPLACEMENT CHARACTER}"))
+        return self._render(text, self.facts(request.template_options, request.date).arguments, request.date)
+
+    def text(self, request: Generate) -> str:
+        """The prompt as the model sees it, but for what the tokenizer puts before raw text. Raises as `tokens` does."""
+        rendered = self.rendered(request)
+        return request.prompt if rendered is None else rendered.replace(_CUT, "")
+
     def tokens(self, request: Generate) -> tuple[str, list[int]]:
         """The prompt as the model sees it, and its ids. Raises TemplateRefusal and TemplateFailure.
 
         A rendered template is the whole prompt, as in transformers; raw text (and chat for a model without a template)
         gets the special tokens that the model asks for, unless it begins with BOS.
         """
-        vocabulary = self._vocabulary
+        vocabulary, rendered = self._vocabulary, self.rendered(request)
+        if rendered is not None:
+            return rendered.replace(_CUT, ""), self._tokenize(rendered, add_special=False)
         text = request.prompt.replace(_CUT, "\N{REPLACEMENT CHARACTER}")
         if request.chat:
             text = self._markup.sub(rf"\g<0>{_CUT}", text)
-            if vocabulary.chat_template is not None:
-                arguments = self.facts(request.template_options, request.date).arguments
-                text = self._render(text, arguments, request.date)
-                return text.replace(_CUT, ""), self._tokenize(text, add_special=False)
         bos = vocabulary.special_tokens.get("bos_token")
         ids = self._tokenize(text, add_special=not (bos and text.startswith(bos)))
         return vocabulary.decode(ids), ids

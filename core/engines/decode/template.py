@@ -49,6 +49,13 @@ class Templates:
             raise TemplateFailure(body["error"])
         return str(body["text"])
 
+    def close(self) -> None:
+        """End the child; the next template starts another one."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            self._child = None
+
 
 def _start() -> subprocess.Popen[bytes]:
     host = Path(__file__).parents[1] / "host" / "host.py"

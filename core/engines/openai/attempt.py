@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import openai
 
 from ..host.options import OpenAIOptions
-from ..host.wire import FinishReason, Generate, Sampling, TemplateOptions
+from ..host.wire import FinishReason, Generate
 from ..thinking import THINK_END
+from .request import arguments
 
 T = TypeVar("T")
 USAGE_S = 10.0  # how long the usage may come after the end of the text
@@ -108,48 +109,8 @@ class Try:
 
 
 async def _opened(client: openai.AsyncOpenAI, model: str, request: Generate) -> Any:
-    arguments: dict[str, Any] = {
-        "model": model,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "seed": request.seed,
-        **_sampling(request.sampling),
-    }
-    if request.chat:
-        arguments = with_template(arguments, request.template_options)
-        turn: Any = [{"role": "user", "content": request.prompt}]
-        return await client.chat.completions.create(messages=turn, **arguments)
-    return await client.completions.create(prompt=request.prompt, **arguments)
-
-
-def with_template(arguments: Mapping[str, Any], options: TemplateOptions) -> dict[str, Any]:
-    """The arguments of a request with what a run sets in the server's template: `chat_template_kwargs`, `reasoning_effort`.
-
-    Thinking goes under both names that templates use. What a run leaves open is left to the server.
-    """
-    given: dict[str, Any] = {}
-    if options.thinking:
-        given |= dict.fromkeys(("enable_thinking", "thinking"), options.thinking == "on")
-    if options.budget is not None:
-        given["thinking_budget"] = options.budget
-    if options.effort:
-        given["reasoning_effort"] = options.effort
-    given |= options.arguments
-    body = {**arguments.get("extra_body", {}), **({"chat_template_kwargs": given} if given else {})}
-    effort = {"reasoning_effort": options.effort} if options.effort else {}
-    return {**arguments, **effort, **({"extra_body": body} if body else {})}
-
-
-def _sampling(sampling: Sampling) -> dict[str, Any]:
-    """OpenAI's own parameters, and what other servers add to them only where it is set."""
-    added = {name: value for name in ("top_k", "min_p") if (value := getattr(sampling, name))}
-    return {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
-        **({"stop": list(sampling.stop)} if sampling.stop else {}),
-        **({"extra_body": added} if added else {}),
-    }
+    resource = client.chat.completions if request.chat else client.completions
+    return await resource.create(**arguments(model, request))
 
 
 def _part_text(part: Mapping[str, Any]) -> str:
