@@ -22,7 +22,6 @@ from core.spec import AUDIT_SHARE, POLICIES, Policy
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from core.engines.decode.facts import TemplateFacts
     from core.jobs.estimate import Estimate
     from core.spec import Model, RunSpec
 
@@ -217,6 +216,7 @@ def _foretell(call: Call, specs: list[RunSpec]) -> int:
     from core.jobs.models import resolve
     from core.jobs.prompting import check_template
     from core.store.connection import opened
+    from core.text import printable
 
     try:
         with opened(call.store, "reader") as connection:
@@ -229,22 +229,25 @@ def _foretell(call: Call, specs: list[RunSpec]) -> int:
         thinking = [{"thinking": facts.state, "notes": facts.notes} for facts in templates]
         print_json([{**asdict(one), "spec": spec, **more} for one, spec, more in zip(forecasts, named, thinking, strict=True)])
         return 0
-    console().print(_table(forecasts, templates))
-    for note in dict.fromkeys(note for facts in templates for note in facts.notes):
-        console().print(note)
+    console().print(_table(forecasts))
+    for line in dict.fromkeys(
+        " ".join((f"{one.model}: thinking {facts.state}.", *facts.notes))
+        for one, facts in zip(forecasts, templates, strict=True)
+    ):
+        console().print(printable(line))
     return 0
 
 
-def _table(forecasts: list[Estimate], templates: list[TemplateFacts]) -> Table:
+def _table(forecasts: list[Estimate]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     from core.text import printable
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("variant", "benchmark", "questions", "weights", "side by side", "minutes", "thinking"):
-        table.add_column(heading, justify="left" if heading in ("variant", "benchmark", "thinking") else "right")
-    for one, facts in zip(forecasts, templates, strict=True):
+    for heading in ("variant", "benchmark", "questions", "weights", "side by side", "minutes"):
+        table.add_column(heading, justify="left" if heading in ("variant", "benchmark") else "right")
+    for one in forecasts:
         weights = "" if one.size is None else f"{'' if one.made else 'about '}{one.size / 2**30:.2f} GiB"
         minutes = "unknown" if one.seconds is None else f"{one.seconds / 60:.0f}"
         fits = "" if one.slots is None else str(one.slots) if one.slots else "does not fit"
@@ -255,7 +258,6 @@ def _table(forecasts: list[Estimate], templates: list[TemplateFacts]) -> Table:
             weights,
             fits,
             minutes,
-            facts.state,
         )
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table

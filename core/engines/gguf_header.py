@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ _LONGEST_READ = 1 << 12  # bytes or elements: longer strings and arrays (vocabul
 _MAX_DIMENSIONS = 4
 _MAX_DEPTH = 4  # arrays within arrays; no known file has any
 
-Value = int | float | str | list[int | float] | list[str] | None
+Value = int | float | str | Sequence[int | float] | Sequence[str] | None
 
 
 class BadGguf(Exception):
