@@ -69,7 +69,7 @@ class Marks:
 
     def state(self, tail: str) -> State:
         """Where a prompt leaves the thinking, judged by `tail`, which is what follows the user's turn."""
-        if self.empty and tail.rstrip().endswith(self.empty):
+        if self.empty and self.empty in tail:
             return "closed"
         opened = tail.rfind(self.opens.strip())
         closed = self.last_close(tail)

@@ -25,7 +25,7 @@ DETAILS = (
 @click.option("--prompts", type=FILE, metavar="PROMPTS", help="a TOML file of prompts of your own")
 @template_options
 def prompt(call: Call, model: str, benchmark: str, item: int, prompts: Path | None, **options: Unpack[TemplateValues]) -> int:
-    """Print exactly what will be sent for a question, and what it does with thinking."""
+    """Print exactly what a run will send for a question."""
     import time
 
     from core.cli.output import print_json
