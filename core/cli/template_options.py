@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 import click
 
 from core.cli.grammar import F
-from core.engines.host.wire import TemplateOptions
+from core.engines.host.wire import EFFORTS, THINKING, Effort, TemplateOptions, Thinking
 from core.errors import UsageError
-
-THINKING: tuple[Literal["on", "off"], ...] = ("on", "off")
-EFFORTS: tuple[Literal["low", "medium", "high"], ...] = ("low", "medium", "high")
 
 
 class TemplateValues(TypedDict):
     """The values of the options below."""
 
-    thinking: Literal["on", "off"] | None
-    effort: Literal["low", "medium", "high"] | None
+    thinking: Thinking | None
+    effort: Effort | None
     thinking_budget: int | None
     template_arg: tuple[str, ...]
 

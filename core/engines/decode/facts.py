@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..host.wire import TemplateOptions
+from ..host.wire import EFFORTS, TemplateOptions
 from ..thinking import Marks, State, in_template
 from .template import TemplateFailure
 
@@ -58,7 +58,6 @@ class TemplateFacts:
     notes: tuple[str, ...] = ()
 
 
-EFFORTS = ("low", "medium", "high")
 _SWITCHES: tuple[tuple[str, Any, Any], ...] = (
     ("enable_thinking", True, False),
     ("thinking", True, False),

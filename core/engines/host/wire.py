@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+Thinking = Literal["on", "off"]
+Effort = Literal["low", "medium", "high"]
+THINKING: tuple[Thinking, ...] = ("on", "off")
+EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 FinishReason = Literal["stop", "length", "cancelled", "error"]
 
 
@@ -42,8 +46,8 @@ class TemplateOptions:
     such a number. `arguments` are further variables of the template, with JSON values.
     """
 
-    thinking: Literal["on", "off"] | None = None
-    effort: Literal["low", "medium", "high"] | None = None
+    thinking: Thinking | None = None
+    effort: Effort | None = None
     budget: int | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
