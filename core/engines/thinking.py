@@ -27,8 +27,8 @@ class Marks:
     """What opens and closes the thinking of a family.
 
     `before` and `after` are patterns of markup that belongs to the closing mark, `ends` marks after the answer part.
-    `empty` is how a prompt writes closed thinking, where that is not the two marks. `signs` are texts by which a template
-    shows the family. Where the opening is mere `words`, they show no thinking alone.
+    `header` may stand before the opening one in an output. `empty` is how a prompt writes closed thinking, where that is not
+    the two marks. `signs` are texts by which a template shows the family. A closing mark of mere `words` shows no family.
     """
 
     opens: str
@@ -36,17 +36,18 @@ class Marks:
     before: str = ""
     after: str = ""
     ends: tuple[str, ...] = ()
+    header: str = ""
     empty: str = ""
     signs: tuple[str, ...] = ()
     words: bool = False
 
     def opened(self, text: str) -> bool:
         """Whether an output itself opens the thinking."""
-        return not self.words and text.lstrip().startswith(self.opens.strip())
+        return text.lstrip().removeprefix(self.header).lstrip().startswith(self.opens.strip())
 
     def begin(self, text: str) -> int:
         """Where the thinking begins: behind the opening mark; a plain `<think>` counts, as in published lengths."""
-        if self.opens == THINK or not text.lstrip().startswith(self.opens.strip()):
+        if self.opens == THINK or not self.opened(text):
             return 0
         return text.index(self.opens.strip()) + len(self.opens.strip())
 
@@ -99,6 +100,7 @@ HARMONY = Marks(
     "<|channel|>final<|message|>",
     before=r"(?:<\|end\|>)?(?:<\|start\|>assistant)?",
     ends=("<|return|>",),
+    header="<|start|>assistant",
     signs=("<|channel|>",),
 )
 GEMMA = Marks("<|channel>thought\n", "<channel|>", signs=("<|channel>", "<channel|>"))
@@ -113,6 +115,7 @@ SOLAR = Marks(
     "<|think|>",
     "<|begin|>assistant<|content|>",
     before=r"<\|end\|>",
+    header="<|begin|>assistant",
     empty="<|think|><|end|>",
     signs=("<|begin|>assistant<|think|>",),
 )
@@ -127,6 +130,7 @@ ADDRESSED = Marks(
     " to=self<|message|>",
     " to=user<|message|>",
     before=r"(?:<\|eom\|>)?(?:<\|start\|>assistant)?",
+    header="<|start|>assistant",
     signs=("assistant to=self<|message|>",),
 )
 INNER = Marks("<|inner_prefix|>", "<|inner_suffix|>", signs=("<|inner_prefix|>",))
@@ -137,11 +141,11 @@ APRIEL = Marks(
     "[BEGIN FINAL RESPONSE]",
     ends=("[END FINAL RESPONSE]",),
     signs=("[BEGIN FINAL RESPONSE]",),
-    words=True,
 )
-FAMILIES = (HARMONY, GEMMA, COHERE, SOLAR, KIMI, ADDRESSED, INNER, BRACKETS, TRIANGLES, APRIEL)
+GRANITE = Marks("Here is my thought process:", "Here is my response:", signs=("Here is my thought process:",), words=True)
+FAMILIES = (HARMONY, GEMMA, COHERE, SOLAR, KIMI, ADDRESSED, INNER, BRACKETS, TRIANGLES, APRIEL, GRANITE)
 """All but those with tags such as `<think>`."""
-_TAG = re.compile(r"</?((?:\w{1,16}:)?(?:think|thinking|thought)(?::\w{1,16})?)>")
+_TAG = re.compile(r"</?((?:\w{1,16}:)?(?:think|thinking|thought|reasoning)(?::\w{1,16})?)>")
 
 
 def in_template(text: str) -> Marks | None:
@@ -174,7 +178,7 @@ def in_text(text: str) -> Marks:
     if THINK_END in text:
         return PLAIN
     for family in FAMILIES:
-        if family.closes in text:
+        if family.closes in text and not family.words:
             return family
     closing = [match for match in _TAG.finditer(text) if match[0].startswith("</")]
     return tag(closing[-1][1]) if closing else PLAIN
@@ -188,7 +192,7 @@ def of(opens: str, closes: str) -> Marks | None:
     return family or Marks(opens, closes)
 
 
-_CLOSES = (*(family.closes for family in FAMILIES), THINK_END)
+_CLOSES = (*(family.closes for family in FAMILIES if not family.words), THINK_END)
 _FIRST = re.compile("|".join([_TAG.pattern.replace("/?", "/"), *map(re.escape, _CLOSES)]))
 
 

@@ -17,7 +17,7 @@ from core.collapse import Detector
 from core.engines.host import wire
 from core.engines.host.options import ENGINES
 from core.engines.processors import SLOTS
-from core.engines.thinking import of
+from core.engines.thinking import PLAIN, of
 from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.files.redact import mask
 from core.grading.grade import Thinking, columns, loop_columns, server_columns
@@ -411,7 +411,10 @@ class Run:
 
 def _thinking(ready: wire.Ready | None, stream: Response) -> Thinking:
     """What the engine has said of the thinking in a response."""
-    return Thinking(of(ready.opens, ready.closes) if ready else None, ready.close_ids if ready else (), stream.prompt_state)
+    known = of(ready.opens, ready.closes) if ready else None
+    if known is None and stream.prompt_state == "none":  # its words are no family's marks
+        known = PLAIN
+    return Thinking(known, ready.close_ids if ready else (), stream.prompt_state)
 
 
 def audited(job: RunJob, key: str) -> bool:

@@ -36,6 +36,8 @@ FAMILIES = {
     "addressed": (" to=self<|message|>", "<|eom|><|start|>assistant to=user<|message|>", ""),
     "apertus": ("<|inner_prefix|>", "<|inner_suffix|>", ""),
     "triangles": ("◁think▷", "◁/think▷", ""),
+    "granite": ("Here is my thought process:\n", "\nHere is my response:\n", ""),
+    "reka": ("<reasoning>\n", "</reasoning>\n", ""),
     "apriel": ("Here are my reasoning steps:\n", "\n[BEGIN FINAL RESPONSE]\n", "\n[END FINAL RESPONSE]"),
 }
 GOLD = Item("g", {"problem": ""}, "72")
@@ -58,15 +60,12 @@ def test_each_family_is_split_and_graded(family: str, known: bool) -> None:
     assert graded(whole + ends, known=told) == ("72", thought, answer)
     assert graded(f"{whole}, since", "length", told) == ("72", thought, answer + 1)
     assert graded(f"{opens}{THOUGHT}", "length", told)[0] is None
-    if family != "apriel" or known:
-        cut = split(f"{opens}{THOUGHT}", None, told.marks)
-        assert (cut.answer, cut.answer_start, cut.closed) == (
-            ("", None, False) if family != "apriel" else (cut.answer, 0, False)
-        )
+    cut = split(f"{opens}{THOUGHT}", None, told.marks)
+    assert (cut.answer, cut.answer_start, cut.closed) == ("", None, False)
     assert split(whole, "stop", told.marks).closed
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "apriel"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_an_output_that_opens_and_never_closes_has_no_answer(family: str) -> None:
     for reason in ("stop", "length", None):
         parts = split(FAMILIES[family][0] + THOUGHT, reason)
@@ -74,7 +73,8 @@ def test_an_output_that_opens_and_never_closes_has_no_answer(family: str) -> Non
 
 
 def test_words_that_open_nothing_are_an_answer() -> None:
-    assert split("Here are my reasoning steps: 1. ... \\boxed{72}", "stop").answer_start == 0
+    assert split("It is so. Here is my response: 72.", "stop").answer_start == 0
+    assert split("Here are my reasoning steps:\n72", "stop", thinking.PLAIN).answer_start == 0
     assert split("It is 72.", "stop").answer == "It is 72."
 
 

@@ -21,7 +21,7 @@ from tests.helpers import tiny
 from tests.helpers.templates import SMALL
 
 DAY = "2026-02-03"
-RAW = "[pocket-facts]\nprompt = \"Q: {question}\"\n"
+RAW = '[musique]\nprompt = "Q: {question}"\n'
 
 
 def spec(model: str, benchmark: str = "pocket-facts", prompts: Path | None = None, **options: Any) -> RunSpec:
