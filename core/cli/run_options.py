@@ -12,8 +12,8 @@ from click.core import ParameterSource
 
 from core.cli.call import Call
 from core.cli.grammar import FILE, F
-from core.engines.host.options import KV_TYPES
 from core.cli.template_options import TemplateValues, options_of, template_options
+from core.engines.host.options import KV_TYPES
 from core.engines.host.wire import Sampling
 from core.errors import UsageError
 from core.jobs.engines import names as engines
