@@ -13,7 +13,8 @@ from core.engines import thinking
 from core.engines.decode.admission import Admission
 from core.engines.decode.prompt import Vocabulary
 from core.engines.decode.stream import Stream
-from core.engines.host.wire import Deltas, Generate, Sampling, Started
+from core.engines.host.engine import EngineFailure
+from core.engines.host.wire import Deltas, Generate, Sampling, Started, TemplateOptions
 from core.engines.llamacpp.native import LlamaModel
 from core.engines.transformers.load import HfVocabulary
 from core.grading.grade import UNKNOWN, Thinking, columns
@@ -170,3 +171,23 @@ def test_special_tokens_that_mark_thinking_stay_in_the_text() -> None:
     assert (row["parsed"], row["thinking_words"]) == ("72", words(THOUGHT))
     assert told.prompt == "left to the model"
     assert row["thinking_tokens"] == ids.index(told.close_ids[0]) + 1
+
+
+def test_a_host_refuses_what_its_template_would_ignore(vocabulary: Vocabulary) -> None:
+    request = Generate("q", "6 x 7?", True, 0, Sampling(), template_options=TemplateOptions(thinking="off"))
+    with pytest.raises(EngineFailure, match="cannot switch its thinking") as refused:
+        Admission(vocabulary, 512).open(request)
+    assert refused.value.kind == "usage"
+
+
+def test_a_host_says_where_each_prompt_leaves_the_thinking() -> None:
+    tokenizer = tiny.tokenizer("qwen2")
+    tokenizer.chat_template = SMALL["off by default"]
+    admission = Admission(HfVocabulary(tokenizer, 1000), 512)
+    for thinking_, state, end in ((None, "opened", "<think>"), ("on", "opened", "<think>"), ("off", "closed", "</think>")):
+        options = TemplateOptions(thinking=thinking_)  # type: ignore[arg-type]
+        (started,) = admission.open(Generate("q", "6 x 7?", True, 0, Sampling(), template_options=options)).start()
+        assert isinstance(started, Started)
+        assert (started.thinking, started.prompt.endswith(end)) == (state, True)
+    (raw,) = admission.open(Generate("q", "6 x 7?", False, 0, Sampling())).start()
+    assert isinstance(raw, Started) and raw.thinking is None
