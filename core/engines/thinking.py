@@ -128,8 +128,8 @@ KIMI = Marks(
 )
 ADDRESSED = Marks(
     " to=self<|message|>",
-    " to=user<|message|>",
-    before=r"(?:<\|eom\|>)?(?:<\|start\|>assistant)?",
+    "<|start|>assistant to=user<|message|>",
+    before=r"<\|eom\|>",
     header="<|start|>assistant",
     signs=("assistant to=self<|message|>",),
 )

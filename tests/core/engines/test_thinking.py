@@ -116,7 +116,7 @@ def test_a_growing_text_is_cut_at_the_first_mark() -> None:
     assert thinking.first_close("ab[/THINK]c") == (2, 10)
     assert thinking.first_close("ab") is None
     assert thinking.unfinished_close("ab</thi") == 5
-    assert thinking.unfinished_close("ab") == 0
+    assert thinking.unfinished_close("ab ") == thinking.unfinished_close("not") == 0  # plain text is shown as it comes
 
 
 @pytest.fixture(scope="module", params=["llama.cpp", "transformers"])
