@@ -42,6 +42,7 @@ lint: setup  ## style, types, import contracts
 
 docs: setup  ## the pages that are made from the code
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/templates.py
 
 dist: setup  ## wheel and source archive, in dist/
 	$(BIN)/python -m build --outdir dist

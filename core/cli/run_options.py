@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal
 
 import click
+from click.core import ParameterSource
 
 from core.cli.call import Call
 from core.cli.grammar import FILE, F
+from core.cli.template_options import TemplateValues, options_of, template_options
 from core.engines.host.options import KV_TYPES
 from core.engines.host.wire import Sampling
 from core.errors import UsageError
@@ -20,23 +23,26 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from core.jobs.estimate import Estimate
-    from core.spec import RunSpec
+    from core.spec import Model, RunSpec
 
 USUAL = Sampling()
+DRAWN = ("temperature", "top_p", "top_k", "min_p")
 CALIBRATION = (
     "what to calibrate on where a compression names nothing: c4, traces, pocket or a file, traces-128x2048 how much (c4; for "
     "the embedded model pocket)"
 )
+SAMPLING = "temperature, top-p, top-k and min-p as in the paper (default) or as the model's makers set them"
 POLICY = "on a repetition collapse: stop, but let a drawn share run on (audit, the default); stop; observe to the limit"
 
 
-class RunOptions(TypedDict):
+class RunOptions(TemplateValues):
     """The values of the options below."""
 
     calibration: str
     engine: str
     name: str | None
     kv_type: str | None
+    sampling: Literal["paper", "model"]
     limit: int | None
     samples: int
     max_tokens: int | None
@@ -68,6 +74,7 @@ OPTIONS = (
     click.option(
         "--max-tokens", type=int, metavar="MAX_TOKENS", help=f"limit on new tokens (default {USUAL.max_tokens}; pocket 1024)"
     ),
+    click.option("--sampling", type=click.Choice(("paper", "model")), default="paper", help=SAMPLING),
     click.option(
         "--temperature",
         type=float,
@@ -112,6 +119,7 @@ FORETOLD = ("benchmark", "compression", "engine", "limit", "seed")
 
 def run_options(function: F) -> F:
     """Add the options that every run has."""
+    function = template_options(function)
     for option in reversed(OPTIONS):
         function = option(function)
     return function
@@ -165,14 +173,15 @@ def _specs(
 
     specs = []
     for model in models:
-        limit = options["max_tokens"] or resolve(model).default_limit
-        drawn = (options["temperature"], options["top_p"], options["top_k"], options["min_p"])
+        resolved = resolve(model)
+        limit = options["max_tokens"] or resolved.default_limit
         template = RunSpec(
             model,
             "none",
             "",
             options["engine"],
-            Sampling(*drawn, limit, options["stop"]),
+            _sampling(resolved, limit, options),
+            options_of(options),
             seed=options["seed"],
             limit=options["limit"],
             samples=options["samples"],
@@ -189,24 +198,46 @@ def _specs(
     return specs
 
 
+def _sampling(model: Model, limit: int, options: RunOptions) -> Sampling:
+    """The paper's sampling or the model's own; what stands on the command line goes before either."""
+    from core.jobs.prompting import model_sampling
+
+    drawn = Sampling(options["temperature"], options["top_p"], options["top_k"], options["min_p"], limit, options["stop"])
+    if options["sampling"] == "paper":
+        return drawn
+    context = click.get_current_context()
+    typed = [n for n in DRAWN if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
+    return replace(model_sampling(model, drawn), **{name: getattr(drawn, name) for name in typed})
+
+
 def _foretell(call: Call, specs: list[RunSpec]) -> int:
     """Print what the runs would take, and queue nothing."""
     from dataclasses import asdict
 
     from core.cli.output import console, print_json
     from core.jobs.estimate import estimate
+    from core.jobs.models import resolve
+    from core.jobs.prompting import check_template
     from core.store.connection import opened
+    from core.text import printable
 
     try:
         with opened(call.store, "reader") as connection:
             forecasts = estimate(connection, specs)
     except FileNotFoundError:
         forecasts = estimate(None, specs)
+    templates = [check_template(resolve(spec.model), spec) for spec in specs]
     if call.json:
         named = [{name: getattr(one.spec, name) for name in FORETOLD} for one in forecasts]
-        print_json([{**asdict(one), "spec": spec} for one, spec in zip(forecasts, named, strict=True)])
+        thinking = [{"thinking": facts.state, "notes": facts.notes} for facts in templates]
+        print_json([{**asdict(one), "spec": spec, **more} for one, spec, more in zip(forecasts, named, thinking, strict=True)])
         return 0
     console().print(_table(forecasts))
+    for line in dict.fromkeys(
+        " ".join((f"{one.model}: thinking {facts.state}.", *facts.notes))
+        for one, facts in zip(forecasts, templates, strict=True)
+    ):
+        console().print(printable(line))
     return 0
 
 
@@ -223,6 +254,13 @@ def _table(forecasts: list[Estimate]) -> Table:
         weights = "" if one.size is None else f"{'' if one.made else 'about '}{one.size / 2**30:.2f} GiB"
         minutes = "unknown" if one.seconds is None else f"{one.seconds / 60:.0f}"
         fits = "" if one.slots is None else str(one.slots) if one.slots else "does not fit"
-        cells = (f"{one.model} {one.spec.compression}", one.spec.benchmark, str(one.questions), weights, fits, minutes)
+        cells = (
+            f"{one.model} {one.spec.compression}",
+            one.spec.benchmark,
+            str(one.questions),
+            weights,
+            fits,
+            minutes,
+        )
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table

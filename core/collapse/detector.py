@@ -10,8 +10,8 @@ digits, punctuation, white space), and calls an output collapsed as soon as one 
 * *counter*: over 2 W units nothing but numbers changed, and they went on by even steps.
 
 The last two are applied every W/4 units, the costly one only where n-grams recur at all. V, W and n shrink with the run's
-token limit. What follows the first `</think>` is judged by itself, since an answer may well repeat its reasoning. Verdicts do
-not depend on how the stream is cut, because a unit counts only when the character after it is known.
+token limit. What follows the first mark that closes the thinking is judged by itself, since an answer may well repeat its
+reasoning. Verdicts do not depend on how the stream is cut, because a unit counts only when the character after it is known.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from array import array
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from core.collapse.closing import CLOSING_UNITS, closes_with
 from core.collapse.grams import Grams, usual_lag
 from core.collapse.slow_rules import counter_lag, noisy_lag
 from core.collapse.units import CODES, UNITS
 from core.collapse.windows import FULL, Windows
+from core.engines.thinking import LONGEST_CLOSE
 
 State = Literal["healthy", "suspicious", "collapsed"]
 Rule = Literal["verbatim", "near", "noise", "counter"]
@@ -75,7 +77,7 @@ class Detector:
         self._waiting_length = 0
         self._pending = ""
         self._tail = ""
-        self._before = ""  # the unit before the one that is read next
+        self._before = ""  # the end of the text before the unit that is read next, as long as a closing mark
         self._answering = self._finished = self._looping = False
         self._rule: Rule | None = None
         self._collapse = HEALTHY
@@ -130,18 +132,19 @@ class Detector:
         self._alike = False
 
     def _read(self, pieces: list[str]) -> None:
-        if not self._answering and "think" in pieces:
+        if not self._answering and not CLOSING_UNITS.isdisjoint(pieces):
             self._read_to_answer(pieces)
         else:
             self._read_units(pieces)
-        if pieces:
-            self._before = pieces[-1]
+        if pieces and not self._answering:
+            self._before = (self._before + "".join(pieces[-LONGEST_CLOSE:]))[-LONGEST_CLOSE:]
 
     def _read_to_answer(self, pieces: list[str]) -> None:
-        """Read pieces that contain the word "think"; where it is part of `</think>`, reset the state before it."""
+        """Read pieces that contain a word such as "think"; where it is part of a closing mark, reset the state before it."""
         for index, piece in enumerate(pieces):
-            before = pieces[index - 1] if index else self._before
-            if piece == "think" and before.endswith("</"):
+            if piece in CLOSING_UNITS and closes_with(
+                self._before + "".join(pieces[max(0, index - LONGEST_CLOSE) : index + 1])
+            ):
                 self._read_units(pieces[:index])
                 if not self._rule:
                     self._answering = True

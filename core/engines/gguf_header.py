@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ _LONGEST_READ = 1 << 12  # bytes or elements: longer strings and arrays (vocabul
 _MAX_DIMENSIONS = 4
 _MAX_DEPTH = 4  # arrays within arrays; no known file has any
 
-Value = int | float | str | list[int | float] | None
+Value = int | float | str | Sequence[int | float] | Sequence[str] | None
 
 
 class BadGguf(Exception):
@@ -52,13 +52,13 @@ def read_tensors(path: Path) -> list[Tensor]:
     return tensors
 
 
-def read_facts(path: Path) -> dict[str, Value]:
+def read_facts(path: Path, whole: Collection[str] = ()) -> dict[str, Value]:
     """The metadata of a GGUF file: scalars, short strings and short arrays of numbers; None for longer ones.
 
-    Raises BadGguf, and OSError where the file cannot be read.
+    The values of the keys in `whole` are read whatever their length. Raises BadGguf, and OSError where the file cannot be read.
     """
     with _opened(path) as file, _guarded(path, file):
-        return _read_header(file)[0]
+        return _read_header(file, whole)[0]
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -78,7 +78,7 @@ def _guarded(path: Path, file: BinaryIO) -> Iterator[None]:
         raise BadGguf(f"{path} is truncated or damaged: its header cannot be read at byte {file.tell():,}.") from error
 
 
-def _read_header(file: BinaryIO) -> tuple[dict[str, Value], list[Tensor]]:
+def _read_header(file: BinaryIO, whole: Collection[str] = ()) -> tuple[dict[str, Value], list[Tensor]]:
     """Metadata and tensors. Raises ValueError and other errors that `_guarded` translates."""
     version, count, pairs = _unpack(file, "IQQ")
     if version not in (2, 3):
@@ -87,7 +87,7 @@ def _read_header(file: BinaryIO) -> tuple[dict[str, Value], list[Tensor]]:
     for _ in range(pairs):
         key = _string(file).decode("utf-8", "replace")
         (kind,) = _unpack(file, "I")
-        facts[key] = _value(file, kind, 0)
+        facts[key] = _whole(file, kind) if key in whole else _value(file, kind, 0)
     alignment = facts.get(_ALIGNMENT_KEY)
     alignment = alignment if isinstance(alignment, int) and alignment > 0 else 32
     infos = [_tensor_info(file) for _ in range(count)]
@@ -124,6 +124,21 @@ def _value(file: BinaryIO, kind: int, depth: int) -> Value:
         return list(_unpack(file, _SCALARS[element] * count))
     file.seek(struct.calcsize("<" + _SCALARS[element]) * count, 1)
     return None
+
+
+def _whole(file: BinaryIO, kind: int) -> Value:
+    """A string, or an array of strings or numbers, of any length."""
+    if kind == _STRING:
+        return _string(file).decode("utf-8", "replace")
+    if kind != _ARRAY:
+        return _value(file, kind, 0)
+    element, count = _unpack(file, "IQ")
+    if element == _STRING:
+        return [_string(file).decode("utf-8", "replace") for _ in range(count)]
+    form = _SCALARS[element]  # an array of arrays is none of these: KeyError, which the caller turns into BadGguf
+    size = struct.calcsize("<" + form)
+    numbers: list[int | float] = [number for (number,) in struct.iter_unpack("<" + form, file.read(size * count))]
+    return numbers
 
 
 def _string(file: BinaryIO) -> bytes:

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from benchmarks.base import Benchmark, Grade, Item
 from benchmarks.parts import split, words
 from core.collapse import HEALTHY, Verdict
+from core.engines.thinking import Marks
 from core.store.columns import GradeColumns, LengthColumns, LoopColumns, OutputColumns, ServerColumns
 
 
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """What an engine said of a response's thinking: the marks of the model, the tokens of the closing one, and where the
+    prompt left the thinking. None where only the text can tell.
+    """
+
+    marks: Marks | None = None
+    close_ids: tuple[int, ...] = ()
+    prompt: str | None = None
+
+
+UNKNOWN = Thinking()
+
+
 def columns(
-    benchmark: Benchmark, item: Item, text: str, ids: Sequence[int], reason: str, think_end_id: int | None
+    benchmark: Benchmark, item: Item, text: str, ids: Sequence[int], reason: str, thinking: Thinking = UNKNOWN
 ) -> OutputColumns:
     """The columns that describe a response's text. Lengths are words (split at white space) and engine tokens."""
-    parts = split(text, reason)
-    thinking_tokens = _thinking_tokens(ids, len(text) - len(parts.answer), len(text), think_end_id, bool(parts.thinking))
+    parts = split(text, reason, thinking.marks, thinking.prompt)
+    before = len(text) if parts.answer_start is None else parts.answer_start
+    thinking_tokens = _thinking_tokens(ids, before, len(text), thinking.close_ids, bool(parts.thinking))
     return {
         "finish_reason": reason,
         "answer_start": parts.answer_start,
@@ -82,10 +99,12 @@ def server_columns(usage: Mapping[str, int] | None, empty_replies: int, row: Len
     return columns
 
 
-def _thinking_tokens(ids: Sequence[int], thinking: int, total: int, think_end_id: int | None, thought: bool) -> int:
-    """Tokens up to and with the last `</think>`; where that is no single token, the share of the characters."""
+def _thinking_tokens(ids: Sequence[int], thinking: int, total: int, close_ids: tuple[int, ...], thought: bool) -> int:
+    """Tokens up to and with the last closing mark; where its tokens are not among them, the share of the characters."""
     if not thought:
         return 0
-    if think_end_id is not None and think_end_id in ids:
-        return len(ids) - list(reversed(ids)).index(think_end_id)
+    size = len(close_ids)
+    for end in range(len(ids), size - 1, -1) if size else ():
+        if ids[end - 1] == close_ids[-1] and tuple(ids[end - size : end]) == close_ids:
+            return end
     return round(len(ids) * thinking / total) if total else 0

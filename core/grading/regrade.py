@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import cast
 
 from benchmarks.base import Item
-from benchmarks.parts import split
+from benchmarks.parts import answer_of
 from benchmarks.registry import get
 from core.errors import UsageError
 from core.grading.grade import grade_columns
@@ -32,7 +32,7 @@ SELECT j.id, {VARIANT} AS variant, j.benchmark FROM {JOBS}
 WHERE j.kind = 'run' AND (:runs IS NULL OR j.id IN (SELECT value FROM json_each(:runs))) ORDER BY j.id
 """
 _RESPONSES = f"""
-SELECT r.id, r.finish_reason, {", ".join(f"r.{name}" for name in COLUMNS)}, i.key, i.fields, i.gold, t.text
+SELECT r.id, r.finish_reason, r.answer_start, {", ".join(f"r.{name}" for name in COLUMNS)}, i.key, i.fields, i.gold, t.text
 FROM responses r JOIN items i ON i.id = r.item_id LEFT JOIN response_texts t ON t.response_id = r.id
 WHERE r.job_id = ? AND r.state = 'done' AND r.id > ? ORDER BY r.id LIMIT {BATCH}
 """
@@ -89,7 +89,7 @@ def _batches(connection: sqlite3.Connection, run: int) -> Iterator[list[sqlite3.
 def _change(run: Regraded, row: sqlite3.Row) -> Columns | None:
     """The new grade of a response with its id; None where it is the old one."""
     item = Item(row["key"], json.loads(row["fields"]), json.loads(row["gold"]))
-    answer = split(row["text"] or "", row["finish_reason"]).answer
+    answer = answer_of(row["text"] or "", row["finish_reason"], row["answer_start"])
     new = grade_columns(get(run.benchmark), item, answer, row["finish_reason"])
     run.responses += 1
     values: Columns = {**new}

@@ -11,7 +11,7 @@ from benchmarks.base import DataSource, Item
 from benchmarks.registry import get
 from core.collapse import Detector, Verdict
 from core.compress.methods import pruned_share
-from core.engines.thinking import THINK_END
+from core.engines.thinking import first_close
 from core.errors import DataError
 from core.grading.grade import columns, loop_columns
 from core.importing.record import MEND, Record
@@ -125,7 +125,7 @@ def _row(record: Record, item: Item) -> Columns:
     collapsed = verdict.state == "collapsed"
     reason = record.reason or ("length" if collapsed and ends_in_loop(record.output, verdict) else "stop")
     return {
-        **columns(get(record.benchmark), item, record.output, [], reason, None),
+        **columns(get(record.benchmark), item, record.output, [], reason),
         **{"thinking_tokens": None, "answer_tokens": None},
         **loop_columns(verdict, audit=True),  # imported outputs were never stopped by a rule
     }
@@ -133,7 +133,7 @@ def _row(record: Record, item: Item) -> Columns:
 
 def ends_in_loop(output: str, verdict: Verdict) -> bool:
     """Whether a collapsed output loops until its end: no answer follows, and its tail still repeats."""
-    if THINK_END in output[verdict.position or 0 :]:
+    if first_close(output[verdict.position or 0 :]) is not None:
         return False
     tail = Detector()
     tail.feed(output[-max(TAIL, 4 * (verdict.period or 0)) :])

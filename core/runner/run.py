@@ -17,9 +17,10 @@ from core.collapse import Detector
 from core.engines.host import wire
 from core.engines.host.options import ENGINES
 from core.engines.processors import SLOTS
+from core.engines.thinking import PLAIN, of
 from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.files.redact import mask
-from core.grading.grade import columns, loop_columns, server_columns
+from core.grading.grade import Thinking, columns, loop_columns, server_columns
 from core.jobs.engines import FORMATS, WITHOUT_WEIGHTS
 from core.runner.child import TRIES, ChildDied
 from core.runner.engine_process import EngineProcess
@@ -51,6 +52,7 @@ class Response:
     started: bool = False  # whether the engine has started on it
     usage: Mapping[str, int] | None = None
     empty_replies: int = 0
+    prompt_state: str | None = None  # where the prompt leaves the thinking
 
     def restart(self) -> None:
         """Start again without the tokens generated so far."""
@@ -333,6 +335,7 @@ class Run:
                 self._tell_waiting(replica, why)
             case wire.Started(key, prompt, tokens, limit, empty) if key in streams:
                 stream = streams[key]
+                stream.prompt_state = event.thinking
                 if stream.started:
                     self._restart(stream)
                 stream.started = True
@@ -346,7 +349,7 @@ class Run:
             case wire.Finished(key, reason, error) if key in streams:
                 stream = streams.pop(key)
                 stream.usage, stream.empty_replies = event.usage, stream.pending.empty_replies + event.empty_replies
-                self._finish(stream, reason, error, replica.engine.ready.think_end_id if replica.engine.ready else None)
+                self._finish(stream, reason, error, _thinking(replica.engine.ready, stream))
                 replica.progressed = True
 
     def _append(self, engine: EngineProcess, stream: Response, delta: wire.Delta) -> None:
@@ -358,14 +361,14 @@ class Run:
             stream.stopped = True
             engine.send(wire.Cancel(delta.id))
 
-    def _finish(self, stream: Response, reason: str, error: str | None, think_end_id: int | None) -> None:
+    def _finish(self, stream: Response, reason: str, error: str | None, thinking: Thinking) -> None:
         text = stream.text + "".join(stream.new_text)
         ids = [*stream.ids, *stream.new_ids]
         stream.detector.finish()
         verdict = stream.detector.verdict
         reason = "repetition" if reason == "cancelled" and stream.stopped else reason
         pending = stream.pending
-        row = columns(self.benchmark, Item(pending.key, pending.fields, pending.gold), text, ids, reason, think_end_id)
+        row = columns(self.benchmark, Item(pending.key, pending.fields, pending.gold), text, ids, reason, thinking)
         outcome: Columns = {
             **row,
             "error": None if error is None else mask(error),
@@ -404,6 +407,14 @@ class Run:
             self._speed = rate if self._speed is None else 0.7 * self._speed + 0.3 * rate
             self._speed_from, self._tokens = time.monotonic(), 0
         return self._speed
+
+
+def _thinking(ready: wire.Ready | None, stream: Response) -> Thinking:
+    """What the engine has said of the thinking in a response."""
+    known = of(ready.opens, ready.closes) if ready else None
+    if known is None and stream.prompt_state == "none":  # its words are no family's marks
+        known = PLAIN
+    return Thinking(known, ready.close_ids if ready else (), stream.prompt_state)
 
 
 def audited(job: RunJob, key: str, sample: int) -> bool:

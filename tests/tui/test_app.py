@@ -185,6 +185,23 @@ async def test_form_says_what_runs_take_and_keeps_what_was_typed_on_an_error(sto
         assert sql(store, "SELECT count(*) FROM jobs") == [(5,)]
 
 
+async def test_form_switches_thinking_and_says_what_it_does(store: Path) -> None:
+    app = LrmApp(store)
+    async with app.run_test(size=SIZE) as pilot:
+        await eventually(lambda: app.snapshot)
+        await pilot.press("n")
+        form = await form_of(app, pilot)
+        await eventually(lambda: "pocket: thinking opened." in text_of(app))
+        form.query_one("#thinking", Select).value = "off"
+        form.query_one("#effort", Select).value = "low"
+        await eventually(lambda: "cannot switch its thinking" in text_of(app))
+        draft = form.draft()
+        assert (draft.thinking, draft.effort) == ("off", "low")
+        form.query_one("#thinking", Select).value = form.query_one("#effort", Select).value = ""
+        await eventually(lambda: "cannot switch" not in text_of(app))
+        assert (form.draft().thinking, form.draft().effort) == (None, None)
+
+
 async def test_form_joins_steps_and_fills_in_presets(store: Path) -> None:
     app = LrmApp(store)
     async with app.run_test(size=SIZE) as pilot:

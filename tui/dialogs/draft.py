@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from core.engines.host.wire import Sampling
+from core.engines.host.wire import Effort, Sampling, Thinking
 from core.errors import LrmError, UsageError
 from core.spec import Policy, RunSpec
 
@@ -21,6 +21,8 @@ class Draft:
     engine: str
     policy: Policy
     chained: bool
+    thinking: Thinking | None
+    effort: Effort | None
     limit: str
     max_tokens: str
     temperature: str
@@ -65,6 +67,7 @@ class Draft:
             self.base,
             engine=self.engine,
             policy=self.policy,
+            template_options=replace(self.base.template_options, thinking=self.thinking, effort=self.effort),
             seed=int(seed or 0),
             limit=None if limit is None else int(limit),
             gpus=None if gpus is None else int(gpus),

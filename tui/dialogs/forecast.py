@@ -9,6 +9,8 @@ from pathlib import Path
 from rich.text import Text
 
 from core.jobs.estimate import Estimate, estimate
+from core.jobs.models import resolve
+from core.jobs.prompting import check_template
 from core.spec import RunSpec
 from core.store.connection import opened
 from tui.shown import UNKNOWN, duration, right, safe, size
@@ -38,6 +40,16 @@ def forecast(runs: Sequence[Estimate]) -> Text:
     for group in variants:
         shown.append("\n").append_text(_line(group))
     return shown
+
+
+def thinking(specs: Sequence[RunSpec]) -> Text:
+    """A line for each model: where its prompts leave the thinking. Raises UsageError for what its template would ignore."""
+    lines: dict[str, None] = {}
+    for spec in specs:
+        model = resolve(spec.model)
+        facts = check_template(model, spec)
+        lines[" ".join((f"{model.name}: thinking {facts.state}.", *facts.notes))] = None
+    return Text().join(Text("\n").append_text(safe(line, "dim")) for line in lines)
 
 
 def _many(count: int, what: str) -> str:

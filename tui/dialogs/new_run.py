@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from rich.text import Text
 from textual import on, work
@@ -18,7 +19,7 @@ from textual.widgets.selection_list import Selection
 from textual.worker import get_current_worker
 
 from core.compress import recipes
-from core.engines.host.wire import Sampling
+from core.engines.host.wire import EFFORTS, THINKING, Sampling
 from core.errors import LrmError
 from core.jobs import engines
 from core.jobs.presets import PRESETS
@@ -27,7 +28,7 @@ from core.store.connection import opened
 from tui import keys
 from tui.background import hand_back, start_runner
 from tui.dialogs.draft import Draft
-from tui.dialogs.forecast import estimates, forecast
+from tui.dialogs.forecast import estimates, forecast, thinking
 from tui.dialogs.help import keys_of
 from tui.dialogs.messages import Note
 from tui.shown import lines, safe
@@ -35,6 +36,7 @@ from tui.widgets.choices import Choices, head
 from tui.widgets.field import Field
 from tui.widgets.footer import Footer
 
+T = TypeVar("T")
 FIRST = ("pocket", "none", "pocket-temporal")
 """Model, compression and benchmark chosen at the start, so that a new user only has to submit."""
 FEW = "40"
@@ -43,8 +45,10 @@ WAIT_S = 0.25
 """The forecast is computed so long after the last change."""
 
 _POLICY_NAMES: dict[Policy, str] = {"audit": "stop, with audit", "stop": "stop", "observe": "observe"}
+_THINKING = [("model default: on", ""), ("on", "on"), ("off", "off")]
+_EFFORT = [("model default", ""), *((level, level) for level in EFFORTS)]
 NUMBERS = ("limit", "tokens", "temperature", "seed", "gpus", "replicas")
-FIELDS = ("models", "compressions", *NUMBERS, "grid")
+FIELDS = ("models", "compressions", "template", *NUMBERS, "grid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,11 @@ class NewRun(ModalScreen[Queued]):
             yield Label("Steps")
             yield _select("chain", [("each alone", "no"), ("prune, quantize", "yes")], "no")
         with Horizontal(classes="field"):
+            yield Label("Thinking")
+            yield _select("thinking", _THINKING, base.template_options.thinking or "")
+            yield Label("Effort")
+            yield _select("effort", _EFFORT, base.template_options.effort or "")
+        with Horizontal(classes="field"):
             yield Label("Questions")
             yield _input("limit", str(base.limit or self._few), placeholder="all")
             yield Label("Tokens")
@@ -125,7 +134,7 @@ class NewRun(ModalScreen[Queued]):
             yield _input("gpus", "" if base.gpus is None else str(base.gpus), placeholder="1 an engine")
             yield Label("Replicas")
             yield _input("replicas", str(base.replicas))
-        for name in NUMBERS:
+        for name in ("template", *NUMBERS):
             yield Static(id=f"wrong-{name}", classes="wrong")
         with VerticalScroll(id="forecast-box", can_focus=False):
             yield Static(lines("Looking …", "dim"), id="forecast")
@@ -200,6 +209,8 @@ class NewRun(ModalScreen[Queued]):
             str(self.query_one("#engine", Select).value),
             policy,
             self.query_one("#chain", Select).value == "yes",
+            _chosen(THINKING, self.query_one("#thinking", Select)),
+            _chosen(EFFORTS, self.query_one("#effort", Select)),
             self._typed("limit"),
             self._typed("tokens"),
             self._typed("temperature"),
@@ -221,7 +232,7 @@ class NewRun(ModalScreen[Queued]):
 
     @on(Input.Changed)
     @on(SelectionList.SelectedChanged)
-    @on(Select.Changed, "#engine, #policy, #chain")
+    @on(Select.Changed, "#engine, #policy, #chain, #thinking, #effort")
     def _changed(self) -> None:
         self._forecast(self.draft())
 
@@ -255,6 +266,10 @@ class NewRun(ModalScreen[Queued]):
                 shown = forecast(estimates(self._store, specs))
             except LrmError as error:
                 wrong = {"models": error}
+            try:
+                shown.append_text(thinking(specs))
+            except LrmError as error:
+                wrong |= {"template": error}
         if not worker.is_cancelled:
             hand_back(self, self._show_forecast, shown, wrong)
 
@@ -323,6 +338,11 @@ def _compressions() -> list[Selection[str]]:
 
 def _pruned(method: str) -> list[str]:
     return [f"{method}-{share}" for share in (*range(10, 90, 10), "2:4", "4:8")]
+
+
+def _chosen(values: Sequence[T], select: Select[str]) -> T | None:
+    """Which of these values is chosen; None: the model's default."""
+    return next((value for value in values if value == select.value), None)
 
 
 def _select(name: str, options: list[tuple[str, str]], chosen: str) -> Select[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.style import Style
 
-from core.engines.thinking import THINK_END
+from core.engines.thinking import close_before
 from core.store.columns import ResponseRow
 from core.store.shown import gold, graded
 from tui.shown import UNKNOWN, number
@@ -23,7 +23,7 @@ def parts(row: ResponseRow, reviews: Sequence[sqlite3.Row], folded: bool) -> lis
     """The parts of a response in reading order; `folded` shows a verbatim loop once, with a count."""
     text = row["text"] or ""
     at = len(text) if row["answer_start"] is None else min(row["answer_start"], len(text))
-    thinking_end = at - len(THINK_END) if text[:at].endswith(THINK_END) else at
+    thinking_end = close_before(text, at)
     answer = f"Answer part · {_count(row['answer_words'], row['answer_tokens'])}"
     thinking = f"Thinking · {_count(row['thinking_words'], row['thinking_tokens'])}"
     return [

@@ -19,7 +19,7 @@ from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from core.engines.thinking import THINK_END
+from core.engines.thinking import first_close, unfinished_close
 from core.store.snapshot import Loop
 from core.text import printable
 from tui.widgets.folding import Fold
@@ -76,7 +76,7 @@ class StreamView(ScrollView, can_focus=True):
         return [row.text for row in self._rows]
 
     def start(self) -> None:
-        """Empty the view for a model's output, which begins with thinking and answers after `</think>`."""
+        """Empty the view for a model's output, which begins with thinking and answers after the mark that closes it."""
         self.clear()
         self._fold, self._loop = Fold(), None
         self._marked = self._folding = False
@@ -164,16 +164,15 @@ class StreamView(ScrollView, can_focus=True):
         self._fold.read(text)
         text = self._held + text
         self._held = ""
-        if self._splits:
-            before, end, after = text.partition(THINK_END)
-            if end:
-                self._splits = False
-                self._put(before, "thinking", at)
-                self._put_line("── answer ──", "title")
-                answer = after.lstrip("\n")
-                self._put(answer, "answer", at + len(text) - len(answer))
-                self._grown()
-                return
+        if self._splits and (close := first_close(text)) is not None:
+            after = text[close[1] :]
+            self._splits = False
+            self._put(text[: close[0]], "thinking", at)
+            self._put_line("── answer ──", "title")
+            answer = after.lstrip("\n")
+            self._put(answer, "answer", at + len(text) - len(answer))
+            self._grown()
+            return
         keep = _to_hold(text, self._splits)
         self._held = text[len(text) - keep :]
         self._put(text[: len(text) - keep], self._kind, at)
@@ -355,9 +354,7 @@ class StreamView(ScrollView, can_focus=True):
 
 
 def _to_hold(text: str, splits: bool) -> int:
-    """How many characters at the end to hold back: the next piece may complete a `</think>` or a line break."""
-    if splits:
-        for size in range(min(len(text), len(THINK_END) - 1), 0, -1):
-            if THINK_END.startswith(text[-size:]):
-                return size
+    """How many characters at the end to hold back: the next piece may complete a closing mark or a line break."""
+    if splits and (size := unfinished_close(text)):
+        return size
     return 1 if text.endswith("\r") else 0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..host.engine import EngineFailure
-from ..host.wire import Generate
-from ..thinking import THINK_END
+from ..host.wire import Generate, Ready
+from .facts import TemplateRefusal
 from .prompt import Prompts, Vocabulary
 from .stream import Stream
 from .template import TemplateFailure
@@ -23,22 +23,27 @@ class Admission:
         self._vocabulary, self._context = vocabulary, context
         self._prompts = Prompts(vocabulary)
 
-    @property
-    def think_end_id(self) -> int | None:
-        """The token `</think>`, where it is one."""
-        ids = self._vocabulary.tokenize(THINK_END, add_special=False)
-        return ids[0] if len(ids) == 1 else None
+    def ready(self, engine: str, version: str, slots: int, context: int) -> Ready:
+        """What a host says of a loaded engine, with the marks of the model's thinking."""
+        marks = self._prompts.marks
+        if marks is None:
+            return Ready(engine, version, slots, context)
+        ids = tuple(self._vocabulary.tokenize(marks.closes, add_special=False))
+        return Ready(engine, version, slots, context, marks.opens, marks.closes, ids)
 
     def open(self, request: Generate) -> Stream:
-        """A stream that is not started yet. Raises Refused, and EngineFailure where the chat template fails."""
+        """A stream that is not started yet. Raises Refused, and EngineFailure where the template fails or ignores an option."""
         try:
             prompt, ids = self._prompts.tokens(request)
+            thinking = self._prompts.state(request)
+        except TemplateRefusal as refusal:
+            raise EngineFailure("usage", str(refusal), refusal.remedy) from refusal
         except TemplateFailure as failure:
             remedy = "Mend the template in the model, or ask with raw prompts (`chat = false` in a --prompts file)."
             raise EngineFailure("model", str(failure), remedy) from failure
         self._check(request, len(ids))
         before = self._vocabulary.decode(request.prefix[-_REACH:]) if request.sampling.stop else ""
-        return Stream(request, prompt, ids, self._context, self._vocabulary.decoder(request.prefix), before)
+        return Stream(request, prompt, ids, self._context, self._vocabulary.decoder(request.prefix), before, thinking)
 
     def _check(self, request: Generate, prompt_tokens: int) -> None:
         if prompt_tokens == 0:

@@ -46,7 +46,7 @@ class Batching:
     def _open(self, engine: str, version: str, vocabulary: Vocabulary, slots: int, context: int) -> Ready:
         """Take requests for these weights: `slots` at once, with at most `context` tokens of prompt and answer each."""
         self._admission, self._slots = Admission(vocabulary, context), slots
-        return Ready(engine, version, slots, context, self._admission.think_end_id)
+        return self._admission.ready(engine, version, slots, context)
 
     def _admit(self) -> Iterator[Event]:
         """Report what was cancelled, then start waiting requests in free slots, at the end of `_streams`."""

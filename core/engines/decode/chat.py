@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import resource
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import jinja2
-from jinja2.ext import loopcontrols
+from jinja2 import meta, nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ..host.process import take_pipes
@@ -38,17 +40,31 @@ _TEMPLATE_FAULTS = (
 )
 
 
-def render(template: str, prompt: str, special_tokens: Mapping[str, str]) -> str:
+def render(
+    template: str,
+    prompt: str | Sequence[Mapping[str, Any]],
+    special_tokens: Mapping[str, str],
+    arguments: Mapping[str, Any] | None = None,
+    date: str | None = None,
+) -> str:
     """One user turn and the opening of the answer, as transformers renders it. Raises TemplateFailure.
 
-    `special_tokens` are the names that templates use: `bos_token`, `eos_token`.
+    A sequence of messages is rendered as it is, without an opening. `special_tokens` are the names that templates use:
+    `bos_token`, `eos_token`. `arguments` are further variables; `date` (YYYY-MM-DD) is what the template takes for today.
     """
+    one_turn = isinstance(prompt, str)
+    variables = {
+        "tools": None,
+        "documents": None,
+        "strftime_now": _clock(date),
+        **special_tokens,
+        **(arguments or {}),
+        "messages": [{"role": "user", "content": prompt}] if one_turn else prompt,
+        "add_generation_prompt": one_turn,
+    }
     try:
-        parts = _compiled(template).generate(
-            messages=[{"role": "user", "content": prompt}], add_generation_prompt=True, **special_tokens
-        )
         rendered, length = [], 0
-        for part in parts:
+        for part in _compiled(template).generate(variables):
             rendered.append(part)
             length += len(part)
             if length > LONGEST:
@@ -57,7 +73,8 @@ def render(template: str, prompt: str, special_tokens: Mapping[str, str]) -> str
     except MemoryError as error:
         raise TemplateFailure(f"The model's chat template failed: it needs more than {MEMORY // 2**20} MiB") from error
     except _TEMPLATE_FAULTS as error:
-        raise TemplateFailure(f"The model's chat template failed: {type(error).__name__}: {error}") from error
+        what = f"{type(error).__name__}: {error}"
+        raise TemplateFailure(f"The model's chat template failed: {what}{_absent(template, variables)}") from error
 
 
 def serve_templates() -> int:
@@ -77,18 +94,54 @@ def serve_templates() -> int:
     return 0
 
 
-@lru_cache(maxsize=4)
-def _compiled(template: str) -> jinja2.Template:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+class _Generation(Extension):
+    """The tag `{% generation %}`, which marks what a model wrote for training: its body is rendered, in a scope of its own."""
+
+    tags = {"generation"}  # noqa: RUF012
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        line = next(parser.stream).lineno
+        return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True)).set_lineno(line)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
     environment.filters["tojson"] = _tojson
     environment.globals["raise_exception"] = _raise_exception
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    return environment.from_string(template)
+    return environment
+
+
+@lru_cache(maxsize=4)
+def _compiled(template: str) -> jinja2.Template:
+    return _environment().from_string(template)
+
+
+def _clock(date: str | None) -> Callable[[str], str]:
+    """The template's function of today: the clock's, or midnight of a fixed day."""
+    fixed = datetime.fromisoformat(date) if date else None
+    return lambda form: (fixed or datetime.now()).strftime(form)
+
+
+def _absent(template: str, variables: Mapping[str, Any]) -> str:
+    """Which of tools and documents the template reads although there are none, for a failure's message."""
+    try:
+        reads = meta.find_undeclared_variables(_environment().parse(template))
+    except jinja2.TemplateError:
+        return ""
+    names = [name for name in ("tools", "documents") if name in reads and variables[name] is None]
+    return f" (it reads {' and '.join(names)}: none here)" if names else ""
 
 
 def _raise_exception(message: str) -> NoReturn:
     raise jinja2.TemplateError(message)
 
 
-def _tojson(value: object, ensure_ascii: bool = False, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
+def _tojson(
+    value: object,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)

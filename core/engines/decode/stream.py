@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..host.wire import Delta, Deltas, Event, Finished, FinishReason, Generate, Started
+from ..thinking import State
 from .sampling import draw, uniform
 from .text import Piece, TextDecoder
 
@@ -33,11 +34,19 @@ class Stream:
     """A request with its prompt in tokens.
 
     `ids` is all that the model must see: prompt, prefix, new tokens. `fed` of them have gone through the model; the engine
-    keeps count. `before` is the text of the prefix's last tokens, in which a stop string may begin.
+    keeps count. `before` is the text of the prefix's last tokens, in which a stop string may begin,
+    `thinking` where the prompt leaves the thinking.
     """
 
     def __init__(
-        self, request: Generate, prompt: str, prompt_ids: Sequence[int], context: int, decoder: TextDecoder, before: str = ""
+        self,
+        request: Generate,
+        prompt: str,
+        prompt_ids: Sequence[int],
+        context: int,
+        decoder: TextDecoder,
+        before: str = "",
+        thinking: State | None = None,
     ) -> None:
         self.id = request.id
         self.ids = [*prompt_ids, *request.prefix]
@@ -46,13 +55,13 @@ class Stream:
         self.limit = min(request.sampling.max_tokens, context - len(prompt_ids))
         self.finished = False
         self._request = request
-        self._prompt = prompt
+        self._prompt, self._thinking = prompt, thinking
         self._decoder = decoder
         self._stops = Stops(request.sampling.stop, before)
 
     def start(self) -> list[Event]:
         """The events of entering the batch; a prefix that fills the limit already finishes the stream."""
-        events: list[Event] = [Started(self.id, self._prompt, self.prompt_tokens, self.limit)]
+        events: list[Event] = [Started(self.id, self._prompt, self.prompt_tokens, self.limit, thinking=self._thinking)]
         if len(self.ids) - self.prompt_tokens >= self.limit:
             events += self.finish("length")
         return events

@@ -8,8 +8,9 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 PATIENCE_S = 60.0  # by the clock, for a busy machine; the child's processor time ends a template long before
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")  # no key of the user's is within a template's reach
@@ -25,11 +26,19 @@ class Templates:
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
 
-    def render(self, template: str, prompt: str, special_tokens: Mapping[str, str]) -> str:
+    def render(
+        self,
+        template: str,
+        prompt: str | Sequence[Mapping[str, Any]],
+        special_tokens: Mapping[str, str],
+        arguments: Mapping[str, Any] | None = None,
+        date: str | None = None,
+    ) -> str:
         """See `chat.render`. Raises TemplateFailure, also where the child ends or takes too long."""
         if self._child is None:
             self._child = _start()
-        line = json.dumps({"template": template, "prompt": prompt, "special_tokens": dict(special_tokens)})
+        request = {"template": template, "prompt": prompt, "special_tokens": dict(special_tokens)}
+        line = json.dumps({**request, "arguments": dict(arguments or {}), "date": date})
         answer = _exchange(self._child, line.encode() + b"\n")
         if not answer:
             self._child.kill()
@@ -39,6 +48,13 @@ class Templates:
         if "error" in body:
             raise TemplateFailure(body["error"])
         return str(body["text"])
+
+    def close(self) -> None:
+        """End the child; the next template starts another one."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            self._child = None
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+Thinking = Literal["on", "off"]
+Effort = Literal["low", "medium", "high"]
+THINKING: tuple[Thinking, ...] = ("on", "off")
+EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 FinishReason = Literal["stop", "length", "cancelled", "error"]
 
 
@@ -42,8 +46,8 @@ class TemplateOptions:
     such a number. `arguments` are further variables of the template, with JSON values.
     """
 
-    thinking: Literal["on", "off"] | None = None
-    effort: Literal["low", "medium", "high"] | None = None
+    thinking: Thinking | None = None
+    effort: Effort | None = None
     budget: int | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
@@ -93,14 +97,18 @@ class Waiting:
 class Ready:
     """The model is loaded: how many sequences run side by side, and how many tokens one may hold with its prompt.
 
-    `resumes`: the host continues after `Generate.prefix`. `prefills`: the host sends `Prefill` while it reads prompts.
+    `opens` and `closes` are the marks around its thinking, empty where it knows none or only a server knows them;
+    `close_ids` are the tokens of the closing mark. `resumes`: the host continues after `Generate.prefix`. `prefills`: the
+    host sends `Prefill` while it reads prompts.
     """
 
     engine: str
     version: str
     slots: int
     context: int
-    think_end_id: int | None = None
+    opens: str = ""
+    closes: str = ""
+    close_ids: tuple[int, ...] = ()
     resumes: bool = True
     prefills: bool = False
 
@@ -111,7 +119,8 @@ class Started:
 
     `limit` is the smaller of `max_tokens` and what the context leaves after the prompt; it includes the prefix. A second
     `Started` of one request means that it restarts: discard the deltas sent before. `prompt_tokens` is None where only
-    the server knows. `empty_replies` is how many the host has had for this request so far.
+    the server knows. `empty_replies` is how many the host has had for this request so far. `thinking` is where the prompt
+    leaves the thinking (see `thinking.State`); None where only the server knows.
     """
 
     id: str
@@ -119,6 +128,7 @@ class Started:
     prompt_tokens: int | None
     limit: int
     empty_replies: int = 0
+    thinking: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +211,8 @@ def decode(line: str | bytes) -> Request | Event:
         cls = _TYPES[body.pop("type")]
         if cls is Deltas:
             return Deltas(tuple(Delta(i, text, tuple(ids), pieces) for i, text, ids, pieces in body["items"]))
+        if cls is Ready:
+            body["close_ids"] = tuple(body["close_ids"])
         if cls is Generate:
             body["sampling"] = Sampling(**body["sampling"])
             body["prefix"] = tuple(body["prefix"])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import openai
 
 from ..host.options import OpenAIOptions
-from ..host.wire import FinishReason, Generate, Sampling
+from ..host.wire import FinishReason, Generate
 from ..thinking import THINK_END
+from .request import arguments
 
 T = TypeVar("T")
 USAGE_S = 10.0  # how long the usage may come after the end of the text
@@ -40,7 +41,7 @@ class Try:
     def __init__(self, options: OpenAIOptions, cap: float) -> None:
         self._silence, self._cap = options.silence, cap
         self._last_text = time.monotonic()
-        self._reasoning = False
+        self._reasoning = self._answering = False
 
     async def texts(self, client: openai.AsyncOpenAI, model: str, request: Generate) -> AsyncIterator[str]:
         """The pieces of reasoning, `</think>` and content. Raises Broken, OutOfTime or openai.APIStatusError."""
@@ -61,8 +62,6 @@ class Try:
             raise Broken(f"what came is not OpenAI's protocol: {error}") from error
         if self.reason is None:
             raise Broken("the stream broke off without a finish reason")
-        if self._reasoning and self.reason == "stop":
-            yield THINK_END
 
     async def _within(self, work: Awaitable[T]) -> T:
         """Await `work`. Raises OutOfTime at the cap, Broken after too long without text."""
@@ -88,41 +87,36 @@ class Try:
         if not hasattr(choice, "delta"):  # the completions of raw prompts
             return [choice.text] if choice.text else []
         delta = choice.delta
-        texts = []
         reasoning = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
-        if reasoning:
+        return self._joined(reasoning if isinstance(reasoning, str) else "", delta.content or "")
+
+    def _joined(self, reasoning: str, content: str | list[dict[str, Any]]) -> list[str]:
+        """The text of a delta, with `</think>` where the server goes over from reasoning to content.
+
+        White space in the reasoning of a response that answers already is none: it would make its answer thinking.
+        """
+        if isinstance(content, list):  # parts of either kind, as Mistral's API sends them
+            reasoning += "".join(map(_part_text, (part for part in content if part.get("type") == "thinking")))
+            content = "".join(map(_part_text, (part for part in content if part.get("type") != "thinking")))
+        texts = []
+        if reasoning and (not self._answering or reasoning.strip()):
             self._reasoning = True
             texts.append(reasoning)
-        if delta.content:
-            texts += [THINK_END, delta.content] if self._reasoning else [delta.content]
-            self._reasoning = False
+        if content:
+            texts += [THINK_END, content] if self._reasoning else [content]
+            self._reasoning, self._answering = False, True
         return texts
 
 
 async def _opened(client: openai.AsyncOpenAI, model: str, request: Generate) -> Any:
-    arguments: dict[str, Any] = {
-        "model": model,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "seed": request.seed,
-        **_sampling(request.sampling),
-    }
-    if request.chat:
-        turn: Any = [{"role": "user", "content": request.prompt}]
-        return await client.chat.completions.create(messages=turn, **arguments)
-    return await client.completions.create(prompt=request.prompt, **arguments)
+    resource = client.chat.completions if request.chat else client.completions
+    return await resource.create(**arguments(model, request))
 
 
-def _sampling(sampling: Sampling) -> dict[str, Any]:
-    """OpenAI's own parameters, and what other servers add to them only where it is set."""
-    added = {name: value for name in ("top_k", "min_p") if (value := getattr(sampling, name))}
-    return {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
-        **({"stop": list(sampling.stop)} if sampling.stop else {}),
-        **({"extra_body": added} if added else {}),
-    }
+def _part_text(part: Mapping[str, Any]) -> str:
+    """The text of a content part, which may hold parts again."""
+    text = part.get("thinking") or part.get("text") or ""
+    return text if isinstance(text, str) else "".join(map(_part_text, text))
 
 
 async def _next(pieces: AsyncIterator[T]) -> T | None:

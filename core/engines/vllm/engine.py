@@ -63,7 +63,7 @@ class Vllm(Tasks):
         self._llm, self._words = loaded.llm, loaded.words
         self._admission = Admission(loaded.vocabulary, loaded.context)
         self._open(chosen.slots)
-        return Ready("vllm", loaded.version, chosen.slots, loaded.context, self._admission.think_end_id)
+        return self._admission.ready("vllm", loaded.version, chosen.slots, loaded.context)
 
     async def _answer(self, request: Generate) -> AsyncIterator[Event]:
         """See `Tasks`. Leaving early aborts the request in vLLM."""

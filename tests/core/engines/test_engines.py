@@ -39,7 +39,7 @@ def host(engine: str, model: Path) -> Iterator[Host]:
     with running(engine) as child:
         ready = child.load(model, slots=3, context=256, threads=1)
         assert (ready.engine, ready.slots, ready.context, ready.resumes) == (engine, 3, 256, True)
-        assert ready.think_end_id is not None
+        assert (ready.opens, ready.closes, len(ready.close_ids)) == ("<think>", "</think>", 1)
         yield child
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from core.engines.host.wire import Finished, Started
+from core.engines.host.wire import Finished, Generate, Sampling, Started, TemplateOptions
 from tests.helpers.chat_server import Handler, answer, drip, keep_alive, raw, serving, status, torn
 from tests.helpers.host_process import Answer, Host, generate, running
 
@@ -52,12 +52,44 @@ def test_reasoning_and_content_are_joined_as_r1_writes_them() -> None:
         assert got.started == Started("q", "What is it?", None, 40)
 
 
-def test_reasoning_alone_is_closed_where_it_stopped_and_open_where_it_was_cut() -> None:
-    for finish, text in (("stop", "hm</think>"), ("length", "hm")):
+def test_reasoning_alone_is_not_closed_for_the_model() -> None:
+    for finish in ("stop", "length"):
         with serving(answer({"reasoning_content": "hm"}, finish=finish)) as server:
             got, _ = answered(server)
-        assert got.text == text
+        assert got.text == "hm"
         assert got.finished is not None and got.finished.reason == finish
+
+
+@pytest.mark.parametrize(
+    ("deltas", "text"),
+    [
+        ([{"reasoning": "24+48."}, {"content": "It is 72."}, {"reasoning": "\n"}], "24+48.</think>It is 72."),
+        ([{"reasoning": "24+48.</think>It is 72."}], "24+48.</think>It is 72."),
+        ([{"reasoning": "24+48, then"}, {"content": " 72.</think>It is 72."}], "24+48, then</think> 72.</think>It is 72."),
+        (
+            [
+                {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "24+48."}]}]},
+                {"content": [{"type": "text", "text": "It is 72."}]},
+            ],
+            "24+48.</think>It is 72.",
+        ),
+    ],
+)
+def test_reasoning_is_told_from_content_however_it_comes(deltas: list[Any], text: str) -> None:
+    with serving(answer(*deltas)) as server:
+        got, _ = answered(server)
+    assert got.text == text
+
+
+def test_what_a_run_sets_in_the_template_is_sent() -> None:
+    options = TemplateOptions("off", "low", None, {"k": 1})
+    with serving(answer(*HELLO)) as server, running(ENGINE) as child:
+        child.load(f"{server.address}#m")
+        child.send(Generate("a", "What is it?", True, 1, Sampling(max_tokens=4), template_options=options))
+        child.wait("a")
+    (body,) = server.bodies
+    assert body["reasoning_effort"] == "low"
+    assert body["chat_template_kwargs"] == {"enable_thinking": False, "thinking": False, "reasoning_effort": "low", "k": 1}
 
 
 def test_what_was_asked_for_is_sent_and_nothing_else() -> None:

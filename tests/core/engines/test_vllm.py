@@ -33,7 +33,7 @@ def host(vllm_python: str) -> Iterator[Host]:
     with running("vllm", vllm_python) as child:
         ready = child.load(weights_dir(), **OPTIONS)
         assert (ready.engine, ready.slots, ready.context, ready.resumes) == ("vllm", 4, 512, True)
-        assert ready.think_end_id is not None
+        assert (ready.opens, ready.closes, len(ready.close_ids)) == ("<think>", "</think>", 1)
         yield child
 
 
