@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.engines.host.options import ENGINES
 from core.errors import UsageError
@@ -22,6 +23,9 @@ from core.store.joins import JOBS, MODEL
 from core.store.protocol import canonical_json
 from core.store.queue_writes import template_options
 from core.store.variants import artifact_row, prepare_first, variant_row
+
+if TYPE_CHECKING:
+    from core.engines.decode.facts import TemplateFacts
 
 
 def grid(models: Iterable[str], compressions: Iterable[str], benchmarks: Iterable[str], template: RunSpec) -> list[RunSpec]:
@@ -65,11 +69,19 @@ def names(connection: sqlite3.Connection, runs: Iterable[int]) -> list[tuple[str
 
 def check(specs: Iterable[RunSpec]) -> list[tuple[RunSpec, Model, Format, str]]:
     """What `add` would queue: each run with its model, the format it needs and its compression's name. Raises as `add` does."""
+    from core.jobs.prompting import check_template
     from core.jobs.requirements import check_extras
 
     checked = [(spec, *_checked(spec)) for spec in specs]
     check_extras(checked, load())
-    return checked
+    return [(_settled(spec, check_template(model, spec)), model, form, recipe) for spec, model, form, recipe in checked]
+
+
+def _settled(spec: RunSpec, facts: TemplateFacts) -> RunSpec:
+    """A run whose variant says that its thinking is on, where nothing was asked of a template that can switch it."""
+    if facts.switch is None or spec.template_options.thinking is not None:
+        return spec
+    return replace(spec, template_options=replace(spec.template_options, thinking="on"))
 
 
 def _checked(spec: RunSpec) -> tuple[Model, Format, str]:

@@ -33,6 +33,17 @@ def checkpoint(folder: Path, weights: bytes = b"w") -> Path:
     return folder
 
 
+def gguf_file(path: Path) -> None:
+    """A GGUF file without weights."""
+    import gguf
+
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def added(store: sqlite3.Connection, model: Path | str, **changes: object) -> str:
     """The name of the variant that a run of a model is about."""
     (job,) = queue.add(store, [replace(TEMPLATE, model=str(model), **changes)])  # type: ignore[arg-type]
@@ -50,7 +61,7 @@ def test_two_folders_of_one_name_are_two_models(store: sqlite3.Connection, tmp_p
 
 def test_a_folder_and_a_file_of_one_stem_are_two_models(store: sqlite3.Connection, tmp_path: Path) -> None:
     folder, file = checkpoint(tmp_path / "R1-Q"), tmp_path / "R1-Q.gguf"
-    file.write_bytes(b"GGUF")
+    gguf_file(file)
     assert added(store, folder) == "R1-Q none"
     assert added(store, file, engine="llama.cpp") == "R1-Q.gguf none"
 
@@ -82,7 +93,7 @@ def test_a_moved_folder_is_the_same_model(store: sqlite3.Connection, tmp_path: P
 def test_what_a_run_sets_makes_a_variant(store: sqlite3.Connection, tmp_path: Path) -> None:
     folder = checkpoint(tmp_path / "x")
     file = tmp_path / "y.gguf"
-    file.write_bytes(b"GGUF")
+    gguf_file(file)
     llama = {"engine": "llama.cpp"}
     assert added(store, file, kv_type="q8_0", **llama) == "y kv-q8_0 none"
     assert added(store, file, kv_type="f16", **llama) == "y none" == added(store, file, **llama)
