@@ -6,6 +6,7 @@ where two numbers do.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -191,7 +192,9 @@ def _notes(facts: TemplateFacts, options: TemplateOptions, probe: Probe) -> list
     notes, switch = [], facts.switch
     if switch and switch.usual != "on" and options.thinking is None and switch.name not in options.arguments:
         usual = "off" if switch.usual == "off" else "the model's choice"
-        notes.append(f"By default the template leaves thinking {usual}; it is switched on ({switch.name} = {switch.on!r}).")
+        notes.append(
+            f"By default the template leaves thinking {usual}; it is switched on ({switch.name} = {json.dumps(switch.on)})."
+        )
     if facts.state == "closed":
         remedy = "; --thinking on switches it on" if switch and options.thinking == "off" else ""
         notes.append(f"The prompt closes thinking: thinking is off{remedy}.")

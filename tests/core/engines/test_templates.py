@@ -147,7 +147,7 @@ def test_a_failure_names_what_the_template_reads() -> None:
 def test_thinking_is_on_where_it_can_be_switched() -> None:
     found = facts(SMALL["off by default"])
     assert (found.state, dict(found.arguments)) == ("opened", {"thinking": True})
-    assert found.notes == ("By default the template leaves thinking off; it is switched on (thinking = True).",)
+    assert found.notes == ("By default the template leaves thinking off; it is switched on (thinking = true).",)
     off = facts(SMALL["off by default"], thinking="off")
     assert (off.state, dict(off.arguments)) == ("closed", {"thinking": False})
     assert off.notes == ("The prompt closes thinking: thinking is off; --thinking on switches it on.",)
