@@ -1,9 +1,14 @@
-"""Facts that are measured from a model's bytes: hash, size, parameters, bits per weight, zeros."""
+"""Facts that are measured from a model's bytes: hash, size, parameters, bits per weight, zeros.
+
+Files are named as their path says and read through links, as in a cache whose snapshots link to blobs.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +17,7 @@ import numpy as np
 
 from core.compress.hf_folder import HfFolder, is_decoder_linear, model_files
 from core.engines.ggml_types import row_bytes
-from core.engines.gguf_header import BadGguf, Tensor, read_tensors
+from core.engines.gguf_header import BadGguf, Tensor, parts, read_tensors
 from core.errors import ModelError
 
 _GGUF_LINEAR = re.compile(r"blk\.\d+\.(attn_(q|k|v|output)|ffn_(gate|up|down))\.weight")
@@ -43,25 +48,42 @@ def facts(path: Path) -> Facts:
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file, or of the sorted listing of a folder's model files (hash and name of each).
+    """The hash of a file, or of the sorted listing (hash and name of each) of a folder's model files or a GGUF's parts.
 
-    Raises ModelError for a folder without weights, OSError.
+    Raises ModelError for a folder without weights and for a missing part, OSError.
     """
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    listing = "".join(f"{sha256(file)}  {file.name}\n" for file in model_files(path))
+    files = model_files(path) if path.is_dir() else gguf_parts(path)
+    if files == [path]:
+        return _file_hash(path)
+    listing = "".join(f"{_file_hash(file)}  {file.name}\n" for file in files)
     return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def gguf_parts(path: Path) -> list[Path]:
+    """The files of a GGUF model, one or all parts of a split one. Raises ModelError where one is missing."""
+    with _as_model_errors(path):
+        return parts(path)
 
 
 def gguf_tensors(path: Path) -> list[Tensor]:
     """The tensors of a GGUF file. Raises ModelError if it is missing, damaged or truncated."""
-    try:
+    with _as_model_errors(path):
         return read_tensors(path)
+
+
+@contextmanager
+def _as_model_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except BadGguf as error:
         raise ModelError(str(error), "Get or make the file again.") from error
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}", "Check the model's path.") from error
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _folder_facts(path: Path) -> Facts:
@@ -78,21 +100,23 @@ def _folder_facts(path: Path) -> Facts:
 
 
 def _file_facts(path: Path) -> Facts:
-    tensors = [tensor for tensor in gguf_tensors(path) if tensor.name != ROPE_FACTORS]
+    files = gguf_parts(path)
+    tensors = [(file, tensor) for file in files for tensor in gguf_tensors(file) if tensor.name != ROPE_FACTORS]
     if not tensors:
-        raise ModelError(f"{path} holds no weights.", "Name the first part of a model that is split into files.")
-    parameters = sum(tensor.elements for tensor in tensors)
-    size = sum(row_bytes(tensor.kind, tensor.elements) for tensor in tensors)
-    return Facts(sha256(path), path.stat().st_size, parameters, 8 * size / parameters, _file_sparsity(path, tensors))
+        raise ModelError(f"{path} holds no weights.", "Get or make the file again.")
+    parameters = sum(tensor.elements for _, tensor in tensors)
+    size = sum(row_bytes(tensor.kind, tensor.elements) for _, tensor in tensors)
+    total = sum(file.stat().st_size for file in files)
+    return Facts(sha256(path), total, parameters, 8 * size / parameters, _file_sparsity(tensors))
 
 
-def _file_sparsity(path: Path, tensors: list[Tensor]) -> float | None:
-    linear = [tensor for tensor in tensors if _GGUF_LINEAR.fullmatch(tensor.name)]
-    if not linear or any(tensor.kind not in _FLOATS for tensor in linear):
+def _file_sparsity(tensors: list[tuple[Path, Tensor]]) -> float | None:
+    linear = [(file, tensor) for file, tensor in tensors if _GGUF_LINEAR.fullmatch(tensor.name)]
+    if not linear or any(tensor.kind not in _FLOATS for _, tensor in linear):
         return None
     zeros = 0
-    for tensor in linear:
+    for file, tensor in linear:
         kind = _FLOATS[gguf.GGMLQuantizationType(tensor.kind)]
-        weights = np.memmap(path, kind, "r", tensor.start, (tensor.elements,))
+        weights = np.memmap(file, kind, "r", tensor.start, (tensor.elements,))
         zeros += tensor.elements - int(np.count_nonzero(weights))
-    return zeros / sum(tensor.elements for tensor in linear)
+    return zeros / sum(tensor.elements for _, tensor in linear)

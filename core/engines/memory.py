@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from . import ggml_types, nvml
-from .gguf_header import BadGguf, read_facts
+from .gguf_header import BadGguf, parts, read_facts
 from .host.engine import GET_AGAIN, EngineFailure
 
 GIB = 2**30
 MEMORY_SHARE = 0.8
 SCORES_BYTES = 256 * 2**20
 _LLAMA_BASE, _TORCH_BASE = 72 * 2**20, 480 * 2**20  # interpreter and libraries
-_SPLIT = re.compile(r"(.*)-\d{5}-of-(\d{5})\.gguf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def gguf_shape(path: Path) -> Shape:
     """From a GGUF file, or the first part of a split one. Raises EngineFailure where it cannot be read."""
     try:
         facts = read_facts(path)
-        weights = sum(part.stat().st_size for part in _parts(path))
+        weights = sum(part.stat().st_size for part in parts(path))
     except OSError as error:
         raise EngineFailure("model", f"{path}: {error.strerror}", "Check the model's path.") from error
     except BadGguf as error:
@@ -188,11 +187,6 @@ def free_gpu_memory(environment: Mapping[str, str] = os.environ) -> list[int]:
             return [int(library.nvmlDeviceGetMemoryInfo(handle).free) for handle in handles]
         except library.NVMLError:
             return []
-
-
-def _parts(path: Path) -> list[Path]:
-    match = _SPLIT.fullmatch(path.name)
-    return sorted(path.parent.glob(f"{match[1]}-?????-of-{match[2]}.gguf")) if match else [path]
 
 
 def _number(config: Mapping[str, Any], *keys: str) -> int:

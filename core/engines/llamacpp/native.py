@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..decode.text import ByteDecoder, TextDecoder
 from ..ggml_types import NUMBERS
-from ..gguf_header import BadGguf, read_tensors
+from ..gguf_header import BadGguf, parts, read_tensors
 from ..host.engine import EngineFailure
 
 _log: deque[str] = deque(maxlen=12)
@@ -58,9 +58,10 @@ def log_tail() -> str:
 
 
 def check_file(path: Path) -> None:
-    """Raise EngineFailure unless `path` is a GGUF file with all of its tensor data."""
+    """Raise EngineFailure unless `path` is a GGUF file with all of its parts and tensor data."""
     try:
-        read_tensors(path)
+        for part in parts(path):
+            read_tensors(part)
     except OSError as error:
         raise EngineFailure("model", f"{path}: {error.strerror}", "Check the model's path.") from error
     except BadGguf as error:
