@@ -18,6 +18,8 @@ import numpy as np
 from core.compress.hf_folder import HfFolder, is_decoder_linear, model_files
 from core.engines.ggml_types import row_bytes
 from core.engines.gguf_header import BadGguf, Tensor, parts, read_tensors
+from core.engines.hf_checkpoint import quantization_config
+from core.engines.hf_tensors import BadSafetensors, packed, read_headers, weights
 from core.errors import ModelError
 
 _GGUF_LINEAR = re.compile(r"blk\.\d+\.(attn_(q|k|v|output)|ffn_(gate|up|down))\.weight")
@@ -30,9 +32,9 @@ _FLOATS = {gguf.GGMLQuantizationType.F32: np.float32, gguf.GGMLQuantizationType.
 class Facts:
     """What is true of a model on disk.
 
-    `bytes` is the size of the file or of all files of the model; `bits_per_weight` counts tensor data alone, over all
-    parameters; `sparsity` is the share of zeros (0 to 1) in the linear layers of the decoder blocks, None where they
-    are quantized.
+    `bytes` is the size of the file or of all files of the model. `parameters` counts the weights that packed tensors stand
+    for; `bits_per_weight` is tensor data alone, scales and zero points included, over all parameters; `sparsity` is the
+    share of zeros (0 to 1) in the linear layers of the decoder blocks, None where weights are quantized.
     """
 
     sha256: str
@@ -87,16 +89,25 @@ def _file_hash(path: Path) -> str:
 
 
 def _folder_facts(path: Path) -> Facts:
-    parameters = size = zeros = entries = 0
-    for name, tensor in HfFolder.open(path).tensors():
-        parameters += tensor.numel()
-        size += tensor.nbytes
+    folder = HfFolder.open(path)
+    try:
+        tensors = read_headers(folder.shards)
+        parameters = sum(weights(tensors, quantization_config(path)).values())
+    except BadSafetensors as error:
+        raise ModelError(str(error), "Get or make the model again.") from error
+    size = sum(tensor.bytes for tensor in tensors.values())
+    total = sum(file.stat().st_size for file in model_files(path))
+    sparsity = None if packed(tensors) else _folder_sparsity(folder)
+    return Facts(sha256(path), total, parameters, 8 * size / parameters, sparsity)
+
+
+def _folder_sparsity(folder: HfFolder) -> float | None:
+    zeros = entries = 0
+    for name, tensor in folder.tensors():
         if is_decoder_linear(name):
             entries += tensor.numel()
             zeros += tensor.numel() - int(tensor.count_nonzero())
-    total = sum(file.stat().st_size for file in model_files(path))
-    sparsity = zeros / entries if entries else None
-    return Facts(sha256(path), total, parameters, 8 * size / parameters, sparsity)
+    return zeros / entries if entries else None
 
 
 def _file_facts(path: Path) -> Facts:
