@@ -157,7 +157,7 @@ def _bits_by_zeros(stem: str, tensors: Mapping[str, Stored]) -> int:
 def _bits(quantization: Mapping[str, Any]) -> int:
     """Bits of a weight by the config; 0 where it does not say."""
     groups = quantization.get("config_groups")
-    group = next(iter(groups.values()), {}) if isinstance(groups, dict) else {}
+    group: object = next(iter(groups.values()), None) if isinstance(groups, dict) else None
     scheme = group.get("weights") if isinstance(group, dict) else None
     named = scheme.get("num_bits") if isinstance(scheme, dict) else quantization.get("bits", quantization.get("w_bit"))
     return named if isinstance(named, int) else 0
