@@ -12,7 +12,7 @@ import pytest
 
 from core.compress.facts import facts, sha256
 from core.engines.llamacpp.native import LlamaModel
-from core.engines.memory import gguf_shape
+from core.engines.model_shape import gguf_shape
 from core.errors import ModelError
 from tests.helpers.split_gguf import split
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from core.engines.host.wire import Failed, Ready
-from core.engines.memory import SCORES_BYTES, Need, folder_shape, gguf_shape, llama_need, torch_need
+from core.engines.memory import SCORES_BYTES, Need, llama_need, torch_need
+from core.engines.model_shape import folder_shape, gguf_shape
 from tests.helpers.host_process import Host, generate, running
 
 MIB = 2**20
