@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ from .host.engine import EngineFailure
 
 WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2}
 """Bytes of a number by the name of its type."""
+_TYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 _HALF = 2
 
 
@@ -71,10 +73,13 @@ def folder_shape(folder: Path) -> Shape:
 
 
 def stored_type(folder: Path, default: str = "float32") -> str:
-    """The type of a folder's numbers, as its config names it, by the older name `torch_dtype` too. Raises EngineFailure."""
+    """The type of a folder's numbers: as its config names it, by the older name `torch_dtype` too, else as they are stored.
+
+    Raises EngineFailure.
+    """
     config = read_config(folder)
     named = (_type(part) for part in (config, config.get("text_config")) if isinstance(part, dict))
-    return next((name for name in named if name), default)
+    return next((name for name in named if name), None) or _first_type(folder) or default
 
 
 def weight_count(folder: Path) -> int | None:
@@ -103,7 +108,7 @@ def loaded_weights(folder: Path, width: int, *, on_gpu: bool, unpacks: bool) -> 
     for name, tensor in tensors.items():
         if unpacked and (is_packed(name, tensors) or not counts[name]):
             total += _HALF * counts[name]
-        elif tensor.dtype in ("F32", "BF16", "F16") and counts[name]:
+        elif tensor.dtype in _TYPES and counts[name]:
             total += width * counts[name]
         else:
             total += tensor.bytes
@@ -120,3 +125,10 @@ def _unpacked(quantization: Mapping[str, Any], on_gpu: bool) -> bool:
 
 def _type(config: Mapping[str, Any]) -> str:
     return str(config.get("dtype") or config.get("torch_dtype") or "").removeprefix("torch.")
+
+
+def _first_type(folder: Path) -> str | None:
+    """The type of the first tensor of plain numbers, which transformers goes by where the config is silent."""
+    with suppress(BadSafetensors, OSError):
+        return next((_TYPES[t.dtype] for t in read_headers(weight_files(folder)[:1]).values() if t.dtype in _TYPES), None)
+    return None
