@@ -20,7 +20,7 @@ MEMORY_SHARE = 0.8
 SCORES_BYTES = 256 * 2**20
 _ENDLESS = 2**40
 _FLOAT = 4
-_VLLM_BATCH = 2048  # tokens that vLLM schedules at once, by default
+_VLLM_STEP = 2048  # tokens that vLLM schedules at once, by default
 _LLAMA_BASE, _TORCH_BASE = 72 * 2**20, 480 * 2**20  # interpreter and libraries
 
 
@@ -29,8 +29,9 @@ class Need:
     """Bytes of a loaded engine: weights, KV cache per token of a sequence, buffers per slot, and the rest.
 
     `windows` are caches of layers that keep only the last tokens (tokens kept, bytes a token), `state` what recurrent layers
-    keep of a sequence. `mask` and `scores` are bytes per token of context, shared by all slots: the attention mask of a
-    batch, and its attention scores where they are stored whole (without flash attention).
+    keep of a sequence, `step` cache that the tokens of one step take besides, shared by all slots. `mask` and `scores` are
+    bytes per token of context, shared by all slots: the attention mask of a batch, and its attention scores where they are
+    stored whole (without flash attention).
     """
 
     weights: int
@@ -41,6 +42,7 @@ class Need:
     scores: int = 0
     windows: tuple[tuple[int, float], ...] = ()
     state: int = 0
+    step: int = 0
 
     def plain(self, context: int) -> bool:
         """Whether to run without flash attention: faster with AMX, but too large for long contexts."""
@@ -68,7 +70,7 @@ class Need:
 
     def shared(self, context: int) -> int:
         """Bytes besides the weights that do not depend on the number of sequences."""
-        return self.other + context * (self.mask + (self.scores if self.plain(context) else 0))
+        return self.other + self.step + context * (self.mask + (self.scores if self.plain(context) else 0))
 
     def _longest(self, budget: int, low: int, high: int) -> int:
         """The longest context from `low` to `high` that fits, by bisection; `low` - 1 where none does."""
@@ -115,13 +117,14 @@ def transformers_need(folder: Path, dtype: str, *, on_gpu: bool) -> Need:
 
 
 def vllm_need(folder: Path, dtype: str, *, on_gpu: bool) -> Need:
-    """What vLLM needs for a folder; layers with a window keep the tokens of a batch besides. Raises EngineFailure."""
+    """What vLLM needs for a folder; layers with a window keep the tokens of a step besides. Raises EngineFailure."""
     value_bytes = WIDTHS.get(dtype, 2)  # with "auto", float32 is loaded as 16 bits
     weights = loaded_weights(folder, value_bytes, on_gpu=on_gpu, unpacks=False)
     shape = folder_shape(folder)
     need = torch_need(replace(shape, weights=weights), value_bytes)
-    windows = tuple((tokens + _VLLM_BATCH, float(values * value_bytes)) for tokens, values in shape.cache.windows)
-    return replace(need, kv_token=float(shape.cache.token * value_bytes), windows=windows)
+    windows = tuple((tokens, float(values * value_bytes)) for tokens, values in shape.cache.windows)
+    step = int(_VLLM_STEP * sum(size for _, size in windows))
+    return replace(need, kv_token=float(shape.cache.token * value_bytes), windows=windows, step=step)
 
 
 def slots_that_fit(what: str, need: Need, slots: int, context: int, budget: int, where: str) -> int:

@@ -99,7 +99,7 @@ def _size(folder: Path, options: VllmOptions, devices: int) -> tuple[int, int | 
 
 def _cache(need: Need, slots: int, context: int) -> int:
     """Bytes for `slots` sequences, with a margin for partly filled blocks."""
-    return int(slots * need.cache(context) * 1.1) + 64 * 2**20
+    return int((slots * need.cache(context) + need.step) * 1.1) + 64 * 2**20
 
 
 def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:

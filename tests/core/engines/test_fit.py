@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import llama_cpp
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
+from core.engines.llamacpp.native import LlamaContext, LlamaModel, quieten
 from core.engines.memory import Need, llama_need, transformers_need, vllm_need
-from core.engines.model_shape import folder_shape, loaded_weights, stored_type
-from tests.helpers import published
+from core.engines.model_shape import folder_shape, gguf_shape, loaded_weights, stored_type
+from tests.helpers import hollow_gguf, published
 from tests.helpers.published import Config, Shapes
 
 MODELS = {
@@ -114,7 +118,7 @@ def test_what_a_sequence_keeps_in_vllm(name: str, tmp_path: Path) -> None:
             per_token = size([tensor]) // tensor.shape[2]
             window = tensor.shape[2] + BATCH if tensor.shape[2] < tokens(name) else length
             truth += per_token * (math.ceil(window / BLOCK) + (window != length)) * BLOCK
-    assert close(need.cache(length), truth)
+    assert close(need.cache(length) + need.step, truth)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -205,6 +209,31 @@ def test_plain_weights_are_as_wide_as_is_asked(dtype: str, width: int, tmp_path:
     for need in (transformers_need(folder, dtype, on_gpu=False), vllm_need(folder, dtype, on_gpu=False)):
         assert close(need.weights, truth)
     assert close(loaded_weights(folder, width, on_gpu=False, unpacks=False), truth)
+
+
+@pytest.mark.parametrize(
+    ("write", "layers"),
+    [(hollow_gguf.deepseek2, 2), (hollow_gguf.gemma3, 8), (hollow_gguf.jamba, 8), (hollow_gguf.qwen3next, 8)],
+)
+def test_what_a_sequence_keeps_in_llama_cpp(write: Callable[[Path, int], Path], layers: int, tmp_path: Path) -> None:
+    """The truth is what llama.cpp says when it opens the caches that the engine asks for."""
+    slots, context = 2, 512
+    path = write(tmp_path, layers)
+    truth = sum(opened_caches(path, slots, context)) * 2**20
+    assert close(slots * llama_need(gguf_shape(path), 256, "f16").cache(context), truth)
+
+
+def opened_caches(path: Path, slots: int, context: int) -> list[float]:
+    """MiB of each cache that llama.cpp opens, as its log says."""
+    lines: list[str] = []
+    model = LlamaModel(path, 0)
+    listener = llama_cpp.llama_log_callback(lambda level, text, data: lines.append(text.decode()))
+    llama_cpp.llama_log_set(listener, None)
+    try:
+        LlamaContext(model, slots, context, 256, 1, plain=True)
+    finally:
+        quieten()
+    return [float(size) for size in re.findall(r"(?:kv_cache|memory_recurrent): size = +([\d.]+) MiB", "".join(lines))]
 
 
 def test_windows_and_states_are_kept_whole_by_llama_cpp(tmp_path: Path) -> None:
