@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.engines.hf_checkpoint import listed_files
 from core.errors import ModelError
 
 if TYPE_CHECKING:
@@ -122,17 +122,13 @@ def is_decoder_linear(name: str) -> bool:
 
 def shard_files(path: Path) -> tuple[Path, ...]:
     """The safetensors files of a folder, as its index lists them. Raises ModelError where there are none."""
-    index = path / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        except (ValueError, KeyError, AttributeError) as error:
-            raise ModelError(f"{index} cannot be read.", _GET_AGAIN) from error
-    else:
-        names = ["model.safetensors"]
-    missing = [name for name in names if not (path / name).is_file()]
+    try:
+        files = listed_files(path)
+    except ValueError as error:
+        raise ModelError(str(error), _GET_AGAIN) from error
+    missing = [file.name for file in files if not file.is_file()]
     if not missing:
-        return tuple(path / name for name in names)
+        return tuple(files)
     if any(path.glob("*.bin")):
         raise ModelError(f"{path} holds pickle checkpoints, which can run code when loaded.", "Get the safetensors version.")
     raise ModelError(f"{path} lacks {', '.join(missing)}.", _GET_AGAIN)

@@ -37,17 +37,28 @@ def quantization_config(folder: Path) -> dict[str, Any]:
     return settings if isinstance(settings, dict) else {}
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files that make up the model: those of its index, else model.safetensors, else all that there are.
+def listed_files(folder: Path) -> list[Path]:
+    """The safetensors files that make up the model, whether they are there or not: those of its index, else model.safetensors.
 
     Other copies of the weights may lie beside them, as consolidated.safetensors does in the folders of some families.
+    Raises ValueError for an index that cannot be read.
     """
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return [folder / "model.safetensors"]
     try:
-        index = json.loads((folder / "model.safetensors.index.json").read_text(encoding="utf-8"))
-        files = [folder / name for name in sorted(set(index["weight_map"].values()))]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        files = [folder / "model.safetensors"]
-    here = [file for file in files if file.is_file()]
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        return [folder / name for name in names]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{index} cannot be read.") from error
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The listed files that are there; of a folder without any, all of its safetensors."""
+    try:
+        here = [file for file in listed_files(folder) if file.is_file()]
+    except ValueError:
+        here = []
     return here or sorted(folder.glob("*.safetensors"))
 
 

@@ -17,7 +17,7 @@ Shape = tuple[int, ...]
 Tensors = dict[str, Shape]
 Facts = dict[str, Any]
 WORDS, WIDTH, INNER, EXPERTS = 1000, 64, 64, 4
-_IN_FLOATS = ("ssm_a", "gate_inp.weight", "_k_b.weight", "_v_b.weight")
+_IN_FLOATS = ("ssm_a", "gate_inp.weight")
 _COMMON: Facts = {"context_length": 32_768, "feed_forward_length": INNER, "attention.layer_norm_rms_epsilon": 1e-6}
 
 
