@@ -93,8 +93,8 @@ def weight_count(folder: Path) -> int | None:
 def loaded_weights(folder: Path, width: int, *, on_gpu: bool, unpacks: bool) -> int:
     """Bytes of a folder's weights once loaded, `width` for each plain number.
 
-    Packed weights stay packed, except those that the engine `unpacks`: it turns MXFP4 and FP8 into 16 bits where it has no
-    kernels for them. Where headers cannot be read the files' size stands for them. Raises EngineFailure.
+    Packed weights stay packed, except those that the engine `unpacks` into 16 bits. Where headers cannot be read, the files'
+    size stands for them. Raises EngineFailure.
     """
     files = weight_files(folder)
     quantization = quantization_config(folder)
@@ -116,11 +116,11 @@ def loaded_weights(folder: Path, width: int, *, on_gpu: bool, unpacks: bool) -> 
 
 
 def _unpacked(quantization: Mapping[str, Any], on_gpu: bool) -> bool:
-    """Whether transformers has no kernels for such weights here, and so turns them into 16 bits."""
+    """Whether transformers turns such weights into 16 bits: at the first step, or since it has no kernels for them here."""
     method = quantization.get("quant_method")
     if method == "mxfp4":
         return not (on_gpu and find_spec("kernels") and find_spec("triton"))
-    return method == "fp8" and not on_gpu
+    return method == "compressed-tensors" or (method == "fp8" and not on_gpu)
 
 
 def _type(config: Mapping[str, Any]) -> str:

@@ -100,7 +100,7 @@ NEMOTRON_NANO_9B: Config = {
     "mamba_head_dim": 80, "mamba_num_heads": 128, "n_groups": 8, "ssm_state_size": 128, "max_position_embeddings": 131072,
     "vocab_size": 131072, "torch_dtype": "bfloat16",
 }  # fmt: skip
-BYTES = {"F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "U8": 1}
+BYTES = {"F32": 4, "BF16": 2, "F16": 2, "F8_E4M3": 1, "U8": 1, "I32": 4}
 
 
 def folder(path: Path, config: Config, shapes: Shapes, name: str = "model.safetensors") -> Path:

@@ -201,6 +201,23 @@ def test_fp8_is_sixteen_bits_on_processors(tmp_path: Path) -> None:
         assert close(need.weights, count)
 
 
+def test_compressed_tensors_are_sixteen_bits_in_transformers(tmp_path: Path) -> None:
+    """Its packed weights are unpacked by the first step; vLLM computes with them as they are."""
+    scheme = {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 4}}}}
+    config = published.DISTILL_LLAMA_8B | {"quantization_config": scheme}
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for name, (kind, shape) in dense_shapes(config).items():
+        if name.endswith("proj.weight"):
+            shapes[f"{name}_packed"] = ("I32", (shape[0], shape[1] // 8))
+            shapes[f"{name}_scale"] = ("BF16", (shape[0], shape[1] // 128))
+        else:
+            shapes[name] = (kind, shape)
+    folder = published.folder(tmp_path / "w4a16", config, shapes)
+    in_transformers, in_vllm = both(folder, on_gpu=True)
+    assert close(in_transformers.weights, 2 * built(config).num_parameters())
+    assert close(in_vllm.weights, folder_shape(folder).weights) and in_vllm.weights < 0.4 * in_transformers.weights
+
+
 @pytest.mark.parametrize(("dtype", "width"), [("auto", 2), ("float32", 4)])
 def test_plain_weights_are_as_wide_as_is_asked(dtype: str, width: int, tmp_path: Path) -> None:
     config = published.DISTILL_QWEN_7B
