@@ -21,12 +21,16 @@ _ALL_SLIDE = ("mistral", "mixtral", "phi3", "starcoder2")
 """Families in which a `sliding_window` without a list of layers holds for all of them."""
 _PERIODS = {"gemma2": 2, "gemma3_text": 6, "cohere2": 4}
 """Every such layer sees all tokens, the others a window, in families whose configs may leave it unsaid."""
+_EVERY_FOURTH = ("qwen3next", "qwen35", "qwen35moe")
+"""Architectures of GGUF files with attention in every fourth layer, where they do not say otherwise."""
 _LEFT_OUT: dict[str, dict[str, int]] = {
     "gemma3_text": {"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "vocab_size": 262_208,
                     "max_position_embeddings": 131_072, "sliding_window": 4096},
     "gemma2": {"head_dim": 256, "sliding_window": 4096},
     "jamba": {"attn_layer_period": 8, "attn_layer_offset": 4},
     "qwen3_next": {"full_attention_interval": 4},
+    "qwen3_5_text": {"full_attention_interval": 4},
+    "qwen3_5_moe_text": {"full_attention_interval": 4},
 }  # fmt: skip
 """What published configs leave out, since it is their family's default."""
 
@@ -35,8 +39,8 @@ _LEFT_OUT: dict[str, dict[str, int]] = {
 class Cache:
     """Numbers that a sequence keeps: `token` for each token, of `windows` (tokens kept, numbers a token) each, and a state.
 
-    The state is `conv` numbers in the type of keys and values, and `recurrent` ones in float32. `expanded` numbers a token
-    exist while one layer works: keys and values that are made from compressed ones.
+    The state is `conv` numbers in the type of keys and values, and `recurrent` ones in float32. While one layer works on
+    compressed keys and values, `expanded` numbers a token are made from them, and without a GPU `floats` more in float32.
     """
 
     token: int
@@ -44,6 +48,7 @@ class Cache:
     conv: int = 0
     recurrent: int = 0
     expanded: int = 0
+    floats: int = 0
 
     @property
     def every_token(self) -> int:
@@ -74,11 +79,11 @@ def of_config(config: Config) -> Cache:
     sliding = sum(kind in _WINDOWED for kind in kinds)
     recurrent = sum(kind in _RECURRENT or kind == "hybrid" for kind in kinds)
     full = sum(kind not in (*_WINDOWED, *_RECURRENT, *_WITHOUT_CACHE) for kind in kinds)
-    values, expanded = _values(config)
+    values = _values(config)
     window = number(config, "attention_chunk_size" if "chunked_attention" in kinds else "sliding_window")
     conv, state = _state(config)
     windows = ((window, sliding * values),) if sliding else ()
-    return Cache(full * _full_values(config, values), windows, recurrent * conv, recurrent * state, expanded)
+    return Cache(full * _full_values(config, values), windows, recurrent * conv, recurrent * state, *_expanded(config))
 
 
 def of_gguf(facts: Mapping[str, Value]) -> Cache:
@@ -93,17 +98,22 @@ def of_gguf(facts: Mapping[str, Value]) -> Cache:
     head = fact("embedding_length") // heads
     listed = facts.get(f"{name}.attention.head_count_kv")
     each = list(map(int, listed)) if isinstance(listed, list) else [fact("attention.head_count_kv", heads)] * layers
-    interval = fact("full_attention_interval", 4 if name == "qwen3next" else 0)
+    interval = fact("full_attention_interval", 4 if name in _EVERY_FOURTH else 0)
     if interval:
         each = [count if (layer + 1) % interval == 0 else 0 for layer, count in enumerate(each)]
     each = each[: layers - fact("attention.shared_kv_layers")]
     latent = fact("attention.key_length_mla") > 0  # then values are a part of what is kept as keys
-    values = fact("attention.key_length", head) + (0 if latent else fact("attention.value_length", head))
+    key, value = fact("attention.key_length", head), 0 if latent else fact("attention.value_length", head)
+    narrow = fact("attention.key_length_swa", key) + fact("attention.value_length_swa", value)
+    windowed = facts.get(f"{name}.attention.sliding_window_pattern")
+    sizes = [narrow if window else key + value for window in windowed] if isinstance(windowed, list) else []
+    sizes += [key + value] * (layers - len(sizes))
     recurrent = layers if name == "falcon-h1" else each.count(0)
     inner, state, groups = fact("ssm.inner_size"), fact("ssm.state_size"), fact("ssm.group_count")
     conv = (fact("ssm.conv_kernel", 1) - 1) * (inner + 2 * groups * state)
     conv = conv or max(0, fact("shortconv.l_cache", 1) - 1) * fact("embedding_length")
-    return Cache(sum(each) * values, recurrent=recurrent * (conv + inner * state))
+    token = sum(count * size for count, size in zip(each, sizes, strict=False))
+    return Cache(token, recurrent=recurrent * (conv + inner * state))
 
 
 def _kinds(config: Config) -> list[str]:
@@ -142,15 +152,26 @@ def _sliding(config: Config, family: str, layers: int) -> list[str]:
     return full
 
 
-def _values(config: Config) -> tuple[int, int]:
-    """Numbers that an attention layer keeps of a token, and those that it makes of them while it works."""
+def _values(config: Config) -> int:
+    """Numbers that an attention layer keeps of a token."""
     heads = number(config, "num_attention_heads", "n_head") or 1
     latent, rotary = number(config, "kv_lora_rank"), number(config, "qk_rope_head_dim")
     if latent and rotary:
-        plain, value = number(config, "qk_nope_head_dim"), number(config, "v_head_dim")
-        return latent + rotary, heads * (plain + value) + heads * (plain + rotary)
-    head = number(config, "head_dim") or number(config, "hidden_size", "n_embd") // heads
-    return 2 * (number(config, "num_key_value_heads") or heads) * head, 0
+        return latent + rotary
+    head = number(config, "head_dim", "attention_head_dim") or number(config, "hidden_size", "n_embd") // heads
+    return 2 * (number(config, "num_key_value_heads") or heads) * head
+
+
+def _expanded(config: Config) -> tuple[int, int]:
+    """Numbers a token that a layer makes of compressed keys and values: the product, and keys with their rotary part.
+
+    PyTorch's attention for processors copies keys (twice) and values into float32.
+    """
+    if not number(config, "kv_lora_rank") or not number(config, "qk_rope_head_dim"):
+        return 0, 0
+    heads, plain = number(config, "num_attention_heads"), number(config, "qk_nope_head_dim")
+    key, value = plain + number(config, "qk_rope_head_dim"), number(config, "v_head_dim")
+    return heads * (plain + value + key), heads * (2 * key + value)
 
 
 def _full_values(config: Config, values: int) -> int:

@@ -96,13 +96,13 @@ def llama_need(shape: Shape, batch: int, kv_type: str) -> Need:
     return Need(shape.weights, kv, 2 * 4 * shape.vocabulary, _LLAMA_BASE + buffers, 4 * batch, scores, state=state)
 
 
-def torch_need(shape: Shape, value_bytes: int) -> Need:
+def torch_need(shape: Shape, value_bytes: int, *, on_gpu: bool = False) -> Need:
     """What transformers needs; a layer's cache is copied whenever it grows, and a prompt's activations come on top.
 
     Where keys and values are kept compressed, a layer at work holds them expanded too.
     """
     cache = shape.cache
-    kv = (1.1 * cache.token + cache.expanded) * value_bytes
+    kv = (1.1 * cache.token + cache.expanded) * value_bytes + (0 if on_gpu else cache.floats * _FLOAT)
     windows = tuple((tokens, 1.1 * values * value_bytes) for tokens, values in cache.windows)
     activations = 1024 * value_bytes * (4 * shape.width + 3 * shape.inner)
     state = cache.conv * value_bytes + cache.recurrent * _FLOAT
@@ -113,7 +113,7 @@ def transformers_need(folder: Path, dtype: str, *, on_gpu: bool) -> Need:
     """What transformers needs for a folder; `dtype` as in its options. Raises EngineFailure."""
     value_bytes = WIDTHS.get(stored_type(folder) if dtype == "auto" else dtype, 4)
     weights = loaded_weights(folder, value_bytes, on_gpu=on_gpu, unpacks=True)
-    return torch_need(replace(folder_shape(folder), weights=weights), value_bytes)
+    return torch_need(replace(folder_shape(folder), weights=weights), value_bytes, on_gpu=on_gpu)
 
 
 def vllm_need(folder: Path, dtype: str, *, on_gpu: bool) -> Need:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,9 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
+from core.engines import cache_size
+from core.engines.cache_size import Cache
+from core.engines.gguf_header import Value
 from core.engines.llamacpp.native import LlamaContext, LlamaModel, quieten
 from core.engines.memory import Need, llama_need, transformers_need, vllm_need
 from core.engines.model_shape import folder_shape, gguf_shape, loaded_weights, stored_type
@@ -100,8 +105,19 @@ def written(name: str, tmp_path: Path) -> Path:
 def test_what_a_sequence_keeps_in_transformers(name: str, tmp_path: Path) -> None:
     truth = sum(map(size, caches(name)))
     need = transformers_need(written(name, tmp_path), "auto", on_gpu=False)
-    expanded = folder_shape(written(name, tmp_path)).cache.expanded * 2 * tokens(name)  # beside the cache, in a layer's work
-    assert close(need.cache(tokens(name)) - expanded, truth)
+    assert close(need.cache(tokens(name)) - work(folder_shape(written(name, tmp_path)).cache) * tokens(name), truth)
+
+
+def work(cache: Cache) -> int:
+    """Bytes a token beside the cache, while a layer works."""
+    return 2 * cache.expanded + 4 * cache.floats
+
+
+def test_compressed_caches_are_expanded_by_a_layer_at_work(tmp_path: Path) -> None:
+    length = 4096
+    command = [sys.executable, "-m", "tests.helpers.latent_peak", str(length)]
+    truth = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert close(work(folder_shape(written("DeepSeek-R1", tmp_path)).cache) * length, truth)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -257,3 +273,15 @@ def test_windows_and_states_are_kept_whole_by_llama_cpp(tmp_path: Path) -> None:
     """A folder that becomes a GGUF file: layers with a window keep every token there."""
     shape = folder_shape(written("gemma-3-27b", tmp_path))
     assert llama_need(shape, 256, "f16").cache(TOKENS) == 62 * 2 * 16 * 128 * 2 * TOKENS
+
+
+def test_heads_of_layers_with_a_window_may_have_another_size() -> None:
+    """As in Gemma 4, whose files list heads and windows layer by layer; its last layers use the caches of earlier ones."""
+    facts: dict[str, Value] = {
+        "general.architecture": "gemma4", "gemma4.block_count": 6, "gemma4.embedding_length": 1024,
+        "gemma4.attention.head_count": 8, "gemma4.attention.head_count_kv": [2, 2, 1, 2, 2, 1],
+        "gemma4.attention.key_length": 512, "gemma4.attention.value_length": 512, "gemma4.attention.key_length_swa": 256,
+        "gemma4.attention.value_length_swa": 256, "gemma4.attention.sliding_window": 512,
+        "gemma4.attention.sliding_window_pattern": [1, 1, 0, 1, 1, 0], "gemma4.attention.shared_kv_layers": 2,
+    }  # fmt: skip
+    assert cache_size.of_gguf(facts) == Cache(3 * 2 * 2 * 256 + 1 * 2 * 512)
