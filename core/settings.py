@@ -82,7 +82,7 @@ class Setting:
 
 
 class Settings:
-    """The settings that hold now. `general` and `options(engine)` are what the rest of the code asks for."""
+    """The settings of the file and the environment: `general`, and the options of each engine."""
 
     def __init__(self, table: Mapping[str, Any], environment: Mapping[str, str], file: Path) -> None:
         self._file, self._environment = file, environment
@@ -92,18 +92,20 @@ class Settings:
             raise UsageError(f"{file} sets {', '.join(strange)}, which does not exist.", f"Known: {', '.join(sorted(known))}.")
         general = {name: value for name, value in table.items() if name in get_type_hints(General)}
         general |= {name: tuple(map(str, value)) for name, value in general.items() if isinstance(value, list)}
-        self.general: General = self._chosen(General, general, "")
+        self.general: General = General(**self._group_values(General, general, ""))
         if self.general.executor not in EXECUTORS:
             raise UsageError(f"There is no executor {self.general.executor!r}.", f"Choose from {', '.join(EXECUTORS)}.")
-        self._engines = {engine: self._given(entry.options, table.get(engine, {}), engine) for engine, entry in ENGINES.items()}
+        self._engines = {
+            engine: self._group_values(entry.options, table.get(engine, {}), engine) for engine, entry in ENGINES.items()
+        }
         self._python = self._interpreters(table.get("python", {}), file)
 
     def options(self, engine: str) -> dict[str, Any]:
-        """What is set of an engine, for `wire.Load`; what is not set is left to its defaults."""
+        """The options of an engine that are set, for `wire.Load`; the engine has defaults for the others."""
         return dict(self._engines[engine])
 
     def python(self, engine: str) -> str:
-        """The interpreter of an engine's host: LRM_PYTHON_<ENGINE>, the file's [python], what make has built, or ours."""
+        """The interpreter of an engine's host: LRM_PYTHON_<ENGINE>, the file's [python], one built by make, or this one."""
         return self._interpreter(engine)[0]
 
     def listed(self) -> Iterator[Setting]:
@@ -134,26 +136,23 @@ class Settings:
         return str(built) if built.exists() else sys.executable, "default"
 
     @staticmethod
-    def _interpreters(given: object, file: Path) -> dict[str, str]:
+    def _interpreters(table: object, file: Path) -> dict[str, str]:
         """The file's [python], checked. Raises UsageError."""
-        if not isinstance(given, dict) or not all(isinstance(path, str) for path in given.values()):
+        if not isinstance(table, dict) or not all(isinstance(path, str) for path in table.values()):
             raise UsageError(f"{file}: python is no table of paths.", 'Write [python] and below it "llama.cpp" = "/path".')
-        if strange := sorted(set(given) - set(ENGINES)):
+        if strange := sorted(set(table) - set(ENGINES)):
             raise UsageError(
                 f"{file} names an interpreter for {', '.join(strange)}, which is no engine.", f"Known: {', '.join(ENGINES)}."
             )
-        return given
+        return table
 
-    def _chosen(self, cls: type[Any], given: Mapping[str, Any], engine: str) -> Any:
-        return cls(**self._given(cls, given, engine))
-
-    def _given(self, cls: type[Any], given: object, engine: str) -> dict[str, Any]:
-        """What the file and the environment say of one group, checked. Raises UsageError."""
-        if not isinstance(given, dict):
+    def _group_values(self, cls: type[Any], table: object, engine: str) -> dict[str, Any]:
+        """The settings of one group that the file (its `table`) or the environment sets, checked. Raises UsageError."""
+        if not isinstance(table, dict):
             raise UsageError(f"{self._file}: {engine} is no table.", f'Write ["{engine}"] and its settings below.')
         prefix = f"{engine}." if engine else ""
-        values = dict(given)
-        self._sources |= {f"{prefix}{name}": str(self._file) for name in given}
+        values = dict(table)
+        self._sources |= {f"{prefix}{name}": str(self._file) for name in table}
         for name, kind in get_type_hints(cls).items():
             variable = _variable(engine, name)
             if text := self._environment.get(variable):
@@ -214,7 +213,7 @@ HEAD = (
 
 
 def template() -> str:
-    """The file's text."""
+    """The text of a new settings file."""
     lines = [*_comment(HEAD)]
     group = ""
     for setting in Settings({}, {}, Path()).listed():

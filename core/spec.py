@@ -28,13 +28,18 @@ REFERENCES = {"published": "printed", "recorded": "recorded"}
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model as the user names it: a folder in Hugging Face format, a GGUF file, a model on a server, or a recording."""
+    """A model as the user names it: a folder in Hugging Face format, a GGUF file, a model on a server, or a recording.
+
+    `source` is its identity in a store together with what its files hold; `name` is what tables call it, unless another model
+    has that name. `revision` is the commit of a snapshot in the hub's cache.
+    """
 
     name: str
     source: Path | str
     format: Format
     family: str
     default_limit: int = 32_768
+    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class RunSpec:
     `limit` is the number of questions (None: all), drawn from the front of the benchmark's order. `audit_share` is the
     share (0 to 1) of the collapsed responses that run on under policy `audit`. `gpus` is how many it takes (None: one where
     there are any, unless the engine's settings say otherwise). `replicas` engines share the questions, each with `gpus` of its
-    own. `template_options` is what it sets in the model's chat template.
+    own. `template_options` is what it sets in the model's chat template. `kv_type` is the type of the KV cache (None: as the
+    engine's settings say). `name` is what tables call the model (None: as its path or address suggests).
     """
 
     model: str
@@ -61,22 +67,25 @@ class RunSpec:
     prompts: Path | None = None
     gpus: int | None = None
     replicas: int = 1
+    kv_type: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A job as it stands in the queue, with the model and the variant that it is about.
 
-    `source` is the model's path, address or recording, `format` what the variant's weights are in. `gpus` None: one where
-    there are any; `replicas` engines take `gpus` each.
+    `source` is the model's path, address or recording, `format` what the artifact's weights are in, `sha256` their hash where
+    it is known. `gpus` None: one where there are any; `replicas` engines take `gpus` each.
     """
 
     id: int
-    variant_id: int
+    artifact_id: int
     model: str
     source: str
     compression: str
     format: Format
+    sha256: str | None
     gpus: int | None
     replicas: int
 
@@ -99,6 +108,7 @@ class RunJob(Job):
     engine: str
     sampling: Sampling
     template_options: TemplateOptions
+    kv_type: str | None
     date: str
     seed: int
     limit: int | None

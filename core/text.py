@@ -37,8 +37,8 @@ def printable(text: str, *, keep_newlines: bool = False) -> str:
     if text.isascii() and (text.replace("\n", "") if keep_newlines else text).isprintable():
         return text
     if keep_newlines:
-        return _NOT_PLAIN_OR_NEWLINE.sub(_stand_in, text.replace("\r\n", "\n"))
-    return _NOT_PLAIN.sub(_stand_in, text)
+        return _NOT_PLAIN_OR_NEWLINE.sub(_replaced, text.replace("\r\n", "\n"))
+    return _NOT_PLAIN.sub(_replaced, text)
 
 
 def json_text(value: object, indent: int | None = None) -> str:
@@ -50,23 +50,24 @@ def _escaped(match: re.Match[str]) -> str:
     return "".join(c if printable(c) == c else json.dumps(c)[1:-1].replace("\x7f", "\\u007f") for c in match.group())
 
 
-def _stand_in(match: re.Match[str]) -> str:
+def _replaced(match: re.Match[str]) -> str:
     run = match.group().translate(_TABLE)
-    return run if _TABLE.marks.isdisjoint(run) else _without_floods(run)
+    return run if _TABLE.marks.isdisjoint(run) else _limit_marks(run)
 
 
-def _without_floods(run: str) -> str:
-    kept: list[str] = []
+def _limit_marks(run: str) -> str:
+    """`run` with at most `MAX_MARKS` combining marks in a row."""
+    characters: list[str] = []
     in_a_row = 0
     for character in run:
         in_a_row = in_a_row + 1 if character in _TABLE.marks else 0
         if in_a_row <= MAX_MARKS:
-            kept.append(character)
-    return "".join(kept)
+            characters.append(character)
+    return "".join(characters)
 
 
 class _Table(dict[int, str]):
-    """What each character turns into, worked out when it is first met; `marks` are those that take no cell."""
+    """Cache of each character's replacement, filled on first use; `marks`: characters seen so far that take no cell."""
 
     def __init__(self) -> None:
         super().__init__({code: chr(0x2400 + code) for code in range(0x20)})
@@ -76,16 +77,16 @@ class _Table(dict[int, str]):
     def __missing__(self, code: int) -> str:
         character = chr(code)
         if character in _DROPPED:
-            shown = ""
+            replacement = ""
         elif character in _INVISIBLE or unicodedata.category(character) in _UNSAFE_CATEGORIES:
-            shown = REPLACEMENT
+            replacement = REPLACEMENT
         else:
-            shown = character
+            replacement = character
             if _is_mark(character):
                 self.marks.add(character)
         if len(self) < _CACHED_CHARACTERS:
-            self[code] = shown
-        return shown
+            self[code] = replacement
+        return replacement
 
 
 def _is_mark(character: str) -> bool:

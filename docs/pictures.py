@@ -29,7 +29,7 @@ SIZE = (120, 30)
 TIMEOUT_S = 120.0
 STEP_S = 0.25
 LINES_OF_TEXT = 4
-"""Lines that the text in Live has before it is drawn."""
+"""Lines of text that Live must show before it is drawn."""
 
 
 def queue_runs(store: Path) -> None:
@@ -50,12 +50,15 @@ def queue_runs(store: Path) -> None:
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> bool:
-    """Wait for a condition. Returns whether it was met in time."""
-    waited = 0.0
-    while not condition() and waited < TIMEOUT_S:
+    """Wait for a condition. Returns whether it was met in time.
+
+    `tests.helpers.waiting` is not used: `tests` is not installed, so that this script, which lies in docs, cannot import it.
+    """
+    waited_s = 0.0
+    while not condition() and waited_s < TIMEOUT_S:
         await pilot.pause(STEP_S)
-        waited += STEP_S
-    return waited < TIMEOUT_S
+        waited_s += STEP_S
+    return waited_s < TIMEOUT_S
 
 
 async def draw(store: Path, out: Path) -> None:

@@ -32,7 +32,7 @@ from core.store.joins import JOBS
 Q = 30.0
 WEIGHTS = "model.safetensors"
 _RUNS = f"""
-SELECT j.id, m.name, v.compression, j.benchmark, j.seed
+SELECT j.id, m.name, a.compression, j.benchmark, j.seed
 FROM {JOBS}
 WHERE j.kind = 'run' AND j.state = 'done' AND j.item_limit = ?
 """
@@ -124,9 +124,9 @@ def _scores(runs: dict[str, list[Run]]) -> Recorded:
 
 
 def _cell(runs: list[Run]) -> Recorded:
-    digests = [run.digest for run in runs]
-    n = sum(one.finished for one in digests)
-    credit, score, collapsed = (sum(getattr(one, name) for one in digests) for name in ("credit", "score", "collapsed"))
+    summaries = [run.summary for run in runs]
+    n = sum(one.finished for one in summaries)
+    credit, score, collapsed = (sum(getattr(one, name) for one in summaries) for name in ("credit", "score", "collapsed"))
     scores = {"accuracy": credit} if runs[0].metric == "accuracy" else {"em": credit, "f1": score}
     return {"n": n, **{name: round(100 * total / n, 2) for name, total in {**scores, "collapsed": collapsed}.items()}}
 

@@ -10,7 +10,9 @@ import click
 
 from core.cli.call import Call
 from core.cli.grammar import FILE, F
+from core.engines.host.options import KV_TYPES
 from core.engines.host.wire import Sampling
+from core.errors import UsageError
 from core.jobs.engines import names as engines
 from core.spec import AUDIT_SHARE, POLICIES, Policy
 
@@ -33,6 +35,8 @@ class RunOptions(TypedDict):
 
     calibration: str
     engine: str
+    name: str | None
+    kv_type: str | None
     limit: int | None
     max_tokens: int | None
     temperature: float
@@ -54,6 +58,10 @@ ENGINE = click.Choice(engines())
 OPTIONS = (
     click.option("--calibration", default="", metavar="TEXT", help=CALIBRATION),
     click.option("--engine", type=ENGINE, default=engines()[0], help=f"what runs the model (default {engines()[0]})"),
+    click.option("--name", metavar="NAME", help="what tables call the model (default: after its folder, file or address)"),
+    click.option(
+        "--kv-type", type=click.Choice(KV_TYPES), metavar="TYPE", help=f"type of llama.cpp's KV cache: {', '.join(KV_TYPES)}"
+    ),
     click.option("--limit", type=int, metavar="LIMIT", help="ask only the first N questions"),
     click.option(
         "--max-tokens", type=int, metavar="MAX_TOKENS", help=f"limit on new tokens (default {USUAL.max_tokens}; pocket 1024)"
@@ -114,19 +122,28 @@ def queue_runs(
     from core.cli.follow import follow
     from core.cli.output import print_json
     from core.jobs import queue
+    from core.jobs.models import resolve
     from core.runner.client import ensure_runner
 
+    models = list(models)
+    if options["name"] and len(models) > 1:
+        raise UsageError("One --name cannot name several models.", "Add them one by one.")
     specs = _specs(call, models, list(compressions), list(benchmarks), options)
     if options["dry_run"]:
         return _foretell(call, specs)
     with call.writing() as connection:
         ids = queue.add(connection, specs)
+        names = queue.names(connection, ids)
     ensure_runner(call.store)
     wait = options["wait"]
     if call.json and not wait:
         print_json({"jobs": ids})
     elif not call.json:
         print(f"queued: {', '.join(f'#{i}' for i in ids)}")
+        usual = {resolve(model).name for model in models}
+        for name, source in names:
+            if name not in usual and name != options["name"]:
+                print(f"{source} is called {name} here: another model has the shorter name (--name gives one).")
     if not wait:
         return 0
     done = follow(call.store, ids)
@@ -162,6 +179,8 @@ def _specs(
             prompts=options["prompts"],
             gpus=options["gpus"],
             replicas=options["replicas"],
+            kv_type=options["kv_type"],
+            name=options["name"],
         )
         specs += queue.grid([model], expand(compressions, options["calibration"]), benchmarks, template)
     return specs

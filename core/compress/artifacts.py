@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.compress.facts import Facts, sha256
+from core.compress.facts import Facts
 from core.errors import CompressionError
+from core.files.content import sha256
 from core.files.locks import try_lock
 
 Vector = NDArray[np.float32]

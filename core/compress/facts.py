@@ -5,22 +5,20 @@ Files are named as their path says and read through links, as in a cache whose s
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import gguf
 import numpy as np
 
-from core.compress.hf_folder import HfFolder, is_decoder_linear, model_files
+from core.compress.hf_folder import HfFolder, is_decoder_linear
 from core.engines.ggml_types import row_bytes
-from core.engines.gguf_header import BadGguf, Tensor, parts, read_tensors
+from core.engines.gguf_header import BadGguf, Tensor, read_tensors
 from core.engines.hf_checkpoint import quantization_config
 from core.engines.hf_tensors import BadSafetensors, packed, read_headers, weights
 from core.errors import ModelError
+from core.files.content import gguf_parts, model_files, sha256
 
 _GGUF_LINEAR = re.compile(r"blk\.\d+\.(attn_(q|k|v|output)|ffn_(gate|up|down))\.weight")
 ROPE_FACTORS = "rope_freqs.weight"
@@ -49,43 +47,14 @@ def facts(path: Path) -> Facts:
     return _folder_facts(path) if path.is_dir() else _file_facts(path)
 
 
-def sha256(path: Path) -> str:
-    """The hash of a file, or of the sorted listing (hash and name of each) of a folder's model files or a GGUF's parts.
-
-    Raises ModelError for a folder without weights and for a missing part, OSError.
-    """
-    files = model_files(path) if path.is_dir() else gguf_parts(path)
-    if files == [path]:
-        return _file_hash(path)
-    listing = "".join(f"{_file_hash(file)}  {file.name}\n" for file in files)
-    return hashlib.sha256(listing.encode()).hexdigest()
-
-
-def gguf_parts(path: Path) -> list[Path]:
-    """The files of a GGUF model, one or all parts of a split one. Raises ModelError where one is missing."""
-    with _as_model_errors(path):
-        return parts(path)
-
-
 def gguf_tensors(path: Path) -> list[Tensor]:
     """The tensors of a GGUF file. Raises ModelError if it is missing, damaged or truncated."""
-    with _as_model_errors(path):
-        return read_tensors(path)
-
-
-@contextmanager
-def _as_model_errors(path: Path) -> Iterator[None]:
     try:
-        yield
+        return read_tensors(path)
     except BadGguf as error:
         raise ModelError(str(error), "Get or make the file again.") from error
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}", "Check the model's path.") from error
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _folder_facts(path: Path) -> Facts:

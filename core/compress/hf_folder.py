@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.engines.hf_checkpoint import listed_files
 from core.errors import ModelError
+from core.files.content import shard_files
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +19,6 @@ FAMILIES = ("llama", "qwen2")
 ROTARY_BUFFER = "rotary_emb.inv_freq"
 """What files of early Llama models hold beside the weights: it follows from the config."""
 _LINEAR = re.compile(r"model\.layers\.\d+\.(self_attn|mlp)\.\w+_proj\.weight")
-_COMPANIONS = ("*.json", "*.jinja", "*.model", "*.txt")
 _GET_AGAIN = "Get or make the model again."
 
 
@@ -105,30 +104,6 @@ class HfFolder:
                 raise ModelError(f"{shard} is damaged or incomplete: {error}", _GET_AGAIN) from error
 
 
-def model_files(path: Path) -> list[Path]:
-    """The files that make up a model: weights, config, tokenizer; sorted by name. Raises ModelError without weights."""
-    return sorted(companions(path).union(shard_files(path)))
-
-
-def companions(path: Path) -> set[Path]:
-    """The files beside the weights of a model: config, tokenizer, index."""
-    return {file for pattern in _COMPANIONS for file in path.glob(pattern) if file.is_file()}
-
-
 def is_decoder_linear(name: str) -> bool:
     """Whether a tensor is the weight of a linear layer in a decoder block (what pruning may touch)."""
     return _LINEAR.fullmatch(name) is not None
-
-
-def shard_files(path: Path) -> tuple[Path, ...]:
-    """The safetensors files of a folder, as its index lists them. Raises ModelError where there are none."""
-    try:
-        files = listed_files(path)
-    except ValueError as error:
-        raise ModelError(str(error), _GET_AGAIN) from error
-    missing = [file.name for file in files if not file.is_file()]
-    if not missing:
-        return tuple(files)
-    if any(path.glob("*.bin")):
-        raise ModelError(f"{path} holds pickle checkpoints, which can run code when loaded.", "Get the safetensors version.")
-    raise ModelError(f"{path} lacks {', '.join(missing)}.", _GET_AGAIN)

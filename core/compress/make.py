@@ -17,9 +17,11 @@ from pathlib import Path
 from core.compress import Progress
 from core.compress.artifacts import Artifact, ArtifactFolder, Vector
 from core.compress.calibration import Text, text
-from core.compress.facts import Facts, facts, sha256
+from core.compress.facts import Facts, facts
 from core.compress.hf_folder import HfFolder
 from core.compress.recipes import Recipe, check
+from core.errors import ModelError
+from core.files.content import sha256, stamp
 from core.spec import Format
 
 _TOOLS = ("lrm-tui", "torch", "transformers", "gguf", "llama-cpp-python")
@@ -27,7 +29,10 @@ _TRAINING_BYTES = 4  # a checkpoint holds the weights and two moments in float32
 
 
 class VariantMaker:
-    """Makes the variants of one model in one folder. `store` is where traces and texts to calibrate on are."""
+    """Makes the artifacts of one model in one folder. `store` is where traces and texts to calibrate on are.
+
+    After `make`, `model_sha256` and `model_stamp` (see `core.files.content`) tell from which files of the model.
+    """
 
     def __init__(self, model: Path, out_dir: Path, progress: Progress, store: Path | None = None) -> None:
         self._model = model
@@ -35,7 +40,7 @@ class VariantMaker:
         self._store = store
         self._artifacts = ArtifactFolder(out_dir)
         self._steps = self._step = 0
-        self._hash = self._weighted_by = ""
+        self.model_sha256 = self.model_stamp = self._weighted_by = ""
 
     def make(self, recipe: Recipe, source: Format, target: Format) -> Artifact:
         """The model after `recipe` in the format `target`: an existing artifact, or a new one.
@@ -43,12 +48,17 @@ class VariantMaker:
         Raises UsageError, ModelError, DataError, CompressionError (DiskFull among them) and OSError.
         """
         check(recipe, source, target)
+        self.model_stamp = stamp(self._model)
         if recipe == Recipe() and target == source:
-            return Artifact(self._model, facts(self._model))
+            artifact = Artifact(self._model, facts(self._model))
+            self.model_sha256 = artifact.facts.sha256
+            self._check_unchanged()
+            return artifact
         self._artifacts.open()
         HfFolder.open(self._model)
         self._progress(0, 1, "reading the model")
-        self._hash = sha256(self._model)
+        self.model_sha256 = sha256(self._model)
+        self._check_unchanged()
         steps = (recipe.distillation, recipe.pruning, target == "gguf", recipe.weighted, recipe.gguf_type)
         self._steps = sum(map(bool, steps))
         artifact = self._folder(recipe) if target == "hf" else self._file(recipe)
@@ -162,19 +172,29 @@ class VariantMaker:
         def record(measures: Facts) -> str:
             content = {
                 "model": self._model.name,
-                "model_sha256": self._hash,
+                "model_sha256": self.model_sha256,
                 "compression": recipe.name,
                 "made_with": {tool: version(tool) for tool in _TOOLS},
                 "facts": asdict(measures),
             }
             return json.dumps(content, indent=2) + "\n"
 
-        artifact = self._artifacts.make(f"{self._name(recipe)}{suffix}", room, work, measured, record, resumable=resumable)
+        def work_on_unchanged(target: Path) -> None:
+            work(target)
+            self._check_unchanged()
+
+        name = f"{self._name(recipe)}{suffix}"
+        artifact = self._artifacts.make(name, room, work_on_unchanged, measured, record, resumable=resumable)
         self._step += 1
         return artifact
 
+    def _check_unchanged(self) -> None:
+        """Raise ModelError where the model's files were written since `make` began, so that no artifact mixes two models."""
+        if stamp(self._model) != self.model_stamp:
+            raise ModelError(f"{self._model} was changed while it was read.", "Requeue the job when the files are complete.")
+
     def _name(self, recipe: Recipe) -> str:
-        return f"{self._model.name}-{self._hash[:12]}-{recipe.name.replace(':', '_')}"
+        return f"{self._model.name}-{self.model_sha256[:12]}-{recipe.name.replace(':', '_')}"
 
     def _report(self, done: int, total: int, message: str) -> None:
         """Report `done` of `total` of the current step as progress of all steps."""

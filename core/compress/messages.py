@@ -28,11 +28,17 @@ class Waiting(TypedDict):
 
 
 class Made(TypedDict):
-    """The end of a job that succeeded: the artifact's path and its facts (see `core.compress.facts.Facts`)."""
+    """The end of a job that succeeded: the artifact's path and its facts (see `core.compress.facts.Facts`).
+
+    Stamp and hash (see `core.files.content`) are given for the artifact's files and for those of the model it was made from.
+    """
 
     type: Literal["artifact"]
     path: str
+    stamp: str
     sha256: str
+    model_stamp: str
+    model_sha256: str
     bytes: int
     parameters: int
     bits_per_weight: float

@@ -8,8 +8,10 @@ from typing import Literal
 
 Kind = Literal["dense", "quantization", "pruning", "pruning and quantization"]
 
-_PRUNING = re.compile(
-    r"(?P<method>sparsegpt|alphapruning|magnitude|wanda|pruned)(?:-(?P<percent>\d{1,2}(?:\.\d+)?))?(?P<rest>.*)"
+_PRUNERS = "sparsegpt|alphapruning|magnitude|wanda|pruned"
+_PRUNING = re.compile(rf"(?P<method>{_PRUNERS})(?:-(?P<percent>\d{{1,2}}(?:\.\d+)?))?(?P<rest>.*)")
+_PRUNED_SHARE = re.compile(
+    rf"(?:{_PRUNERS})-(?:(?P<keep>\d+)(?:of|:)(?P<group>\d+)|(?P<percent>\d{{1,2}}(?:\.\d+)?))(?![\d.a-z])"
 )
 
 
@@ -51,3 +53,17 @@ def method(compression: str) -> Method:
         else:
             pruning, percent = match["method"], float(match["percent"])
     return Method(pruning, percent, "+".join(rest) or "none")
+
+
+def pruned_share(compression: str) -> float | None:
+    """The share of weights that a name from elsewhere says were pruned, such as 0.5 of `my-sparsegpt-50`; else None.
+
+    A pattern such as `wanda-2of4` keeps 2 of 4 weights.
+    """
+    match = _PRUNED_SHARE.search(compression.lower())
+    if match is None:
+        return None
+    if match["percent"]:
+        return float(match["percent"]) / 100
+    keep, group = int(match["keep"]), int(match["group"])
+    return 1 - keep / group if keep <= group and group else None

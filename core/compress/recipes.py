@@ -22,7 +22,7 @@ PLAIN_TYPES = (
 )  # fmt: skip
 """The types that llama.cpp quantizes to without an importance matrix, most bits first."""
 WEIGHTED_TYPES = ("iq3_xxs", "iq2_m", "iq2_s", "iq2_xs", "iq2_xxs", "iq1_m", "iq1_s")
-"""Those that need an importance matrix."""
+"""The types that need an importance matrix."""
 DYNAMIC = ("dynamic-2.51", "dynamic-2.22", "dynamic-1.73", "dynamic-1.58")
 """A type for each tensor, see `dynamic`; all but the first use an importance matrix."""
 GGUF_TYPES = (*PLAIN_TYPES, *WEIGHTED_TYPES, *DYNAMIC)
@@ -53,12 +53,12 @@ class Pruning:
 
     @property
     def name(self) -> str:
-        """As it is written."""
+        """This part of a compression name."""
         return f"{self.method}-{self.percent}" if self.percent is not None else f"{self.method}-{self.keep}:{self.group}"
 
     @property
     def calibrated(self) -> bool:
-        """Whether it needs text."""
+        """Whether it needs text to calibrate on."""
         return self.method != "magnitude"
 
 
@@ -75,7 +75,7 @@ class Distillation:
 
     @property
     def name(self) -> str:
-        """As it is written: options that differ from the default."""
+        """This part of a compression name, with the options that differ from the default."""
         name = "distill-" + ".".join(map(str, self.runs))
         for field in fields(self)[1:]:
             value = getattr(self, field.name)
@@ -86,7 +86,7 @@ class Distillation:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What text: `source` (text-HASH is a file that `calibration.adopt` took in) and how much of it."""
+    """The text to calibrate on: its `source` (text-HASH: a file copied by `calibration.adopt`), and how much of it."""
 
     source: str
     samples: int | None = None
@@ -94,13 +94,13 @@ class Calibration:
 
     @property
     def name(self) -> str:
-        """As it is written."""
+        """This part of a compression name."""
         return self.source + (f"-{self.samples}x{self.length}" if self.samples else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is done to a model, in this order. `calibration` None: what suits the model."""
+    """The steps of a compression, in this order. `calibration` None: the default for the model."""
 
     distillation: Distillation | None = None
     pruning: Pruning | None = None
@@ -117,7 +117,7 @@ class Recipe:
 
     @property
     def calibrated(self) -> bool:
-        """Whether a step needs text."""
+        """Whether a step needs text to calibrate on."""
         return bool(self.pruning and self.pruning.calibrated) or self.weighted
 
     @property
@@ -126,15 +126,15 @@ class Recipe:
         return self.gguf_type in WEIGHTED_TYPES or self.gguf_type in DYNAMIC[1:]
 
     def before(self, step: Literal["gguf_type", "pruning"]) -> Recipe:
-        """What is done before a step; text that only later steps need is left out."""
+        """The recipe of the steps before `step`; a calibration text that only later steps need is left out."""
         earlier = replace(self, gguf_type=None) if step == "gguf_type" else replace(self, gguf_type=None, pruning=None)
         return earlier if earlier.calibrated else replace(earlier, calibration=None)
 
-    def obstacle(self, source: Format, wanted: Format) -> str | None:
-        """Why a model in format `source` cannot become this variant in format `wanted`; None if it can."""
-        if source == "gguf" and (wanted != "gguf" or self != Recipe()):
+    def obstacle(self, source: Format, target: Format) -> str | None:
+        """Why a model in format `source` cannot become this variant in format `target`; None if it can."""
+        if source == "gguf" and (target != "gguf" or self != Recipe()):
             return "A GGUF file is used as it is: it can be neither compressed further nor turned back into a folder."
-        if wanted == "hf" and self.gguf_type:
+        if target == "hf" and self.gguf_type:
             return f"{self.gguf_type} exists in GGUF files only."
         return None
 
@@ -154,15 +154,15 @@ def parse(text: str) -> Recipe:
 
 def expand(texts: Iterable[str], calibration: str = "") -> list[str]:
     """Compression names with the words of `FAMILIES` spelt out, each once, and those that need text calibrated on
-    `calibration` where they name none. What is no name is left for `parse` to refuse.
+    `calibration` where they name none. Invalid names stay as they are, for `parse` to refuse.
     """
     names: list[str] = []
     for text in texts:
         word, at, source = text.partition("@")
         family = FAMILIES.get(word.strip().lower())
-        wanted = source if at else calibration
+        text_source = source if at else calibration
         if family:
-            names += [f"{name}@{wanted}" if wanted and parse(name).calibrated else name for name in family]
+            names += [f"{name}@{text_source}" if text_source and parse(name).calibrated else name for name in family]
         else:
             names.append(text if at or not calibration or not parse(text).calibrated else f"{text}@{calibration}")
     return list(dict.fromkeys(names))
@@ -173,12 +173,12 @@ def canonical(text: str) -> str:
     return parse(text).name
 
 
-def check(recipe: Recipe, source: Format, wanted: Format) -> None:
-    """Raise UsageError if a model in format `source` cannot become this variant in format `wanted`."""
-    obstacle = recipe.obstacle(source, wanted)
+def check(recipe: Recipe, source: Format, target: Format) -> None:
+    """Raise UsageError if a model in format `source` cannot become this variant in format `target`."""
+    obstacle = recipe.obstacle(source, target)
     if obstacle:
         raise UsageError(
-            f"No {recipe.name} in {wanted} format from a {source} source: {obstacle}",
+            f"No {recipe.name} in {target} format from a {source} source: {obstacle}",
             "Name the model's folder in Hugging Face format (`python -m core.compress.gguf.unpack FILE FOLDER` makes one of a "
             "GGUF file), or another compression or engine.",
         )
@@ -202,18 +202,18 @@ def _with_step(recipe: Recipe, word: str, text: str) -> Recipe:
         return replace(recipe, pruning=_pruning(pruning, text))
     if word in GGUF_TYPES and recipe.gguf_type is None:
         return replace(recipe, gguf_type=word)
-    raise _nonsense(text, _complaint(word, bool(pruning or distillation)))
+    raise _usage_error(text, _reason(word, bool(pruning or distillation)))
 
 
 def _pruning(match: re.Match[str], text: str) -> Pruning:
     method: Method = match[1]  # type: ignore[assignment]
     if match[2] is not None:
         if int(match[2]) not in PERCENT:
-            raise _nonsense(text, f"{match[0]} is out of range")
+            raise _usage_error(text, f"{match[0]} is out of range")
         return Pruning(method, int(match[2]))
     keep, group = int(match[3]), int(match[4])
     if not 0 < keep < group or group not in GROUPS:
-        raise _nonsense(text, f"{match[0]} is out of range")
+        raise _usage_error(text, f"{match[0]} is out of range")
     return Pruning(method, None, keep, group)
 
 
@@ -221,15 +221,16 @@ def _distillation(match: re.Match[str], text: str) -> Distillation:
     runs = tuple(dict.fromkeys(int(run) for run in match[1].split(".")))
     values: dict[str, object] = {}
     for option in match[2].split(":")[1:]:
-        name, given, value = option.partition("=")
+        name, equals, value = option.partition("=")
         try:
-            values[name] = _OPTIONS[name](value) if given else {"packed": True}[name]
+            values[name] = _OPTIONS[name](value) if equals else {"packed": True}[name]
         except (KeyError, ValueError):
-            raise _nonsense(text, f"{option!r} is no option of a distillation ({', '.join(_OPTIONS)}, packed)") from None
-    made = Distillation(runs, **values)  # type: ignore[arg-type]
-    if not 0 < made.epochs <= 1000 or not 0 < made.batch <= 4096 or not 0 < (made.rate or 1) <= 1 or made.lora > 1024:
-        raise _nonsense(text, f"{match[0]} is out of range")
-    return made
+            raise _usage_error(text, f"{option!r} is no option of a distillation ({', '.join(_OPTIONS)}, packed)") from None
+    distillation = Distillation(runs, **values)  # type: ignore[arg-type]
+    epochs, batch, rate, lora = distillation.epochs, distillation.batch, distillation.rate or 1, distillation.lora
+    if not 0 < epochs <= 1000 or not 0 < batch <= 4096 or not 0 < rate <= 1 or lora > 1024:
+        raise _usage_error(text, f"{match[0]} is out of range")
+    return distillation
 
 
 _OPTIONS = {"epochs": float, "rate": float, "batch": int, "lora": int}
@@ -238,19 +239,20 @@ _OPTIONS = {"epochs": float, "rate": float, "batch": int, "lora": int}
 def _with_calibration(recipe: Recipe, source: str, text: str) -> Recipe:
     match = CALIBRATION.fullmatch(source)
     if match is None or (match[2] and not (int(match[2]) and int(match[3]) > 1)):
-        raise _nonsense(text, f"{source!r} is no text to calibrate on")
+        raise _usage_error(text, f"{source!r} is no text to calibrate on")
     if not recipe.calibrated:
-        raise _nonsense(text, f"{recipe.name} needs no text to calibrate on")
+        raise _usage_error(text, f"{recipe.name} needs no text to calibrate on")
     sizes = (int(match[2]), int(match[3])) if match[2] else (None, None)
     return replace(recipe, calibration=Calibration(match[1], *sizes))
 
 
-def _nonsense(text: str, complaint: str) -> UsageError:
-    return UsageError(f"{text!r} is no compression: {complaint}.", describe())
+def _usage_error(text: str, reason: str) -> UsageError:
+    return UsageError(f"{text!r} is no compression: {reason}.", describe())
 
 
-def _complaint(word: str, step: bool) -> str:
-    if step:
+def _reason(word: str, is_step: bool) -> str:
+    """Why a word cannot stand at its place in a compression name."""
+    if is_step:
         return "distillation comes first, then pruning, once each, and quantization last"
     if word in GGUF_TYPES:
         return "there is only one type at the end"

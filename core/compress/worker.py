@@ -31,6 +31,7 @@ from core.compress.prune.heap import keep_freed_memory, return_freed_memory
 from core.compress.recipes import parse
 from core.engines.host.process import leave, take_pipes
 from core.errors import NO_ROOM, CompressionError, DataError, LrmError, ModelError, UsageError
+from core.files.content import stamp
 from core.spec import Format
 
 _KINDS: tuple[tuple[type[LrmError], FailureKind], ...] = (
@@ -85,15 +86,18 @@ def _make(options: argparse.Namespace, requests: _Requests, stdout: BinaryIO) ->
         maker.abandon(everything=permanent)
         _send(stdout, _failure(error))
         return False
-    _send(stdout, _made(artifact))
+    _send(stdout, _made(artifact, maker))
     return True
 
 
-def _made(artifact: Artifact) -> Made:
+def _made(artifact: Artifact, maker: VariantMaker) -> Made:
     facts = artifact.facts
     return Made(
         type="artifact",
         path=str(artifact.path),
+        stamp=stamp(artifact.path),
+        model_stamp=maker.model_stamp,
+        model_sha256=maker.model_sha256,
         sha256=facts.sha256,
         bytes=facts.bytes,
         parameters=facts.parameters,

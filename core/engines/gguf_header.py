@@ -1,4 +1,4 @@
-"""The header of a GGUF file: what it says of the model, which tensors it announces, and whether their data are all there.
+"""Reads the header of a GGUF file: its metadata and its tensors, and checks that their data are complete.
 
 The layout is that of ggml's docs/gguf.md: magic, version, counts, key-value pairs, tensor infos, aligned data.
 """
@@ -22,10 +22,10 @@ _PARTS_KEY = "split.count"
 _PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf")
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
-_LONGEST_STRING = 1 << 30
-_LONGEST_KEPT = 1 << 12  # longer strings and arrays (vocabularies, templates) are skipped
-_MOST_DIMENSIONS = 4
-_DEEPEST = 4  # arrays within arrays; no known file has any
+_LONGEST_STRING = 1 << 30  # bytes; a longer one means a damaged file
+_LONGEST_READ = 1 << 12  # bytes or elements: longer strings and arrays (vocabularies, templates) are skipped
+_MAX_DIMENSIONS = 4
+_MAX_DEPTH = 4  # arrays within arrays; no known file has any
 
 Value = int | float | str | list[int | float] | None
 
@@ -83,7 +83,7 @@ def read_tensors(path: Path) -> list[Tensor]:
 
 
 def read_facts(path: Path) -> dict[str, Value]:
-    """What a GGUF file says of its model: scalars, short strings and short arrays of numbers; None for what is long.
+    """The metadata of a GGUF file: scalars, short strings and short arrays of numbers; None for longer ones.
 
     Raises BadGguf, and OSError where the file cannot be read.
     """
@@ -101,6 +101,7 @@ def _opened(path: Path) -> BinaryIO:
 
 @contextmanager
 def _guarded(path: Path, file: BinaryIO) -> Iterator[None]:
+    """Turn what reading a damaged header raises into BadGguf."""
     try:
         yield
     except (struct.error, KeyError, OverflowError, ValueError) as error:
@@ -108,6 +109,7 @@ def _guarded(path: Path, file: BinaryIO) -> Iterator[None]:
 
 
 def _read_header(file: BinaryIO) -> tuple[dict[str, Value], list[Tensor]]:
+    """Metadata and tensors. Raises ValueError and other errors that `_guarded` translates."""
     version, count, pairs = _unpack(file, "IQQ")
     if version not in (2, 3):
         raise ValueError(f"version {version}")
@@ -124,9 +126,10 @@ def _read_header(file: BinaryIO) -> tuple[dict[str, Value], list[Tensor]]:
 
 
 def _tensor_info(file: BinaryIO) -> tuple[str, int, int, int]:
+    """Name, number of elements, ggml type, and offset (bytes) from the start of the data."""
     name = _string(file).decode()
     (dimensions,) = _unpack(file, "I")
-    if dimensions > _MOST_DIMENSIONS:
+    if dimensions > _MAX_DIMENSIONS:
         raise ValueError(f"{dimensions} dimensions")
     elements = math.prod(_unpack(file, "Q" * dimensions))
     kind, offset = _unpack(file, "IQ")
@@ -135,11 +138,11 @@ def _tensor_info(file: BinaryIO) -> tuple[str, int, int, int]:
 
 def _value(file: BinaryIO, kind: int, depth: int) -> Value:
     """A scalar, a short string or a short array of numbers; None for what is longer, which is skipped."""
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         raise ValueError("arrays within arrays")
     if kind == _STRING:
         text = _string(file)
-        return text.decode("utf-8", "replace") if len(text) <= _LONGEST_KEPT else None
+        return text.decode("utf-8", "replace") if len(text) <= _LONGEST_READ else None
     if kind != _ARRAY:
         return _unpack(file, _SCALARS[kind])[0]
     element, count = _unpack(file, "IQ")
@@ -147,7 +150,7 @@ def _value(file: BinaryIO, kind: int, depth: int) -> Value:
         for _ in range(count):
             _value(file, element, depth + 1)
         return None
-    if count <= _LONGEST_KEPT:
+    if count <= _LONGEST_READ:
         return list(_unpack(file, _SCALARS[element] * count))
     file.seek(struct.calcsize("<" + _SCALARS[element]) * count, 1)
     return None
@@ -160,6 +163,7 @@ def _string(file: BinaryIO) -> bytes:
     return file.read(length)
 
 
-def _unpack(file: BinaryIO, form: str) -> tuple[int, ...]:
-    form = "<" + form
-    return struct.unpack(form, file.read(struct.calcsize(form)))
+def _unpack(file: BinaryIO, fields: str) -> tuple[int, ...]:
+    """Read little-endian values of the types `fields`, in the letters of `struct`."""
+    layout = "<" + fields
+    return struct.unpack(layout, file.read(struct.calcsize(layout)))

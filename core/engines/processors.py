@@ -1,4 +1,4 @@
-"""What the processors offer an engine: threads, room in their caches, and whether others leave them idle."""
+"""The processors as engines see them: number of threads, default number of slots, and the idle share."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 
 SMALL = 32 * 2**20
 """Bytes of weights that every processor can keep in its caches."""
-SLOTS, MOST = 8, 64
+SLOTS, MAX_SLOTS = 8, 64
 
 
 def usual_slots(decoding: int, weights: int) -> int:
-    """Sequences side by side where nobody says how many: SLOTS for each of the threads that decode a small model by themselves.
+    """The default number of slots (sequences decoded at once): SLOTS, or for a small model SLOTS a thread, up to MAX_SLOTS.
 
-    `decoding` threads (0: a GPU decodes), `weights` in bytes.
+    `decoding`: number of threads that decode (0: a GPU does); `weights`: bytes.
     """
-    return max(SLOTS, min(MOST, SLOTS * decoding)) if weights <= SMALL else SLOTS
+    return max(SLOTS, min(MAX_SLOTS, SLOTS * decoding)) if weights <= SMALL else SLOTS
 
 
 def idle_share(seconds: float = 0.1) -> float:
-    """What of the processors nobody uses just now."""
+    """The share of processor time that is idle, 0 to 1, measured over `seconds`."""
     first = _ticks()
     time.sleep(seconds)
     passed = [after - before for before, after in zip(first, _ticks(), strict=True)]
@@ -28,14 +28,14 @@ def idle_share(seconds: float = 0.1) -> float:
 
 
 def _ticks() -> list[int]:
-    """Times of all processors together: user, nice, system, idle, waiting for disks, and what else there is up to steal."""
+    """Ticks of all processors together, as in /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal."""
     return [int(field) for field in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]
 
 
-def threads(asked: int | None) -> int:
-    """As asked, else what OMP_NUM_THREADS says, else the cores that this process may use."""
-    if asked:
-        return asked
+def threads(setting: int | None) -> int:
+    """The number of threads: `setting`, else OMP_NUM_THREADS, else the cores that this process may use."""
+    if setting:
+        return setting
     if (variable := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
         return max(1, int(variable))
     cores = set()  # hardware threads of one core count once

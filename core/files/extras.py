@@ -1,4 +1,4 @@
-"""Optional parts of the installation: the modules that each extra of pyproject.toml brings, and refusals without them."""
+"""Optional parts of the installation: the modules of each extra of pyproject.toml, and the error when one is not installed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODULES = {
     "ray": ("ray",),
     "vllm": ("vllm",),
 }
-"""What stands for an extra: the modules that are imported from the packages that it brings."""
+"""For each extra the modules that are imported from its packages; it counts as installed when all are found."""
 PURPOSE = {
     "hub": "benchmarks from the Hugging Face hub",
     "local": "the engines llama.cpp and transformers, and the embedded models",
@@ -23,16 +23,16 @@ PURPOSE = {
     "ray": "several machines (docs/cluster.md)",
     "vllm": "the engine vllm, in an environment of its own (LRM_PYTHON_VLLM)",
 }
-"""What an extra is for, as `doctor` says it."""
+"""What each extra is for, as `doctor` prints it."""
 
 
 def missing(extra: str) -> list[str]:
-    """The modules of an extra that this interpreter does not find; nothing is imported."""
+    """The modules of an extra that are not installed for this interpreter; nothing is imported."""
     return [module for module in MODULES[extra] if not _is_installed(module)]
 
 
 def require(extra: str, need: str) -> None:
-    """Raise MissingExtra where the extra is not installed; `need` is the subject of the sentence that says so."""
+    """Raise MissingExtra if the extra is not installed. `need` is the subject of its message: "NEED needs torch, ..."."""
     if modules := missing(extra):
         raise MissingExtra(f"{need} needs {', '.join(modules)}, which is not installed.", extra)
 
@@ -40,5 +40,5 @@ def require(extra: str, need: str) -> None:
 def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except (ImportError, ValueError):  # a broken installation, or a finder that refuses
+    except (ImportError, ValueError):  # a broken installation, or an import hook that refuses
         return False

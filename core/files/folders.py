@@ -1,4 +1,4 @@
-"""The user's folders for settings and state, by the platform's rules; a folder of theirs that is in use already is kept."""
+"""The user's folders for settings and for the screen's state, by the rules of the platform (on Linux, of XDG)."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ NAME = "lrm-tui"
 
 
 def config_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the settings file lies."""
-    usual = platformdirs.user_config_path(NAME, appauthor=False)
-    return _folder(environment, "XDG_CONFIG_HOME", Path(".config"), usual)
+    """The folder of the settings file."""
+    platform_default = platformdirs.user_config_path(NAME, appauthor=False)
+    return _folder(environment, "XDG_CONFIG_HOME", Path(".config"), platform_default)
 
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the screen keeps what it remembers, and copied texts."""
-    usual = platformdirs.user_state_path(NAME, appauthor=False)
-    return _folder(environment, "XDG_STATE_HOME", Path(".local", "state"), usual)
+    """The folder of the screen's state and of copied texts."""
+    platform_default = platformdirs.user_state_path(NAME, appauthor=False)
+    return _folder(environment, "XDG_STATE_HOME", Path(".local", "state"), platform_default)
 
 
-def _folder(environment: Mapping[str, str], variable: str, dotted: Path, usual: Path) -> Path:
-    """The variable's folder on every platform, else the one below the home folder where it exists, else the platform's."""
+def _folder(environment: Mapping[str, str], variable: str, xdg_default: Path, platform_default: Path) -> Path:
+    """The folder of the XDG variable if set, else `xdg_default` in the home folder if it exists, else `platform_default`."""
     if base := environment.get(variable):
         return Path(base) / NAME
-    below_home = Path.home() / dotted / NAME
-    return below_home if below_home.exists() else usual
+    in_home = Path.home() / xdg_default / NAME
+    return in_home if in_home.exists() else platform_default

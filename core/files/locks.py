@@ -1,4 +1,4 @@
-"""File locks that the kernel releases when their holder dies."""
+"""File locks (flock), which the kernel releases when the process that has one ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.files.private import private_folder
 
 
 def try_lock(path: Path) -> int | None:
-    """An open file descriptor that holds the lock, or None where another process holds it. Close it to release."""
+    """The file descriptor of the acquired lock, or None where another process has it. Closing it releases the lock."""
     private_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -24,8 +24,8 @@ def try_lock(path: Path) -> int | None:
     return descriptor
 
 
-def patient_lock(path: Path) -> int | None:
-    """`try_lock`, repeated for half a second: `held` has a lock for an instant, so that one refusal proves nothing."""
+def lock_with_retries(path: Path) -> int | None:
+    """`try_lock`, retried for half a second, since `is_locked` of another process has the lock for a moment."""
     for _ in range(10):
         lock = try_lock(path)
         if lock is not None:
@@ -34,8 +34,8 @@ def patient_lock(path: Path) -> int | None:
     return None
 
 
-def held(path: Path) -> bool:
-    """Whether another process holds the lock."""
+def is_locked(path: Path) -> bool:
+    """Whether another process has the lock; to find out, this acquires and releases it."""
     lock = try_lock(path)
     if lock is not None:
         os.close(lock)
@@ -44,7 +44,7 @@ def held(path: Path) -> bool:
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock for a block, waiting for whoever has it."""
+    """Wait for the lock and keep it for the length of the block."""
     private_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -12,22 +12,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import cast
 
 from benchmarks.base import Item
 from benchmarks.parts import split
 from benchmarks.registry import get
 from core.errors import UsageError
 from core.grading.grade import grade_columns
-from core.store.columns import Columns
+from core.store.columns import Columns, FormerGrade
 from core.store.connection import transaction
-from core.store.joins import JOBS
+from core.store.joins import JOBS, VARIANT
 
 BATCH = 200
 """Responses a transaction, so that the runner never waits long."""
 COLUMNS = ("parsed", "rule", "span_start", "span_end", "correct", "em", "f1", "strict_em", "strict_f1")
 
 _RUNS = f"""
-SELECT j.id, m.name || ' ' || v.compression AS variant, j.benchmark FROM {JOBS}
+SELECT j.id, {VARIANT} AS variant, j.benchmark FROM {JOBS}
 WHERE j.kind = 'run' AND (:runs IS NULL OR j.id IN (SELECT value FROM json_each(:runs))) ORDER BY j.id
 """
 _RESPONSES = f"""
@@ -110,8 +111,8 @@ def _write(connection: sqlite3.Connection, changes: Sequence[Columns]) -> None:
         connection.executemany(_WRITE, changes)
 
 
-def former(connection: sqlite3.Connection, response: int) -> list[dict[str, object]]:
+def former(connection: sqlite3.Connection, response: int) -> list[FormerGrade]:
     """The grades that a response had before, the latest first."""
     names = ", ".join(("until", "replaced_by", *COLUMNS))
     sql = f"SELECT {names} FROM former_grades WHERE response_id = ? ORDER BY id DESC"
-    return [dict(row) for row in connection.execute(sql, (response,))]
+    return [cast(FormerGrade, dict(row)) for row in connection.execute(sql, (response,))]

@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from core.errors import DataError, UsageError
 from core.importing import harness, inspect_log
-from core.importing.record import MEND, Record, benchmark_of, from_mapping, number_of, parameters_of, reason_of
+from core.importing.record import MEND, Fields, Record, benchmark_of, from_mapping, number_of, parameters_of, reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Defaults:
     reason: str | None = None
     bits: float | None = None
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> Fields:
         """The fields of a JSON row that are set."""
-        fields: dict[str, Any] = {"model": self.model, "benchmark": self.benchmark, "compression": self.compression}
+        fields: dict[str, object] = {"model": self.model, "benchmark": self.benchmark, "compression": self.compression}
         fields |= {"parameters": self.parameters, "finish_reason": self.reason, "bits_per_weight": self.bits}
-        return {name: value for name, value in fields.items() if value is not None}
+        return cast(Fields, {name: value for name, value in fields.items() if value is not None})
 
 
 def records(path: Path, defaults: Defaults) -> Iterator[Record]:
@@ -86,12 +86,12 @@ def _rows(path: Path, defaults: Defaults) -> Iterator[Record]:
     empty = True
     for source_line, row in _objects(path):
         empty = False
-        yield from_mapping(defaults.fields() | row, source_line)
+        yield from_mapping({**defaults.fields(), **row}, source_line)
     if empty:
         raise DataError(f"{path} holds no outputs.", "Every line is one JSON object; nothing was imported.")
 
 
-def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _objects(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
     """(source_line, object) for each line that is not empty."""
     opener = gzip.open if path.suffix == ".gz" else open
     try:
@@ -104,7 +104,7 @@ def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise DataError(f"{path} cannot be read: {error}.", "Replace the file; nothing was imported.") from error
 
 
-def _object(line: bytes, source_line: str) -> dict[str, Any]:
+def _object(line: bytes, source_line: str) -> dict[str, object]:
     try:
         row = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:

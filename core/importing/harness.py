@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from core.errors import DataError
-from core.importing.record import MEND, Record, benchmark_of, from_mapping
+from core.importing.record import MEND, Fields, Record, benchmark_of, from_mapping
 
 _NAME = re.compile(r"samples_(?P<task>.+?)_(?P<time>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl")
 
 
-def samples(path: Path, defaults: Mapping[str, Any]) -> Iterator[Record]:
+def samples(path: Path, defaults: Fields) -> Iterator[Record]:
     """The outputs of one task. Raises DataError naming file and line."""
     name = _NAME.fullmatch(path.name)
     task = defaults.get("benchmark") or (name["task"] if name else path.stem.removeprefix("samples_"))
     benchmark_of(task, str(path))
     common = {"model": _model(path, name["time"] if name else None), **defaults, "benchmark": task}
-    first_filter: dict[Any, Any] = {}
+    first_filter: dict[object, object] = {}
     for number, line in enumerate(_lines(path), 1):
         source_line = f"{path}, line {number}"
         try:

@@ -8,18 +8,60 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from core.errors import DataError
-from core.importing.record import MEND, Record, from_mapping
+from core.importing.record import MEND, Fields, Record, from_mapping
 
 CONVERT = "Convert it with `inspect log convert --to json`; nothing was imported."
 
 
-def document(path: Path, defaults: Mapping[str, Any]) -> Iterator[Record]:
+class Part(TypedDict, total=False):
+    """A part of a message."""
+
+    type: str
+    text: str
+    reasoning: str
+
+
+class Message(TypedDict):
+    """What the model answered."""
+
+    content: str | list[Part]
+
+
+class Choice(TypedDict):
+    """An answer and how it ended."""
+
+    message: Message
+    stop_reason: NotRequired[str]
+
+
+class Output(TypedDict):
+    """The answers to one sample; the first one counts."""
+
+    choices: list[Choice]
+
+
+class Sample(TypedDict):
+    """A question with its answer, as Inspect promises it; a log that breaks the promise is caught where it is read."""
+
+    id: int | str
+    input: str | list[object]
+    output: Output
+
+
+class Eval(TypedDict):
+    """What a log is of."""
+
+    model: str
+    task: str
+
+
+def document(path: Path, defaults: Fields) -> Iterator[Record]:
     """The outputs of a log that is one JSON document. Raises DataError naming the file and the sample."""
     try:
         log = json.loads(path.read_text(encoding="utf-8"))
@@ -31,7 +73,7 @@ def document(path: Path, defaults: Mapping[str, Any]) -> Iterator[Record]:
         yield from _sample(sample, log["eval"], f"{path}, sample {number}", defaults)
 
 
-def archive(path: Path, defaults: Mapping[str, Any]) -> Iterator[Record]:
+def archive(path: Path, defaults: Fields) -> Iterator[Record]:
     """The outputs of an `.eval` archive."""
     try:
         with zipfile.ZipFile(path) as log:
@@ -45,7 +87,7 @@ def archive(path: Path, defaults: Mapping[str, Any]) -> Iterator[Record]:
         raise DataError(f"{path} is no finished log of Inspect: {error!r}.", CONVERT) from error
 
 
-def _sample(sample: Any, about: Mapping[str, Any], source_line: str, defaults: Mapping[str, Any]) -> Iterator[Record]:  # noqa: ANN401
+def _sample(sample: Sample, about: Eval, source_line: str, defaults: Fields) -> Iterator[Record]:
     try:
         choice = sample["output"]["choices"][0]
         content, reason = choice["message"]["content"], choice.get("stop_reason")
@@ -63,7 +105,7 @@ def _sample(sample: Any, about: Mapping[str, Any], source_line: str, defaults: M
     yield replace(from_mapping(row, source_line), question=question)
 
 
-def _parts(content: Any) -> tuple[str, str]:  # noqa: ANN401 - as JSON has it
+def _parts(content: str | list[Part]) -> tuple[str, str]:
     """Answer and thinking."""
     if isinstance(content, str):
         return content, ""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from benchmarks.base import DataSource, Item
 from benchmarks.registry import get
 from core.collapse import Detector, Verdict
+from core.compress.methods import pruned_share
 from core.engines.thinking import THINK_END
 from core.errors import DataError
 from core.grading.grade import columns, loop_columns
-from core.importing.record import MEND, Record, pruned_share
+from core.importing.record import MEND, Record
+from core.store.columns import Columns
 
 TAIL = 16_000
 """Characters at the end of an output that must still loop for the loop to count as unended."""
@@ -27,7 +28,7 @@ class Response:
     item: Item
     position: int
     sample: int
-    columns: Mapping[str, Any]
+    columns: Columns
     prompt: str
     text: str
 
@@ -116,15 +117,15 @@ def _fill_in(run: Run, record: Record) -> None:
         run.sparsity = record.sparsity / 100 if record.sparsity is not None else pruned_share(record.compression)
 
 
-def _row(record: Record, item: Item) -> dict[str, Any]:
+def _row(record: Record, item: Item) -> Columns:
     detector = Detector()
     detector.feed(record.output)
     detector.finish()
     verdict = detector.verdict
     collapsed = verdict.state == "collapsed"
     reason = record.reason or ("length" if collapsed and ends_in_loop(record.output, verdict) else "stop")
-    row = columns(get(record.benchmark), item, record.output, [], reason, None)
-    return row | {
+    return {
+        **columns(get(record.benchmark), item, record.output, [], reason, None),
         **{"thinking_tokens": None, "answer_tokens": None},
         **loop_columns(verdict, audit=True),  # imported outputs were never stopped by a rule
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from benchmarks.registry import names
 from core.engines.thinking import THINK_END
@@ -27,6 +27,20 @@ _REASONS = {
     "": None,
 }
 _SPELLINGS = {"aime": ("aime", "aime24", "aime2024"), "folio": (), "temporalsequences": (), "musique": ()}
+
+Json = Mapping[str, object]
+"""A JSON object whose fields nobody has checked."""
+
+
+class Fields(TypedDict, total=False):
+    """What may be said beside a file, for each field of a row that it leaves out."""
+
+    model: str
+    benchmark: str
+    compression: str
+    parameters: str
+    finish_reason: str
+    bits_per_weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +65,13 @@ class Record:
     sparsity: float | None = None
 
 
-def from_mapping(row: Mapping[str, Any], source_line: str) -> Record:
+def from_mapping(row: Json, source_line: str) -> Record:
     """A record from JSON. Raises DataError naming the line and the field that is missing or of the wrong kind."""
     output = _text(row, "output", source_line)
     reasoning = row.get("reasoning")
     if isinstance(reasoning, str) and reasoning:
         output = f"{reasoning}{THINK_END}{output}"
-    item = row.get("item")
+    item, prompt = row.get("item"), row.get("prompt")
     if isinstance(item, bool) or not isinstance(item, int | str):
         raise DataError(f"{source_line}: `item` must be a row number or an id, not {item!r}.", MEND)
     return Record(
@@ -66,7 +80,7 @@ def from_mapping(row: Mapping[str, Any], source_line: str) -> Record:
         benchmark_of(_text(row, "benchmark", source_line), source_line),
         output,
         item,
-        prompt=row["prompt"] if isinstance(row.get("prompt"), str) else "",
+        prompt=prompt if isinstance(prompt, str) else "",
         reason=reason_of(row.get("finish_reason"), source_line),
         compression=_compression(row.get("compression"), source_line),
         parameters=parameters_of(row.get("parameters"), source_line),
@@ -107,13 +121,7 @@ def parameters_of(value: object, source_line: str) -> int | None:
     return round(float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}[match[2].lower()])
 
 
-def pruned_share(compression: str) -> float | None:
-    """The share of weights that a name such as `sparsegpt-50` or `magnitude-30+q4_0` says were pruned; else None."""
-    match = re.search(r"(?:sparsegpt|alphapruning|magnitude|wanda|pruned)-(\d{1,2})(?!\d)", compression.lower())
-    return int(match[1]) / 100 if match else None
-
-
-def _text(row: Mapping[str, Any], name: str, source_line: str, filled: bool = False) -> str:
+def _text(row: Json, name: str, source_line: str, filled: bool = False) -> str:
     value = row.get(name)
     if not isinstance(value, str) or (filled and not value.strip()):
         raise DataError(f"{source_line}: `{name}` must be text, not {value!r}.", MEND)
@@ -129,7 +137,7 @@ def _compression(value: object, source_line: str) -> str:
     return value.strip() or "none"
 
 
-def number_of(row: Mapping[str, Any], name: str, source_line: str) -> float | None:
+def number_of(row: Json, name: str, source_line: str) -> float | None:
     """A number from 0 to 100; None where there is none."""
     value = row.get(name)
     if value is None:

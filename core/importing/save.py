@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.importing.match import Run
+from core.spec import TemplateOptions
 from core.store.connection import transaction
-from core.store.joins import MODEL_OF_VARIANT
 from core.store.response_writes import item_id
+from core.store.variants import artifact_row, variant_row
 
 ENGINE = "imported"
 
@@ -69,22 +70,18 @@ def _one(connection: sqlite3.Connection, run: Run, source: str) -> Imported:
 
 def _variant(connection: sqlite3.Connection, run: Run, source: str) -> int:
     """The variant of that name, made where there is none; what is known of it already stays."""
+    artifact = artifact_row(connection, _model(connection, run, source), "hf", run.compression)
+    connection.execute(
+        "UPDATE artifacts SET parameters = coalesce(parameters, ?), bits_per_weight = coalesce(bits_per_weight, ?), "
+        "sparsity = coalesce(sparsity, ?) WHERE id = ?",
+        (run.parameters, run.bits_per_weight, run.sparsity, artifact),
+    )
+    return variant_row(connection, artifact, TemplateOptions(), None)
+
+
+def _model(connection: sqlite3.Connection, run: Run, source: str) -> int:
     connection.execute(
         "INSERT OR IGNORE INTO models (name, source, format, family) VALUES (?, ?, 'hf', ?)",
         (run.model, source, run.model.lower()),
     )
-    key = (run.model, run.compression)
-    connection.execute(
-        "INSERT OR IGNORE INTO variants (model_id, compression, format) SELECT id, ?, 'hf' FROM models WHERE name = ?",
-        (run.compression, run.model),
-    )
-    row = connection.execute(
-        f"SELECT v.id FROM variants v {MODEL_OF_VARIANT} WHERE m.name = ? AND v.compression = ? AND v.format = 'hf'",
-        key,
-    ).fetchone()
-    connection.execute(
-        "UPDATE variants SET parameters = coalesce(parameters, ?), bits_per_weight = coalesce(bits_per_weight, ?), "
-        "sparsity = coalesce(sparsity, ?) WHERE id = ?",
-        (run.parameters, run.bits_per_weight, run.sparsity, row[0]),
-    )
-    return int(row[0])
+    return int(connection.execute("SELECT id FROM models WHERE name = ?", (run.model,)).fetchone()[0])

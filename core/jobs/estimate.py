@@ -23,7 +23,7 @@ from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
 from core.jobs.models import resolve
 from core.settings import load
 from core.spec import PROMPT_ROOM, Model, RunSpec
-from core.store.joins import MODEL_OF_VARIANT, VARIANT_OF_JOB
+from core.store.joins import MODEL_OF_ARTIFACT, VARIANT_OF_JOB
 
 HALF = 16.0
 _PURE = (
@@ -61,10 +61,10 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Past:
-    """One earlier run."""
+class _EarlierRun:
+    """A finished run of the store, and its pace."""
 
-    model: str
+    source: str
     compression: str
     benchmark: str
     engine: str
@@ -73,32 +73,34 @@ class _Past:
 
 def estimate(connection: sqlite3.Connection | None, specs: Sequence[RunSpec]) -> list[Estimate]:
     """One estimate a run, in their order; `connection` None: there is no store yet. Raises UsageError or ModelError."""
-    past = _past(connection) if connection else []
+    runs = _earlier_runs(connection) if connection else []
     bits = _measured_bits(connection) if connection else {}
-    return [_estimate(connection, spec, past, bits) for spec in specs]
+    return [_estimate(connection, spec, runs, bits) for spec in specs]
 
 
-def _estimate(connection: sqlite3.Connection | None, spec: RunSpec, past: Sequence[_Past], bits: dict[str, float]) -> Estimate:
+def _estimate(
+    connection: sqlite3.Connection | None, spec: RunSpec, runs: Sequence[_EarlierRun], bits: dict[str, float]
+) -> Estimate:
     from benchmarks.registry import get
 
     model = resolve(spec.model)
     engine = engine_for(model.format, spec.engine)
-    compression = _named(spec.compression)
+    compression = _without_file(spec.compression)
     questions = min(spec.limit or 10**9, get(spec.benchmark).questions)
-    pace, seen = _pace(past, (model.name, compression, spec.benchmark, engine))
+    pace, similar_runs = _pace(runs, (str(model.source), compression, spec.benchmark, engine))
     size, made, slots, budget = None, False, None, None
     if model.format not in WITHOUT_WEIGHTS:
-        size = _made(connection, model, compression, format_for(engine)) if connection else None
+        size = _measured_size(connection, model, compression, format_for(engine)) if connection else None
         made = size is not None
         shape = _shape(model)
         size = size or _predicted(model, shape, compression, engine, bits)
         slots, budget = _fit(engine, model, shape, size, spec.sampling.max_tokens)
     seconds = pace * questions / spec.replicas if pace is not None else None
-    return Estimate(spec, model.name, size, made, slots, budget, questions, seconds, seen)
+    return Estimate(spec, model.name, size, made, slots, budget, questions, seconds, similar_runs)
 
 
-def _named(compression: str) -> str:
-    """The name without a file to calibrate on, which changes neither size nor time."""
+def _without_file(compression: str) -> str:
+    """The compression's name without the file to calibrate on, which changes neither size nor time."""
     steps, at, source = compression.partition("@")
     return parse(steps if at and Path(source).expanduser().is_file() else compression).name
 
@@ -112,7 +114,7 @@ def _shape(model: Model) -> Shape:
 
 
 def _predicted(model: Model, shape: Shape, compression: str, engine: str, bits: dict[str, float]) -> int:
-    """Bytes of weights that are not made yet: pruned ones keep their size, quantized ones by the bits of their type."""
+    """Bytes of weights that do not exist yet: pruning keeps the size, quantization changes it by the bits of its type."""
     if model.format == "gguf" or format_for(engine) == "hf":
         return shape.weights
     kind = parse(compression).gguf_type
@@ -142,43 +144,49 @@ def _fit(engine: str, model: Model, shape: Shape, size: int, max_tokens: int) ->
         need = replace(need, weights=need.weights * size // max(1, shape.weights))  # as of a distilled model, which is smaller
     memory_gib = getattr(options, "memory_gib", None)
     budget = int(memory_gib * memory.GIB) if memory_gib else int((sum(gpus) or memory.free_memory()) * memory.MEMORY_SHARE)
-    asked = options.slots or usual_slots(0 if gpus else threads(options.threads), size)
+    slots = options.slots or usual_slots(0 if gpus else threads(options.threads), size)
     alone = engine == "transformers" and not shape.cache.uniform  # its rows cannot join where layers keep windows or states
-    return min(1 if alone else asked, need.slots(budget, context)), budget
+    return min(1 if alone else slots, need.slots(budget, context)), budget
 
 
-def _made(connection: sqlite3.Connection, model: Model, compression: str, form: str) -> int | None:
+def _measured_size(connection: sqlite3.Connection, model: Model, compression: str, form: str) -> int | None:
+    """Bytes of the variant's weights; None where they do not exist yet."""
     row = connection.execute(
-        f"SELECT v.bytes FROM variants v {MODEL_OF_VARIANT} "
-        "WHERE m.name = ? AND v.compression = ? AND v.format = ? AND v.ready_at IS NOT NULL",
-        (model.name, compression, form),
+        f"SELECT a.bytes FROM artifacts a {MODEL_OF_ARTIFACT} "
+        "WHERE m.source = ? AND a.compression = ? AND a.format = ? AND a.ready_at IS NOT NULL ORDER BY a.id DESC",
+        (str(model.source), compression, form),
     ).fetchone()
     return int(row[0]) if row and row[0] else None
 
 
 def _measured_bits(connection: sqlite3.Connection) -> dict[str, float]:
     """Bits per weight of the GGUF types that this store has made."""
-    rows = connection.execute("SELECT compression, bits_per_weight FROM variants WHERE format = 'gguf' AND bits_per_weight > 0")
+    rows = connection.execute(
+        "SELECT compression, bits_per_weight FROM artifacts WHERE format = 'gguf' AND bits_per_weight > 0"
+    )
     return {kind: bits for name, bits in rows if (kind := name.partition("@")[0].rpartition("+")[2]) in BITS}
 
 
-def _past(connection: sqlite3.Connection) -> list[_Past]:
+def _earlier_runs(connection: sqlite3.Connection) -> list[_EarlierRun]:
     rows = connection.execute(_PACES).fetchall()
-    return [_Past(*row) for row in rows if row[4]]
+    return [_EarlierRun(*row) for row in rows if row[4]]
 
 
-def _pace(past: Iterable[_Past], run: tuple[str, str, str, str]) -> tuple[float | None, int]:
-    """Seconds a question, by runs of the same variant on the same benchmark, else of the model there, else of the model."""
-    model, compression, benchmark, engine = run
-    same = [p for p in past if p.model == model and p.engine == engine]
-    there = [p for p in same if p.benchmark == benchmark]
-    exactly = [p for p in there if p.compression == compression]
-    similar = exactly or there or same
+def _pace(runs: Iterable[_EarlierRun], run: tuple[str, str, str, str]) -> tuple[float | None, int]:
+    """Median seconds a question over similar runs, and their number.
+
+    Similar: of the same variant on the same benchmark, else of the model on it, else of the model.
+    """
+    source, compression, benchmark, engine = run
+    same_model = [p for p in runs if p.source == source and p.engine == engine]
+    same_benchmark = [p for p in same_model if p.benchmark == benchmark]
+    same_variant = [p for p in same_benchmark if p.compression == compression]
+    similar = same_variant or same_benchmark or same_model
     return (median(p.pace for p in similar), len(similar)) if similar else (None, 0)
 
 
 _PACES = f"""
-SELECT m.name, v.compression, j.benchmark, j.engine, (max(r.finished) - min(r.started)) * j.replicas / count(*)
+SELECT m.source, a.compression, j.benchmark, j.engine, (max(r.finished) - min(r.started)) * j.replicas / count(*)
 FROM (SELECT * FROM jobs WHERE kind = 'run' AND state = 'done' ORDER BY id DESC LIMIT 200) j
 JOIN responses r ON r.job_id = j.id {VARIANT_OF_JOB}
 GROUP BY j.id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,11 +39,12 @@ def resolve(name: str) -> Model:
         return Model(name, weights_dir(EMBEDDED[name]), "hf", name, POCKET_LIMIT)
     if name == "smollm2":
         return Model("smollm2", _smollm2(), "gguf", "smollm2")
-    path = Path(name).expanduser()
+    path = _snapshot(Path(name).expanduser())
     if path.is_dir() and (path / "config.json").is_file():
-        return Model(path.resolve().name, path.resolve(), "hf", _family(path))
+        return _local(path.resolve(), "hf", _family(path))
     if path.is_file() and path.suffix == ".gguf":
-        return Model(path.stem, path.resolve(), "gguf", path.stem.lower())
+        place = path.parent.resolve() / path.name  # a link into the hub cache's blobs has a name, its target only a hash
+        return _local(place, "gguf", _stem(place).lower())
     raise ModelError(
         f"There is no model {name!r}.",
         f"Name {', '.join(f'`{name}`' for name in INSTALLED)}, a folder with a config.json, a .gguf file, openai:URL#NAME or "
@@ -63,6 +64,49 @@ def known(folders: Iterable[str] = ()) -> list[str]:
             files = [place] if place.suffix == ".gguf" and place.is_file() else sorted(place.glob("*.gguf"))
             models += [str(file) for file in files if _LATER_PART.search(file.name) is None]
     return list(dict.fromkeys(models))
+
+
+def longer_names(model: Model) -> Iterator[str]:
+    """Names for a model whose own name another one has, each longer and telling more of where it lies."""
+    if model.format == "server":
+        url, _, name = str(model.source).partition("#")
+        yield f"{name or 'model'}@{url.partition('://')[2]}"
+        yield str(model.source)
+        return
+    place = Path(str(model.source).partition("#")[0])
+    if model.revision:
+        yield f"{model.name}@{model.revision[:8]}"
+    elif model.format == "gguf":
+        yield place.name
+    for depth in range(2, len(place.parts)):
+        yield "/".join(place.parts[-depth:])
+
+
+def _local(place: Path, form: Format, family: str) -> Model:
+    """A model of files; one in the hub's cache has its repository's name, and its revision."""
+    name = place.name if form == "hf" else _stem(place)
+    snapshot = place if form == "hf" else place.parent
+    if snapshot.parent.name != "snapshots":
+        return Model(name, place, form, family)
+    repository = re.fullmatch(r"models--(.+)", snapshot.parents[1].name)
+    if repository is None:
+        return Model(name, place, form, family)
+    of_hub = repository[1].replace("--", "/")
+    return Model(of_hub if form == "hf" else f"{of_hub}/{name}", place, form, family, revision=snapshot.name)
+
+
+def _snapshot(path: Path) -> Path:
+    """A repository's folder in the hub's cache stands for its latest snapshot; any other path for itself."""
+    if not path.name.startswith("models--"):
+        return path
+    with suppress(OSError):
+        return path / "snapshots" / (path / "refs" / "main").read_text(encoding="utf-8").strip()
+    return path
+
+
+def _stem(file: Path) -> str:
+    """The name of a GGUF model: its file's without the ending, and without the number of its first part."""
+    return re.sub(r"-0*1-of-\d+$", "", file.stem)
 
 
 def _there(name: str) -> bool:

@@ -10,13 +10,18 @@ from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
+from core.engines.host.options import ENGINES
 from core.errors import UsageError
 from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
+from core.jobs.identity import model_row
 from core.jobs.models import named, resolve
 from core.settings import load
 from core.spec import AUDIT_SHARE, Format, Model, Policy, RunSpec, Sampling
 from core.store.connection import transaction
-from core.store.joins import JOBS
+from core.store.joins import JOBS, MODEL
+from core.store.protocol import canonical_json
+from core.store.queue_writes import template_options
+from core.store.variants import artifact_row, prepare_first, variant_row
 
 
 def grid(models: Iterable[str], compressions: Iterable[str], benchmarks: Iterable[str], template: RunSpec) -> list[RunSpec]:
@@ -35,11 +40,27 @@ def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
     from core.compress.calibration import adopted
 
     store = Path(connection.execute("PRAGMA database_list").fetchone()["file"])
-    checked = check([replace(spec, compression=adopted(spec.compression, store)) for spec in specs])
+    settled = [replace(spec, compression=adopted(spec.compression, store), kv_type=_kv_type(spec)) for spec in specs]
+    checked = check(settled)
     for _spec, _model, _format, compression in checked:
         _check_teachers(connection, compression)
     with transaction(connection):
         return [_add_one(connection, *run) for run in checked]
+
+
+def _kv_type(spec: RunSpec) -> str | None:
+    """The type of the KV cache that a variant is named after; None for the usual one, and where the engine sets none."""
+    engine = "llama.cpp"
+    usual = ENGINES[engine].options().kv_type
+    kind = spec.kv_type or (load().options(engine).get("kv_type") if spec.engine == engine else None)
+    return None if kind == usual else kind
+
+
+def names(connection: sqlite3.Connection, runs: Iterable[int]) -> list[tuple[str, str]]:
+    """Name and source of the models of runs."""
+    marks = json.dumps(list(runs))
+    sql = f"SELECT DISTINCT m.name, m.source FROM {JOBS} WHERE j.id IN (SELECT value FROM json_each(?)) ORDER BY m.id"
+    return [(row["name"], row["source"]) for row in connection.execute(sql, (marks,))]
 
 
 def check(specs: Iterable[RunSpec]) -> list[tuple[RunSpec, Model, Format, str]]:
@@ -71,6 +92,10 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
         raise UsageError(f"Sampling is out of range: {spec.sampling}.", "Temperature >= 0, 0 < top-p <= 1, tokens >= 1.")
     if not spec.sampling.top_k >= 0 or not 0 <= spec.sampling.min_p < 1:
         raise UsageError(f"Sampling is out of range: {spec.sampling}.", "top-k >= 0, 0 <= min-p < 1.")
+    if spec.kv_type is not None and engine_for(model.format, spec.engine) != "llama.cpp":
+        raise UsageError(f"The engine {spec.engine} has no KV cache of type {spec.kv_type}.", "Choose the engine llama.cpp.")
+    if spec.name is not None and not spec.name.strip():
+        raise UsageError("A model's name cannot be empty.", "Give another --name.")
     if spec.gpus is not None and spec.gpus < 0:
         raise UsageError(f"No run takes {spec.gpus} GPUs.", "Give 0 or more.")
     if spec.replicas < 1:
@@ -97,19 +122,16 @@ def _check_teachers(connection: sqlite3.Connection, compression: str) -> None:
 
 
 def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, form: Format, compression: str) -> int:
-    variant = _variant(connection, model, form, compression)
-    if connection.execute("SELECT ready_at FROM variants WHERE id = ?", (variant,)).fetchone()[0] is None:
-        connection.execute(
-            "INSERT OR IGNORE INTO jobs (kind, position, variant_id, created) VALUES ('prepare', ?, ?, ?)",
-            (_next_position(connection), variant, time.time()),
-        )
+    artifact = artifact_row(connection, model_row(connection, model, spec.name), form, compression)
+    variant = variant_row(connection, artifact, spec.template_options, spec.kv_type)
+    prepare_first(connection, variant, _next_position(connection))
     row = {
         "kind": "run",
         "position": _next_position(connection),
         "variant_id": variant,
         "benchmark": spec.benchmark,
         "engine": engine_for(model.format, spec.engine),
-        "sampling": json.dumps(asdict(spec.sampling)),
+        "sampling": canonical_json(asdict(spec.sampling)),
         "seed": spec.seed,
         "item_limit": spec.limit,
         "policy": "observe" if spec.policy == "observe" else "stop",
@@ -123,24 +145,6 @@ def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, form: 
     marks = ", ".join(f":{key}" for key in row)
     cursor = connection.execute(f"INSERT INTO jobs ({', '.join(row)}) VALUES ({marks})", row)
     return int(cursor.lastrowid or 0)
-
-
-def _variant(connection: sqlite3.Connection, model: Model, form: Format, compression: str) -> int:
-    connection.execute(
-        "INSERT INTO models (name, source, format, family) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (name) DO UPDATE SET source = excluded.source",
-        (model.name, str(model.source), model.format, model.family),
-    )
-    model_id = connection.execute("SELECT id FROM models WHERE name = ?", (model.name,)).fetchone()[0]
-    key = (model_id, compression, form)
-    connection.execute("INSERT OR IGNORE INTO variants (model_id, compression, format) VALUES (?, ?, ?)", key)
-    if form in WITHOUT_WEIGHTS:  # there is nothing to prepare
-        connection.execute(
-            "UPDATE variants SET path = ?, ready_at = ? WHERE model_id = ? AND compression = ? AND format = ?",
-            (str(model.source), time.time(), *key),
-        )
-    sql = "SELECT id FROM variants WHERE model_id = ? AND compression = ? AND format = ?"
-    return int(connection.execute(sql, key).fetchone()[0])
 
 
 def _next_position(connection: sqlite3.Connection) -> float:
@@ -200,13 +204,9 @@ def requeue(connection: sqlite3.Connection, job: int) -> None:
 
 def _prepare_again(connection: sqlite3.Connection, job: int) -> None:
     """Queue the preparation of a run's variant again, before the run, where the variant is not ready."""
-    sql = f"SELECT j.kind, j.position, v.id, v.ready_at FROM {JOBS} WHERE j.id = ?"
-    row = connection.execute(sql, (job,)).fetchone()
-    if row["kind"] == "run" and row["ready_at"] is None:
-        connection.execute(
-            "INSERT OR IGNORE INTO jobs (kind, position, variant_id, created) VALUES ('prepare', ?, ?, ?)",
-            (row["position"] - 0.5, row["id"], time.time()),
-        )
+    row = connection.execute("SELECT kind, position, variant_id FROM jobs WHERE id = ?", (job,)).fetchone()
+    if row["kind"] == "run":
+        prepare_first(connection, row["variant_id"], row["position"] - 0.5)
 
 
 def toggle(connection: sqlite3.Connection, job: int) -> None:
@@ -218,7 +218,8 @@ def spec_of(connection: sqlite3.Connection, job: int) -> RunSpec:
     """The specification that a run was queued with. Raises UsageError for a preparation or a job that is not there."""
     _state(connection, job)
     row = connection.execute(
-        f"SELECT j.*, m.name AS model, m.source, m.format AS source_format, v.compression FROM {JOBS} WHERE j.id = ?",
+        "SELECT j.*, m.name AS model, m.source, m.format AS source_format, a.compression, v.kv_type, v.thinking, v.effort, "
+        f"v.budget, v.arguments FROM {JOBS} WHERE j.id = ?",
         (job,),
     ).fetchone()
     if row["kind"] != "run":
@@ -238,19 +239,23 @@ def spec_of(connection: sqlite3.Connection, job: int) -> RunSpec:
         prompts=Path(row["prompts_file"]) if row["prompts_file"] else None,
         gpus=row["gpus"],
         replicas=row["replicas"],
+        template_options=template_options(row),
+        kv_type=row["kv_type"],
     )
 
 
 def models(connection: sqlite3.Connection) -> list[str]:
     """The models that runs were queued for, as `resolve` takes them."""
-    rows = connection.execute("SELECT name, source, format FROM models WHERE id IN (SELECT model_id FROM variants) ORDER BY id")
-    return [named(*row) for row in rows]
+    rows = connection.execute(
+        "SELECT name, source, format FROM models WHERE id IN (SELECT model_id FROM artifacts) ORDER BY id"
+    )
+    return list(dict.fromkeys(named(*row) for row in rows))
 
 
 def teachers(connection: sqlite3.Connection) -> list[tuple[int, str]]:
     """Finished runs with correct answers to distill from: (id, "MODEL COMPRESSION on BENCHMARK"), the latest first."""
     rows = connection.execute(
-        f"SELECT j.id, m.name, v.compression, j.benchmark FROM {JOBS} "
+        f"SELECT j.id, {MODEL}, a.compression, j.benchmark FROM {JOBS} "
         "WHERE j.kind = 'run' AND j.state = 'done' AND EXISTS "
         "(SELECT 1 FROM responses r WHERE r.job_id = j.id AND r.correct = 1) ORDER BY j.id DESC LIMIT 50"
     )

@@ -64,7 +64,7 @@ def _specs(limit: int, seed: int, family: Mapping[str, Sequence[str]]) -> list[R
 
 def _runs(connection: sqlite3.Connection, which: str) -> list[sqlite3.Row]:
     return connection.execute(
-        f"SELECT j.id, j.benchmark, j.seed, v.compression, m.name FROM {JOBS} "
+        f"SELECT j.id, j.benchmark, j.seed, a.compression, m.name FROM {JOBS} "
         f"WHERE j.kind = 'run' AND m.name IN ({', '.join('?' * len(FAMILY))}) AND {which} "
         "ORDER BY j.id",
         tuple(FAMILY),

@@ -1,4 +1,4 @@
-"""What a loop is in words: where it began, how long one round is, and how many words it would have added up to the limit."""
+"""A repetition loop measured in words: its start, its period, and the words it would have added up to the token limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from benchmarks.parts import words
 
 @dataclass(frozen=True, slots=True)
 class Looped:
-    """A finished response that collapsed or was stopped for repetition, as its row says; `words` and `tokens` are whole."""
+    """The row of a finished response that collapsed or was stopped for repetition.
+
+    `words` and `tokens` count the whole output; `onset` and `period` of the loop are in characters of `text`.
+    """
 
     stopped: bool
     words: int
@@ -22,7 +25,7 @@ class Looped:
 
     @property
     def tokens_ahead(self) -> int:
-        """What the limit left to a response that was stopped for repetition; 0 for any other."""
+        """Tokens up to the limit for a response that was stopped for repetition; 0 for any other."""
         return max(0, self.token_limit - self.tokens) if self.stopped and self.token_limit is not None else 0
 
     @property
@@ -46,13 +49,13 @@ class Looped:
 
     @property
     def period_words(self) -> float | None:
-        """Words of one round; None where it is not known."""
+        """Words of one period of the loop; None where it is not known."""
         density = self._words_per_character
         return None if density is None or self.period is None else density * self.period
 
     @property
     def _words_per_character(self) -> float | None:
-        """In the loop; None where it is not known."""
+        """Words per character in the loop; None where it is not known."""
         if self.text is None or self.onset is None or self.period is None:
             return None
         stretch = self.text[self.onset : self.onset + max(1, self.count or 1) * self.period]

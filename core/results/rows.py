@@ -71,6 +71,7 @@ class ScoreCell(TypedDict):
     by_hand: NotRequired[int]
     samples: NotRequired[int]
     pass_at_k: NotRequired[float]
+    doubt: NotRequired[str]
     stopped: NotRequired[int]
     corrected: NotRequired[float | None]
     corrected_ci: NotRequired[list[float] | None]
@@ -316,6 +317,7 @@ class ProvenanceRun(TypedDict):
     policy: str | None
     created: float
     finished: float | None
+    doubt: str | None
     responses: int
 
 

@@ -1,4 +1,4 @@
-"""Which runs the tables speak of.
+"""Which runs the tables show.
 
 A variant may have been run on a benchmark more than once (other seeds, limits, fewer questions). The tables show one
 run for each variant, engine and benchmark: the one with the most finished responses, of equals the newest. Runs are
@@ -17,13 +17,13 @@ from typing import Literal
 
 from benchmarks.base import Metric
 from benchmarks.registry import get, names
-from core.results.run_summary import Digest, digest
+from core.results.run_summary import RunSummary, summarise
 from core.results.summary_cache import cached
-from core.store.joins import JOBS
+from core.store.joins import JOBS, MODEL, VARIANT
 
 _RUNS = f"""
-SELECT j.id AS run, j.variant_id, m.name || ' ' || v.compression AS variant, m.name AS model, m.family, v.parameters,
-       v.compression, v.bytes, v.bits_per_weight, 100 * v.sparsity AS sparsity, j.engine, j.benchmark, j.created
+SELECT j.id AS run, j.variant_id, {VARIANT} AS variant, {MODEL} AS model, m.family, a.parameters,
+       a.compression, a.bytes, a.bits_per_weight, 100 * a.sparsity AS sparsity, j.engine, j.benchmark, j.created, j.doubt
 FROM {JOBS}
 WHERE j.kind = 'run' AND (:run IS NULL OR j.id = :run)
 """
@@ -31,8 +31,9 @@ WHERE j.kind = 'run' AND (:run IS NULL OR j.id = :run)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that the tables show. `label` is the variant's name, with its engine where it ran on several; `sparsity` is in
-    percent of the weights."""
+    """A run that the tables show. `label` is the variant's name, with its engine where it ran on several, and marked where it
+    is doubtful; `doubt` says why it may have had other weights than its row says. `sparsity` is in percent of the weights.
+    """
 
     run: int
     variant_id: int
@@ -48,7 +49,8 @@ class Run:
     engine: str
     benchmark: str
     created: float
-    digest: Digest
+    doubt: str | None
+    summary: RunSummary
 
     @property
     def origin(self) -> Literal["imported", "measured"]:
@@ -63,7 +65,7 @@ class Run:
 
 @contextmanager
 def one_picture(connection: sqlite3.Connection) -> Iterator[None]:
-    """Several queries over one state of the store, even while the runner writes."""
+    """A read transaction: every query in the block sees the same state of the store, even while the runner writes."""
     if connection.in_transaction:
         yield
         return
@@ -74,24 +76,29 @@ def one_picture(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
+def certain_runs(connection: sqlite3.Connection) -> list[Run]:
+    """The runs that the tables show, without the doubtful ones: what is concluded from several runs rests on these."""
+    return [run for run in shown_runs(connection) if run.doubt is None]
+
+
 def shown_runs(connection: sqlite3.Connection, run: int | None = None) -> list[Run]:
     """The run of each variant, engine and benchmark that the tables show; or one run by its number.
 
     Runs go by family, model, falling bits, rising sparsity, then by the order of the benchmarks. A run without responses
     has nothing to show.
     """
-    digests = cached(connection)
-    found = [_run(connection, row, digests) for row in connection.execute(_RUNS, {"run": run}).fetchall()]
+    summaries = cached(connection)
+    runs = [_run(connection, row, summaries) for row in connection.execute(_RUNS, {"run": run}).fetchall()]
     best: dict[tuple[int, str, str], Run] = {}
-    for one in sorted(found, key=lambda one: (one.digest.finished, one.created, one.run)):
-        if one.digest.n:
+    for one in sorted(runs, key=lambda one: (one.doubt is None, one.summary.finished, one.created, one.run)):
+        if one.summary.n:
             best[one.variant_id, one.engine, one.benchmark] = one
-    return sorted(_labelled(list(best.values())), key=_place)
+    return sorted(_labelled(list(best.values())), key=_sort_key)
 
 
-def _run(connection: sqlite3.Connection, row: sqlite3.Row, digests: dict[int, Digest]) -> Run:
-    known = digests.get(row["run"]) or digest(connection, row["run"], row["benchmark"])[0]
-    return Run(**dict(row), label=row["variant"], digest=known)
+def _run(connection: sqlite3.Connection, row: sqlite3.Row, summaries: dict[int, RunSummary]) -> Run:
+    summary = summaries.get(row["run"]) or summarise(connection, row["run"], row["benchmark"])[0]
+    return Run(**dict(row), label=row["variant"], summary=summary)
 
 
 def _labelled(runs: list[Run]) -> Iterator[Run]:
@@ -99,11 +106,12 @@ def _labelled(runs: list[Run]) -> Iterator[Run]:
     for run in runs:
         engines[run.variant].add(run.engine)
     for run in runs:
-        several = len(engines[run.variant]) > 1
-        yield replace(run, label=f"{run.variant} ({run.engine})") if several else run
+        notes = [run.engine] if len(engines[run.variant]) > 1 else []
+        notes += ["doubtful"] if run.doubt else []
+        yield replace(run, label=f"{run.variant} ({', '.join(notes)})") if notes else run
 
 
-def _place(run: Run) -> tuple[str, str, float, float, int, str, int]:
+def _sort_key(run: Run) -> tuple[str, str, float, float, int, str, int]:
     """Dense variants come first, then fewer bits; an unknown number of bits comes last."""
     saved = float("inf") if run.bits_per_weight is None else -run.bits_per_weight
     return run.family, run.model, saved, run.sparsity or 0.0, run.variant_id, run.engine, _order()[run.benchmark]
@@ -111,4 +119,4 @@ def _place(run: Run) -> tuple[str, str, float, float, int, str, int]:
 
 @cache
 def _order() -> dict[str, int]:
-    return {name: place for place, name in enumerate(names(training=True))}
+    return {name: number for number, name in enumerate(names(training=True))}

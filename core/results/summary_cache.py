@@ -1,7 +1,7 @@
 """Cache of run summaries in the store, so that a table over a million responses reads one row a run.
 
-Triggers of the schema delete a summary with any change of its run's responses. A run under way has none. What is missing is
-computed when it is needed.
+Triggers of the schema delete a summary with any change of its run's responses. A run under way has none. A summary that is
+not in the cache is computed when it is needed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import StoreBusy, StoreFull, StoreNewer, StoreReadOnly
-from core.results.run_summary import ROW, VERSION, Digest, digest
+from core.results.run_summary import ROW, VERSION, RunSummary, summarise
 from core.store.connection import opened, transaction, writable
 
 Progress = Callable[[int, int], None]
 
 BATCH_S = 0.2
-"""How long one transaction may hold the store while digests are made; the runner waits for it."""
+"""How long one transaction may hold the store while summaries are made; the runner waits for it."""
 
 _MISSING = """
 SELECT j.id, j.benchmark FROM jobs j LEFT JOIN run_digests d ON d.job_id = j.id AND d.version = ?
@@ -36,9 +36,9 @@ SELECT job_id, responses FROM run_digests WHERE version = ? AND job_id IN (SELEC
 _STORE = "INSERT OR REPLACE INTO run_digests (job_id, version, summary, responses) VALUES (?, ?, ?, ?)"
 
 
-def cached(connection: sqlite3.Connection) -> dict[int, Digest]:
+def cached(connection: sqlite3.Connection) -> dict[int, RunSummary]:
     """The summaries in the cache, by run."""
-    return {int(row[0]): Digest.loaded(row[1]) for row in connection.execute(_CACHED, (VERSION,))}
+    return {int(row[0]): RunSummary.loaded(row[1]) for row in connection.execute(_CACHED, (VERSION,))}
 
 
 def responses_of(connection: sqlite3.Connection, runs: Iterable[tuple[int, str]]) -> dict[int, np.ndarray]:
@@ -47,7 +47,7 @@ def responses_of(connection: sqlite3.Connection, runs: Iterable[tuple[int, str]]
     rows = connection.execute(_ROWS, (VERSION, str(list(benchmarks))))
     arrays = {int(run): np.frombuffer(packed, dtype=ROW) for run, packed in rows}
     for run in benchmarks.keys() - arrays.keys():
-        arrays[run] = digest(connection, run, benchmarks[run])[1]
+        arrays[run] = summarise(connection, run, benchmarks[run])[1]
     return arrays
 
 
@@ -74,12 +74,12 @@ def cache_ended(
 def _cache(connection: sqlite3.Connection, run: int, benchmark: str) -> None:
     state = connection.execute("SELECT state FROM jobs WHERE id = ?", (run,)).fetchone()
     if state is not None and state[0] in ("done", "failed", "cancelled"):
-        summary, rows = digest(connection, run, benchmark)
+        summary, rows = summarise(connection, run, benchmark)
         connection.execute(_STORE, (run, VERSION, summary.dumped(), rows.tobytes()))
 
 
 def cache_missing(path: Path, progress: Progress = lambda done, total: None) -> None:
-    """Summarise what is not in the cache, so that tables are quick; a store that cannot be written is left alone."""
+    """Fill the cache, so that tables are quick; a store that cannot be written is left alone."""
     if not path.exists() or not writable(path):
         return
     try:

@@ -16,7 +16,8 @@ from core.runner.client import READY
 from core.runner.supervisor import REFUSED, Supervisor, watch_supervisor
 
 
-def _say(handshake: int | None, text: str) -> None:
+def _report(handshake: int | None, text: str) -> None:
+    """Write one line to the process that started this one, if it waits for one."""
     if handshake is not None:
         with os.fdopen(handshake, "w", encoding="utf-8") as pipe:
             pipe.write(text + "\n")
@@ -26,15 +27,15 @@ def _serve(path: Path, handshake: int | None, supervisor: int | None) -> int:
     from core.runner.runner import Runner
 
     try:
-        served = Runner(path)
+        runner = Runner(path)
     except LrmError as error:
-        _say(handshake, str(error))
+        _report(handshake, str(error))
         logging.getLogger("lrm.runner").warning("%s", error)
         return REFUSED
-    _say(handshake, READY)
+    _report(handshake, READY)
     if supervisor is not None:
         threading.Thread(target=watch_supervisor, args=(path, supervisor), daemon=True).start()
-    served.serve()
+    runner.serve()
     return 0
 
 
@@ -46,14 +47,14 @@ def main() -> int:
     parser.add_argument("--serve", action="store_true", help="be the runner itself")
     parser.add_argument("--supervisor", type=int, help="the process that looks after this runner")
     parser.add_argument("--adopt", type=int, help="a runner to look after that serves already")
-    given = parser.parse_args()
+    options = parser.parse_args()
     log_cleanly()
     faulthandler.enable()
     os.umask(0o077)
     try:
-        if given.serve:
-            return _serve(given.store, given.handshake, given.supervisor)
-        return Supervisor(given.store).run(given.handshake, given.adopt)
+        if options.serve:
+            return _serve(options.store, options.handshake, options.supervisor)
+        return Supervisor(options.store).run(options.handshake, options.adopt)
     except Exception:
         logging.getLogger("lrm.runner").exception("a defect")
         return 1

@@ -1,11 +1,25 @@
-"""What a job gets to compute with: GPUs of this machine, none, or a share of a Ray cluster."""
+"""The interface of what a job computes with: GPUs of this machine, its processors, or a share of a Ray cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from core.settings import General
+
+
+@dataclass(frozen=True, slots=True)
+class ChildCommand:
+    """A command to run in an allocation, with its environment.
+
+    `files` must exist on the machine where it runs; `local_only`: only this machine will do.
+    """
+
+    line: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[str] = ()
+    local_only: bool = False
 
 
 class Allocation(Protocol):
@@ -18,18 +32,10 @@ class Allocation(Protocol):
     waits: bool
     alone: bool
 
-    def child(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        general: General,
-        files: Sequence[str] = (),
-        *,
-        here: bool = False,
-    ) -> tuple[list[str], dict[str, str]]:
+    def child(self, command: ChildCommand, general: General) -> tuple[list[str], dict[str, str]]:
         """The command line and environment with which the runner starts a child so that `command` runs in this allocation.
 
-        `files` must exist where it runs; `here`: only this machine will do. Raises EngineError where there is no cluster.
+        Raises EngineError where there is no cluster.
         """
 
     def release(self) -> None:

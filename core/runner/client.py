@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import RunnerError, StoreBusy
-from core.files.locks import held
+from core.files.locks import is_locked
 from core.files.logs import limit
 from core.files.private import open_private, private_folder
 from core.runner.processes import process_start
@@ -20,7 +20,7 @@ from core.store.snapshot import RunnerRow, runner
 
 HANDSHAKE_S = 60.0
 STOP_S = 30.0
-ASK_AGAIN_S = 2.0
+REPEAT_S = 2.0
 POLL_S = 0.1
 READY = "ready"
 
@@ -31,7 +31,7 @@ def status(path: Path) -> RunnerRow:
         return RunnerRow(False, None, None)
     with opened(path, "reader") as connection:
         row = runner(connection)
-    if os.access(path.parent, os.W_OK) and not held(runner_lock(path)):
+    if os.access(path.parent, os.W_OK) and not is_locked(runner_lock(path)):
         return RunnerRow(False, row.pid, row.beat)
     return row
 
@@ -39,7 +39,7 @@ def status(path: Path) -> RunnerRow:
 def ensure_runner(path: Path) -> int:
     """Start the runner unless one serves already; returns its pid, or its supervisor's if that was started here.
 
-    Returns only when the runner is proven alive. Raises RunnerError with the child's own words where it is not.
+    Returns only when the runner is proven alive. Raises RunnerError with the child's error message where it is not.
     """
     deadline = time.monotonic() + HANDSHAKE_S
     first = present = status(path)
@@ -61,7 +61,7 @@ def _start(path: Path) -> int:
     reading, writing = os.pipe()
     with open_private(_log_file(path), append=True) as output, os.fdopen(reading, "r", encoding="utf-8") as answers:
         child = subprocess.Popen(
-            command(path.absolute(), "--handshake", str(writing)),  # the runner stands in /
+            command(path.absolute(), "--handshake", str(writing)),  # the runner's working folder is /
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -74,9 +74,9 @@ def _start(path: Path) -> int:
         answer = answers.readline().strip() if ready else f"no answer within {HANDSHAKE_S:.0f} s"
     if answer.startswith(READY):
         return child.pid
-    again = status(path)
-    if again.alive and again.pid:  # two starters at once: the other one won
-        return again.pid
+    current = status(path)
+    if current.alive and current.pid:  # two starters at once: the other one won
+        return current.pid
     if not answer and is_supervised(path):
         return ensure_runner(path)
     raise RunnerError(f"The runner did not start: {answer or 'it died at once'}", f"See {_log_file(path)}.")
@@ -91,19 +91,19 @@ def stop_runner(path: Path) -> bool:
 
     Raises RunnerError where it still runs after `STOP_S` seconds.
     """
-    if not _served(path):
+    if not _is_served(path):
         return False
     deadline = time.monotonic() + STOP_S
     while time.monotonic() < deadline:
         with suppress(StoreBusy), opened(path, "user") as connection:
-            connection.execute("UPDATE runner SET wanted = 'stop'")  # again: a new runner clears the request
-        asked = time.monotonic()
-        while time.monotonic() < asked + ASK_AGAIN_S:
-            if not _served(path):
+            connection.execute("UPDATE runner SET wanted = 'stop'")  # repeated, since a new runner clears the request
+        requested = time.monotonic()
+        while time.monotonic() < requested + REPEAT_S:
+            if not _is_served(path):
                 return True
             time.sleep(POLL_S)
     raise RunnerError(f"The runner of {path} does not stop.", "`lrm-tui runner status` names its process.")
 
 
-def _served(path: Path) -> bool:
+def _is_served(path: Path) -> bool:
     return status(path).alive or is_supervised(path)

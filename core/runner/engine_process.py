@@ -11,7 +11,7 @@ from typing import Any
 from core.engines.host import wire
 from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.jobs.engines import FORMATS, HOST, WITHOUT_WEIGHTS, command
-from core.runner.allocation import Allocation
+from core.runner.allocation import Allocation, ChildCommand
 from core.runner.child import Child, ChildDied, child_id
 from core.settings import Settings
 from core.spec import PrepareJob, RunJob
@@ -21,7 +21,7 @@ ENGINE_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
 
 
 class EngineProcess:
-    """At most one engine at a time, for (engine, path, options). `wake` is set whenever it sends a message."""
+    """At most one engine at a time, for an engine, path, hash of the weights and options. `wake` is set by each message."""
 
     def __init__(self, store: RunnerStore, logs: Path, allocation: Allocation, wake: threading.Event, number: int = 0) -> None:
         self._store, self._logs, self._wake, self._number = store, logs, wake, number
@@ -29,27 +29,27 @@ class EngineProcess:
         self.log = logs  # of the latest child
         self.ready: wire.Ready | None = None
         self._child: Child[wire.Request | wire.Event] | None = None
-        self._key: tuple[str, str, str] | None = None
+        self._key: tuple[str, str, str | None, str] | None = None
         self._deadline = self._load_s = 0.0
 
     def serves(self, job: PrepareJob | RunJob) -> bool:
         """Whether the variant of a run is loaded, with its engine."""
-        return isinstance(job, RunJob) and self._key is not None and self._key[:2] == (job.engine, job.path)
+        return isinstance(job, RunJob) and self._key is not None and self._key[:3] == (job.engine, job.path, job.sha256)
 
     def load(self, job: RunJob, options: Mapping[str, Any], settings: Settings) -> None:
         """Load the variant of a run, unless it is loaded; `events` tells how it goes.
 
         Raises EngineError where nothing can be allocated for it.
         """
-        key = (job.engine, job.path, repr(sorted(options.items())))
+        key = (job.engine, job.path, job.sha256, repr(sorted(options.items())))
         self._load_s = settings.general.load_s
         if self._child is not None and self._key == key:
             return
         self.close()
         self.log = self._logs / (f"host-{job.id}-{self._number}.log" if self._number else f"host-{job.id}.log")
-        line = command(job.engine, settings)
-        files = (line[0], str(HOST), *(() if FORMATS[job.engine] in WITHOUT_WEIGHTS else (job.path,)))
-        line, environment = self.allocation.child(line, ENGINE_ENVIRONMENT, settings.general, files)
+        host = command(job.engine, settings)
+        files = (host[0], str(HOST), *(() if FORMATS[job.engine] in WITHOUT_WEIGHTS else (job.path,)))
+        line, environment = self.allocation.child(ChildCommand(host, ENGINE_ENVIRONMENT, files), settings.general)
         self._child = Child(line, wire.decode, self.log, environment, child_id(self._store, job.id), self._wake)
         self._store.host_started(self._child.process.pid, self._child.started, job.id)
         self.send(wire.Load(job.path, options))

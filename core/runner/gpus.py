@@ -1,65 +1,61 @@
-"""Which GPUs there are, and who has them: a lock file for each, since another folder or user may run a runner too."""
+"""The GPUs of this machine and their allocation: a lock file for each, since another folder or user may run a runner too."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from core.engines import nvml
+from core.runner.allocation import ChildCommand
 from core.settings import General
 
 LOCKS = Path("/tmp/lrm-tui-gpus")
 VARIABLE = "CUDA_VISIBLE_DEVICES"
-GIVES_WAY = ("nice", "-n", "5")
+LOW_PRIORITY = ("nice", "-n", "5")
 """Prefix of CPU-bound commands: a lower priority than screen and runner."""
 
 
 class LocalGpus:
-    """GPUs that are ours until `release`, or until this process ends: an `Allocation` on this machine."""
+    """An `Allocation` on this machine: GPUs that this process has locked until `release`, or until it ends.
 
-    def __init__(self, held: Sequence[tuple[str, int]] = (), threads: int | None = None) -> None:
-        self._held, self._threads = list(held), threads
-        self.waits, self.alone = False, bool(held) or threads is None
+    `locked`: name and lock's file descriptor of each GPU. `threads`: the processors for each child without a GPU.
+    """
+
+    def __init__(self, locked: Sequence[tuple[str, int]] = (), threads: int | None = None) -> None:
+        self._gpus, self._threads = list(locked), threads
+        self.waits, self.alone = False, bool(locked) or threads is None
 
     @property
     def names(self) -> list[str]:
-        """The GPUs, as CUDA_VISIBLE_DEVICES names them."""
-        return [name for name, _ in self._held]
+        """The names of the GPUs, as in CUDA_VISIBLE_DEVICES."""
+        return [name for name, _ in self._gpus]
 
     def environment(self) -> dict[str, str]:
-        """What makes a child see these GPUs alone. Without any, it sees what this process sees."""
-        if not self._held:
+        """The variables that make a child see only these GPUs. Without any, it sees what this process sees."""
+        if not self._gpus:
             return {} if self._threads is None else {"OMP_NUM_THREADS": str(self._threads)}
         return {VARIABLE: ",".join(self.names), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # the driver's order; CUDA's own is by speed
 
-    def child(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        general: General,
-        files: Sequence[str] = (),
-        *,
-        here: bool = False,
-    ) -> tuple[list[str], dict[str, str]]:
+    def child(self, command: ChildCommand, general: General) -> tuple[list[str], dict[str, str]]:
         """See `Allocation.child`: the command itself, which sees these GPUs alone; without any it runs at a lower priority."""
-        return [*(() if self._held else GIVES_WAY), *command], {**environment, **self.environment()}
+        return [*(() if self._gpus else LOW_PRIORITY), *command.line], {**command.environment, **self.environment()}
 
     def split(self, parts: int) -> list[LocalGpus]:
-        """As many leases of equally many of these GPUs. Without any, the parts share the processors."""
-        each = len(self._held) // parts
+        """`parts` allocations with an equal number of these GPUs each. Without any, the parts share the processors."""
+        each = len(self._gpus) // parts
         threads = None if each or parts == 1 else max(1, (psutil.cpu_count(logical=False) or 1) // parts)
-        return [LocalGpus(self._held[i * each : (i + 1) * each], threads) for i in range(parts)]
+        return [LocalGpus(self._gpus[i * each : (i + 1) * each], threads) for i in range(parts)]
 
     def release(self) -> None:
-        """Give them back."""
-        for _, lock in self._held:
+        """Unlock the GPUs."""
+        for _, lock in self._gpus:
             os.close(lock)
-        self._held = []
+        self._gpus = []
 
 
 def present(general: General) -> list[str]:
@@ -72,26 +68,26 @@ def present(general: General) -> list[str]:
 
 
 def take(count: int, general: General) -> LocalGpus | None:
-    """So many free GPUs, or None where there are fewer."""
-    held: list[tuple[str, int]] = []
+    """An allocation of `count` free GPUs, or None where there are fewer."""
+    locked: list[tuple[str, int]] = []
     uuids = _uuids()
     for name in present(general):
-        if len(held) < count and (lock := _lock(_identity(name, uuids))) is not None:
-            held.append((name, lock))
-    lease = LocalGpus(held)
-    if len(held) == count:
-        return lease
-    lease.release()
+        if len(locked) < count and (lock := _lock(_identity(name, uuids))) is not None:
+            locked.append((name, lock))
+    allocation = LocalGpus(locked)
+    if len(locked) == count:
+        return allocation
+    allocation.release()
     return None
 
 
 def _identity(name: str, uuids: Sequence[str]) -> str:
-    """One name for a GPU, whichever number it has in this container or shell."""
+    """The UUID of a GPU given by its number, which differs between containers and shells; else the name itself."""
     return uuids[int(name)] if name.isdigit() and int(name) < len(uuids) else name
 
 
 def _lock(identity: str) -> int | None:
-    """The open lock of a GPU, or None where somebody has it. Anyone may lock it: reading suffices for that."""
+    """The descriptor of a GPU's lock, or None where another process has it. Any user may lock it: read permission suffices."""
     LOCKS.mkdir(exist_ok=True)
     with suppress(PermissionError):  # another user's folder has these permissions already
         LOCKS.chmod(0o1777)
@@ -109,7 +105,7 @@ def _lock(identity: str) -> int | None:
 
 
 def _uuids() -> list[str]:
-    """The GPUs of the driver, in its order; empty without one."""
+    """The UUIDs of the driver's GPUs, in its order; empty without a driver."""
     with nvml.opened() as library:
         if library is None:
             return []

@@ -11,11 +11,11 @@ from core.compress.messages import CANCEL, Failed, Made, Message, decode
 from core.compress.recipes import parse
 from core.errors import CompressionError, ModelError
 from core.jobs.requirements import check_preparation
-from core.runner.allocation import Allocation
+from core.runner.allocation import Allocation, ChildCommand
 from core.runner.child import TRIES, Child, ChildDied, child_id
 from core.settings import General, Settings
 from core.spec import STATE_AFTER, JobState, PrepareJob
-from core.store.columns import VariantFacts
+from core.store.columns import ArtifactFacts
 from core.store.runner_store import RunnerStore
 
 
@@ -70,7 +70,7 @@ class Preparer:
                 self.close()
 
     def _begin(self, job: PrepareJob, where: list[str], general: General) -> Child[Message]:
-        """The worker, with this job to do."""
+        """The worker, after it was given this job."""
         log = self._logs / f"prepare-{job.id}.log"
         arguments = ["--model", job.source, "--format", job.format, "--compression", job.compression]
         arguments += [*where, "--store", str(self._store.path)]
@@ -79,8 +79,10 @@ class Preparer:
             self._child.send(json.dumps(arguments) + "\n")
             return self._child
         command = [sys.executable, "-P", "-m", "core.compress.worker", *arguments]
-        command, environment = self._allocation.child(command, {}, general, (command[0], job.source), here=_here(job, general))
-        self._child = Child(command, decode, log, environment, child_id(self._store, job.id))
+        files = (command[0], job.source)
+        worker = ChildCommand(command, files=files, local_only=_local_only(job, general))
+        line, environment = self._allocation.child(worker, general)
+        self._child = Child(line, decode, log, environment, child_id(self._store, job.id))
         return self._child
 
 
@@ -96,7 +98,7 @@ def variants(work: Path, general: General) -> Path:
     return Path(shared).expanduser() if shared else work / "variants"
 
 
-def _here(job: PrepareJob, general: General) -> bool:
+def _local_only(job: PrepareJob, general: General) -> bool:
     """Whether the job must run on the store's machine, because it reads the store or writes variants beside it.
 
     SQLite's write-ahead log uses shared memory, so a store can only be read on its own machine.
@@ -107,10 +109,13 @@ def _here(job: PrepareJob, general: General) -> bool:
     return reads_store or not general.variants_folder
 
 
-def _facts(made: Made) -> VariantFacts:
-    return VariantFacts(
+def _facts(made: Made) -> ArtifactFacts:
+    return ArtifactFacts(
         path=made["path"],
+        stamp=made["stamp"],
         sha256=made["sha256"],
+        model_stamp=made["model_stamp"],
+        model_sha256=made["model_sha256"],
         bytes=made["bytes"],
         parameters=made["parameters"],
         bits_per_weight=made["bits_per_weight"],
@@ -137,7 +142,7 @@ def _follow(store: RunnerStore, job: PrepareJob, child: Child[Message], allocati
             elif message["type"] == "progress":
                 store.progress(job.id, message["done"], message["total"], message["message"])
             elif message["type"] == "artifact":
-                store.variant_ready(job.id, job.variant_id, _facts(message))
+                store.artifact_ready(job.id, job.artifact_id, _facts(message))
                 return "done"
             else:
                 raise _failure(message)

@@ -1,9 +1,9 @@
 """Finds and ends the processes that belong to a runner: all of them, and no others.
 
 Every child of a runner leads a session of its own and carries a *run id* in its environment, which its descendants inherit. A
-run id begins with the device and inode of the runner's lock: whoever holds that lock owns every process marked with it,
-however many generations or sessions away. A process number alone proves nothing, since the system gives it out again; each
-process is therefore held by a pidfd while it is looked at, and the signal goes to what was looked at.
+run id begins with the device and inode of the runner's lock file: the runner that has that lock owns every process with such a
+run id, in whatever generation or session. A pid alone proves nothing, since the system reuses it; each process is therefore
+opened as a pidfd first, and both the checks and the signal go to that process.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import psutil
 
 VARIABLE = "LRM_RUN_ID"
 PROC = Path("/proc")
-GONE_S = 5.0
-_SAME_START_S = 0.005  # half of the kernel's tick: a number can be given out again within a few of them
+KILL_S = 5.0  # how long to wait for the end of a killed process
+_SAME_START_S = 0.005  # half of the kernel's tick, since a pid can be reused within a few ticks
 
 
 def owner(lock: Path) -> str:
@@ -47,31 +47,31 @@ def process_start(pid: int) -> float | None:
 def end_process(pid: int, started: float) -> bool:
     """Kill a process if it is still the one started at `started` (seconds since the epoch). Returns whether it was."""
 
-    def same() -> bool:
-        now = process_start(pid)
-        return now is not None and abs(now - started) <= _SAME_START_S
+    def unchanged() -> bool:
+        start = process_start(pid)
+        return start is not None and abs(start - started) <= _SAME_START_S
 
-    return _end_if(pid, same)
+    return _end_if(pid, unchanged)
 
 
 def end_marked(prefix: str) -> list[int]:
-    """Kill every process whose run id begins with `prefix`, but for this one and those above it. Returns their numbers."""
+    """Kill every process whose run id begins with `prefix`, except this one and its ancestors. Returns their pids."""
     return _end_all(lambda pid: _run_id(pid).startswith(prefix))
 
 
 def end_session(leader: int) -> list[int]:
-    """Kill what is left of the session of a child that was not reaped yet, so that its number is nobody else's."""
+    """Kill the session of a child that is not reaped yet, so that its pid cannot have been reused. Returns the pids killed."""
     return _end_all(lambda pid: _session(pid) == leader)
 
 
 def marked(prefix: str) -> list[int]:
-    """The processes whose run id begins with `prefix`, but for this one and those above it."""
-    spared = _lineage()
-    return [pid for pid in _pids() if pid not in spared and _run_id(pid).startswith(prefix)]
+    """The pids of the processes whose run id begins with `prefix`, except this one and its ancestors."""
+    excluded = _self_and_ancestors()
+    return [pid for pid in _pids() if pid not in excluded and _run_id(pid).startswith(prefix)]
 
 
 def exit_code(child: int, patience_s: float) -> int | None:
-    """How a child of ours ended (minus the signal where it was killed), None where it runs on. It is not reaped."""
+    """The exit status of a child of this process (minus the signal if killed), None if it still runs. It is not reaped."""
     deadline = time.monotonic() + patience_s
     while True:
         status = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG)
@@ -83,50 +83,51 @@ def exit_code(child: int, patience_s: float) -> int | None:
 
 
 def wait_until_gone(pid: int, patience_s: float | None = None) -> bool:
-    """Wait for the end of any process, a child or not. Returns False where it runs on after `patience_s`."""
-    with _held(pid) as held:
-        return held is None or _gone(held, patience_s)
+    """Wait for the end of any process, a child or not. Returns False if it still runs after `patience_s` seconds."""
+    with _opened(pid) as pidfd:
+        return pidfd is None or _has_ended(pidfd, patience_s)
 
 
 def _end_all(matches: Callable[[int], bool]) -> list[int]:
     """Kill every matching process; repeated until there is none, because a process may start another meanwhile."""
-    ended: list[int] = []
-    spared = _lineage()
-    while pids := [pid for pid in _pids() if pid not in spared and matches(pid)]:
-        ended += [pid for pid in pids if _end_if(pid, lambda pid=pid: matches(pid))]  # type: ignore[misc]
-        spared |= set(pids)
-    return ended
+    killed: list[int] = []
+    excluded = _self_and_ancestors()
+    while pids := [pid for pid in _pids() if pid not in excluded and matches(pid)]:
+        killed += [pid for pid in pids if _end_if(pid, lambda pid=pid: matches(pid))]  # type: ignore[misc]
+        excluded |= set(pids)
+    return killed
 
 
 def _end_if(pid: int, matches: Callable[[], bool]) -> bool:
-    with _held(pid) as held:
-        if held is None or not matches():
+    with _opened(pid) as pidfd:
+        if pidfd is None or not matches():
             return False
         try:
-            signal.pidfd_send_signal(held, signal.SIGKILL)
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             return False
-        _gone(held, GONE_S)
+        _has_ended(pidfd, KILL_S)
         return True
 
 
 @contextmanager
-def _held(pid: int) -> Iterator[int | None]:
-    """A pidfd, which names this process for ever; None where there is none."""
+def _opened(pid: int) -> Iterator[int | None]:
+    """A pidfd, which stays tied to this process when its pid is reused; None where there is no such process."""
     try:
-        descriptor = os.pidfd_open(pid)
+        pidfd = os.pidfd_open(pid)
     except OSError:
         yield None
         return
     try:
-        yield descriptor
+        yield pidfd
     finally:
-        os.close(descriptor)
+        os.close(pidfd)
 
 
-def _gone(held: int, patience_s: float | None) -> bool:
+def _has_ended(pidfd: int, patience_s: float | None) -> bool:
+    """Wait up to `patience_s` seconds (None: without limit) for the end of a process. Returns whether it has ended."""
     poll = select.poll()
-    poll.register(held, select.POLLIN)
+    poll.register(pidfd, select.POLLIN)
     return bool(poll.poll(None if patience_s is None else patience_s * 1000))
 
 
@@ -135,7 +136,7 @@ def _pids() -> list[int]:
 
 
 def _run_id(pid: int) -> str:
-    """The run id in the environment with which a process was started; empty where there is none or it is hidden from us."""
+    """The run id in the environment with which a process was started; empty if it has none or may not be read."""
     with suppress(OSError):
         for entry in (PROC / str(pid) / "environ").read_bytes().split(b"\0"):
             name, _, value = entry.partition(b"=")
@@ -151,6 +152,6 @@ def _session(pid: int) -> int:
         return -1
 
 
-def _lineage() -> set[int]:
-    """This process and those above it."""
+def _self_and_ancestors() -> set[int]:
+    """The pids of this process and of its ancestors."""
     return {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}

@@ -23,12 +23,13 @@ from core.grading.grade import columns, loop_columns, server_columns
 from core.jobs.engines import FORMATS, WITHOUT_WEIGHTS
 from core.runner.child import TRIES, ChildDied
 from core.runner.engine_process import EngineProcess
-from core.runner.questions import questions
+from core.runner.questions import questions, version
 from core.runner.watchdog import FLAG_S, Watchdog
+from core.runner.weights import Weights
 from core.settings import Settings
 from core.spec import PROMPT_ROOM, STATE_AFTER, JobState, RunJob
 from core.store.columns import Columns
-from core.store.response_writes import Begun, Chunk, Outcome, Pending
+from core.store.response_writes import Chunk, Outcome, Pending, StartedResponse
 from core.store.runner_store import RunnerStore
 
 
@@ -46,19 +47,19 @@ class Response:
     audited: bool = False
     verdict: tuple[str, int | None] = ("healthy", None)  # state and rounds, as they stand in the store
     stopped: bool = False
-    began: float = field(default_factory=time.monotonic)
-    entered: bool = False
+    created: float = field(default_factory=time.monotonic)
+    started: bool = False  # whether the engine has started on it
     usage: Mapping[str, int] | None = None
     empty_replies: int = 0
 
     def restart(self) -> None:
-        """Begin anew, without what was generated so far."""
+        """Start again without the tokens generated so far."""
         self.pending = replace(self.pending, text="", ids=(), chunks=0)
         self.text, self.ids, self.seq, self.new_text, self.new_ids = "", [], 0, [], []
         self.verdict, self.stopped = ("healthy", None), False
 
     def watch(self, limit: int) -> None:
-        """Look for loops from the stored text on, with windows for what the engine says may come at most."""
+        """Make the detector of loops for a response of at most `limit` tokens, and feed it the stored text."""
         self.detector = Detector(limit)
         self.detector.feed(self.text)
 
@@ -83,7 +84,7 @@ class Replica:
 
     @property
     def slots_loaded(self) -> int:
-        """Sequences side by side, as the engine said when it was loaded."""
+        """The number of sequences that the engine decodes at once, as it reported when it was loaded."""
         return self.engine.ready.slots if self.engine.ready else 1
 
 
@@ -111,10 +112,11 @@ class Run:
     ) -> None:
         self.store, self.job, self.settings, self.wake, self.put_back = store, job, settings, wake, put_back
         self.id = job.id
+        self.weights = Weights(store, job)
         self.benchmark: Benchmark = get(job.benchmark)
         self.template: PromptTemplate = load_template(self.benchmark.prompt_key, job.prompts)
         self.replicas = [Replica(engine) for engine in engines]
-        self.begun: list[Begun] = []
+        self.started: list[StartedResponse] = []
         self.outcomes: list[Outcome] = []
         self.waiting: deque[Pending] | None = None  # None until an engine is loaded and the run is planned
         self._speed_from, self._tokens, self._speed = time.monotonic(), 0, None  # type: float, int, float | None
@@ -124,34 +126,38 @@ class Run:
 
         Raises LrmError where the run cannot go on; what it has so far is stored.
         """
-        items, due = questions(self.job), time.monotonic() + TICK_S
+        items, next_tick = questions(self.job), time.monotonic() + TICK_S
         while self.waiting is None or self.waiting or any(replica.streams for replica in self.replicas):
             for replica in self.replicas:
                 if not replica.given_up:
                     self._serve(replica, items)
             self._send_requests()
-            if time.monotonic() >= due:
+            if time.monotonic() >= next_tick:
                 self._flush()
-                due = time.monotonic() + self._tick_s()
+                next_tick = time.monotonic() + self._tick_s()
                 stop, request = self.store.requests(self.id)
                 if stop or request or (self.put_back.is_set() and not any(replica.watchdog for replica in self.replicas)):
                     return self._stop(request)
-            if self.wake.wait(max(0.0, due - time.monotonic())) and len(self.replicas) > 1:
+            if self.wake.wait(max(0.0, next_tick - time.monotonic())) and len(self.replicas) > 1:
                 time.sleep(ROUND_S)
             self.wake.clear()
         self._flush()
         self._end_unloaded()
+        if self.weights.written_since():
+            self.store.doubt(self.id, "its weights were written into while it ran")
         return "done"
 
     def _tick_s(self) -> float:
-        held = self.store.log_held
-        return min(SLOW_TICK_S * held, SLOWEST_TICK_S) if held else TICK_S
+        """Seconds to the next tick: longer while a reader blocks checkpoints."""
+        backlog = self.store.log_backlog
+        return min(SLOW_TICK_S * backlog, SLOWEST_TICK_S) if backlog else TICK_S
 
     def _serve(self, replica: Replica, items: list[Item]) -> None:
         """Load an engine that is not loaded, and handle its messages and failures."""
         engine = replica.engine
         try:
             if not replica.load_sent and self._may_load(replica):
+                self.weights.check()
                 engine.load(self.job, self._options(replica), self.settings)
                 replica.load_sent = True
             for event in engine.events() if replica.load_sent else ():
@@ -215,10 +221,10 @@ class Run:
         """Continue without this engine; the error of the last one ends the run."""
         self._end_engine(replica)
         replica.given_up = True
-        left = sum(not other.given_up for other in self.replicas)
-        if not left:
+        remaining = sum(not other.given_up for other in self.replicas)
+        if not remaining:
             raise error
-        message = f"One engine of run {self.id} is given up, and {left} go on: {error.message}"
+        message = f"One engine of run {self.id} is given up, and {remaining} go on: {error.message}"
         self.store.notice("warning", message, error.remedy, job=self.id)
 
     def _end_engine(self, replica: Replica) -> None:
@@ -246,6 +252,8 @@ class Run:
         options["context"] = min(options.get("context", context), context)
         if replica.slots is not None:
             options["slots"] = replica.slots
+        if (usual := getattr(ENGINES[job.engine].options(), "kv_type", None)) is not None:
+            options["kv_type"] = job.kv_type or usual  # the variant's, whatever the settings say by now
         if job.path in settings.general.trusted_models:
             options["trust_remote_code"] = True
         if options.get("spans_nodes") and job.gpus:
@@ -253,7 +261,13 @@ class Run:
         return options
 
     def _plan(self, items: list[Item], ready: wire.Ready) -> None:
-        versions = {"prompt": self.template.version, "engine": f"{ready.engine} {ready.version}"}
+        engine = f"{ready.engine} {ready.version}"
+        versions = {
+            "prompt": self.template.version,
+            "engine": engine,
+            "weights": self.job.sha256,
+            "benchmark": version(self.job),
+        }
         seeds = [response_seed(self.job.seed, item.key) for item in items]
         self.store.plan(self.id, self.benchmark.name, items, seeds, versions)
         self.waiting = deque(self.store.pending(self.id))
@@ -263,7 +277,7 @@ class Run:
         if (watchdog := replica.watchdog) is None:
             return
         if not replica.streams:
-            watchdog.rest()
+            watchdog.reset()
         if (limit := watchdog.newly_quiet()) is not None:
             message = f"The engine of run {self.id} has given no token for {FLAG_S:g} s; after {limit:g} s it is started again."
             self.store.notice("warning", message, f"See {replica.engine.log}.", job=self.id)
@@ -319,12 +333,12 @@ class Run:
                 self._tell_waiting(replica, why)
             case wire.Started(key, prompt, tokens, limit, empty) if key in streams:
                 stream = streams[key]
-                if stream.entered:
+                if stream.started:
                     self._restart(stream)
-                stream.entered = True
+                stream.started = True
                 stream.watch(limit)
-                known = stream.pending.empty_replies + empty
-                self.begun.append(Begun(stream.pending, time.time(), prompt, tokens, limit, known))
+                replies = stream.pending.empty_replies + empty
+                self.started.append(StartedResponse(stream.pending, time.time(), prompt, tokens, limit, replies))
             case wire.Deltas(items):
                 for delta in items:
                     if delta.id in streams:
@@ -356,7 +370,7 @@ class Run:
             **row,
             "error": None if error is None else mask(error),
             **loop_columns(verdict, stream.audited),
-            "seconds": time.monotonic() - stream.began,
+            "seconds": time.monotonic() - stream.created,
             **server_columns(stream.usage, stream.empty_replies, row),
         }
         self.outcomes.append(Outcome(pending.id, outcome, text, ids))
@@ -372,8 +386,8 @@ class Run:
             if (verdict.state, verdict.count) != stream.verdict:
                 stream.verdict = (verdict.state, verdict.count)
                 loops[stream.pending.id] = loop_columns(verdict, stream.audited)
-        self.store.tick(self.id, self.begun, chunks, self.outcomes, loops, self._pace())
-        self.begun, self.outcomes = [], []
+        self.store.tick(self.id, self.started, chunks, self.outcomes, loops, self._pace())
+        self.started, self.outcomes = [], []
         for stream in streams:
             if stream.new_ids or stream.new_text:
                 stream.text += "".join(stream.new_text)
@@ -386,8 +400,8 @@ class Run:
             return None
         passed = time.monotonic() - self._speed_from
         if passed >= 1.0:
-            now = self._tokens / passed
-            self._speed = now if self._speed is None else 0.7 * self._speed + 0.3 * now
+            rate = self._tokens / passed
+            self._speed = rate if self._speed is None else 0.7 * self._speed + 0.3 * rate
             self._speed_from, self._tokens = time.monotonic(), 0
         return self._speed
 

@@ -1,4 +1,4 @@
-"""The runner: claims jobs in their order and has each driven to its end. One a store, in a session of its own."""
+"""The runner: claims jobs in queue order and runs each to its end. There is one for each store, in a session of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from core.errors import PASSING, LeaseLost, RunnerRunning, StoreDamaged, StoreError
-from core.files.locks import patient_lock
+from core.files.locks import lock_with_retries
 from core.runner.processes import end_marked, end_process, owner, process_start
 from core.runner.scheduler import Lane, Scheduler
 from core.store.connection import runner_lock, work_folder
@@ -32,7 +32,7 @@ class Runner:
     def __init__(self, path: Path) -> None:
         self.folder = work_folder(path)
         self._lock_file = runner_lock(path)
-        lock = patient_lock(self._lock_file)
+        lock = lock_with_retries(self._lock_file)
         if lock is None:
             raise RunnerRunning(f"A runner serves {path} already.", "`lrm-tui runner status` shows it.")
         self._lock = lock
@@ -41,7 +41,7 @@ class Runner:
         self._stopping = False
 
     def serve(self) -> None:
-        """Work until the end; whatever happens, no engine is left behind."""
+        """Run the queue until told to stop; every engine is ended, whatever happens."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         try:
@@ -53,16 +53,16 @@ class Runner:
             self._end()
 
     def _take_over(self) -> None:
-        """Become the owner, and end what a killed runner left: processes with this lock's mark, or known by pid and start."""
-        left = self.store.take_over(process_start(os.getpid()) or 0.0)
+        """Become the owner, and end the processes of a killed runner: those with its run id, or in its list of engines."""
+        engines = self.store.take_over(process_start(os.getpid()) or 0.0)
         ended = end_marked(owner(self._lock_file))
-        ended += [pid for pid, started in left if end_process(pid, started)]
+        ended += [pid for pid, started in engines if end_process(pid, started)]
         for pid in ended:
             log.warning("ended process %d, left by a killed runner", pid)
 
     def _end(self) -> None:
         """End all engines and record the end in the store, unless it is full or owned by another runner."""
-        self.store.stop_asked = True
+        self.store.stop_requested = True
         try:
             self.scheduler.close()
             self.store.retire()
@@ -71,7 +71,7 @@ class Runner:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
-        self.store.stop_asked = True
+        self.store.stop_requested = True
         self.scheduler.changed.set()
 
     def _loop(self) -> None:
@@ -86,7 +86,7 @@ class Runner:
                 self.scheduler.fill()
                 self.scheduler.retire(HOST_IDLE_S)
                 if ended:
-                    self._digest()
+                    self._cache_summaries()
             except PASSING as error:
                 self._pause(error)
                 continue
@@ -96,7 +96,7 @@ class Runner:
                 return
             self.scheduler.changed.wait(BUSY_S if self.scheduler.busy else IDLE_S)
 
-    def _digest(self) -> None:
+    def _cache_summaries(self) -> None:
         """Cache the summaries of runs that have ended."""
         from core.results.summary_cache import cache_ended  # imports numpy, which an idle runner does not need
 

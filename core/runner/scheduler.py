@@ -22,8 +22,9 @@ from core.runner.allocation import Allocation
 from core.runner.cluster.shares import Cluster, RayShare
 from core.runner.engine_process import EngineProcess
 from core.runner.prepare import Preparer
-from core.runner.questions import make_ahead
+from core.runner.questions import preload
 from core.runner.run import Run
+from core.runner.weights import Weights, WeightsChanged
 from core.settings import General, Settings, load
 from core.spec import PrepareJob, RunJob
 from core.store.runner_store import RunnerStore
@@ -121,6 +122,9 @@ class Lane:
         work = f"run {job.compression} {job.benchmark}" if isinstance(job, RunJob) else f"prepare {job.compression} "
         log.info("job %d: %s", number, work)
         try:
+            if not Weights(self._store, job).settle():
+                self._store.end_job(number, "queued")
+                return
             if isinstance(job, PrepareJob):
                 state = self._preparer.prepare(job, self._folder, settings)
                 if state == "done":
@@ -132,6 +136,10 @@ class Lane:
             self._store.end_job(number, state)
         except (LeaseLost, StoreDamaged, *PASSING):
             raise
+        except WeightsChanged as error:
+            log.warning("job %d waits: %s", number, error)
+            self.end_engines()
+            self._store.end_job(number, "paused", error.message, error.remedy)
         except LrmError as error:
             log.error("job %d failed: %s", number, error)
             self.end_engines()
@@ -181,7 +189,7 @@ class Scheduler:
             elif (lane := self._lane(job, resources, settings.general)) is None:
                 waiting.add(queue)
                 if isinstance(job, RunJob):
-                    make_ahead(job)
+                    preload(job)
                 local = f"waits for {needed} GPU{'s' * (needed > 1)}" if needed else ""
                 self._store.set_message(job.id, FULL if resources.cluster else local)
             elif self._store.claim(job.id):
@@ -271,22 +279,22 @@ def resources_of(job: PrepareJob | RunJob, total: int, settings: Settings) -> Re
     """
     run = job if isinstance(job, RunJob) else None
     if settings.general.executor != "ray" or (run and FORMATS[run.engine] == "server"):
-        return Resources(job.replicas, needs(job, total, settings))
+        return Resources(job.replicas, gpus_needed(job, total, settings))
     if run and settings.options(run.engine).get("spans_nodes"):
-        return Resources(job.replicas, 0, True, asked(job, settings) or 1)
-    return Resources(job.replicas, asked(job, settings), True)
+        return Resources(job.replicas, 0, True, requested_gpus(job, settings) or 1)
+    return Resources(job.replicas, requested_gpus(job, settings), True)
 
 
-def needs(job: PrepareJob | RunJob, total: int, settings: Settings) -> int:
-    """How many of `total` GPUs each engine of a job takes: as many as it was added with, else what its settings say."""
+def gpus_needed(job: PrepareJob | RunJob, total: int, settings: Settings) -> int:
+    """How many of `total` GPUs each engine of a job gets: the job's own number, else what the settings of its engine imply."""
     if job.gpus is None and total == 0:
         return 0
-    count = asked(job, settings)
+    count = requested_gpus(job, settings)
     return 1 if count is None else count
 
 
-def asked(job: PrepareJob | RunJob, settings: Settings) -> int | None:
-    """How many GPUs a job asks for; None: one, where there are any."""
+def requested_gpus(job: PrepareJob | RunJob, settings: Settings) -> int | None:
+    """The number of GPUs that a job requests for each engine; None: one if there are any."""
     if job.gpus is not None:
         return job.gpus
     if isinstance(job, PrepareJob):

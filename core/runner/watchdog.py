@@ -20,36 +20,36 @@ class Watchdog:
     def __init__(self, silence_s: float, prefill_s: float, ready: wire.Ready) -> None:
         self._silence_s = silence_s
         self._prefill_s = silence_s if ready.prefills else max(silence_s, prefill_s)
-        self._reading: set[str] = set()
-        self._heard = time.monotonic()
+        self._prefilling: set[str] = set()
+        self._last_progress = time.monotonic()
         self._flagged = False
 
     def note(self, event: wire.Event) -> None:
         """Record an event of the engine; every one is progress."""
-        self.rest()
+        self.reset()
         match event:
             case wire.Started(key):
-                self._reading.add(key)
+                self._prefilling.add(key)
             case wire.Deltas(items):
-                self._reading.difference_update(item.id for item in items)
+                self._prefilling.difference_update(item.id for item in items)
             case wire.Finished(key):
-                self._reading.discard(key)
+                self._prefilling.discard(key)
 
-    def rest(self) -> None:
-        """Restart the clock: the engine has nothing to do."""
-        self._heard, self._flagged = time.monotonic(), False
+    def reset(self) -> None:
+        """Restart the clock, as at every sign of progress and while the engine has nothing to do."""
+        self._last_progress, self._flagged = time.monotonic(), False
 
     def newly_quiet(self) -> float | None:
         """The limit in seconds, once per stall, when `FLAG_S` have passed without progress; else None."""
-        if self._flagged or time.monotonic() - self._heard < FLAG_S:
+        if self._flagged or time.monotonic() - self._last_progress < FLAG_S:
             return None
         self._flagged = True
         return self._limit
 
     def overdue(self) -> float | None:
         """The limit in seconds that has passed without progress, or None."""
-        return self._limit if time.monotonic() - self._heard > self._limit else None
+        return self._limit if time.monotonic() - self._last_progress > self._limit else None
 
     @property
     def _limit(self) -> float:
-        return self._prefill_s if self._reading else self._silence_s
+        return self._prefill_s if self._prefilling else self._silence_s

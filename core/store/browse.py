@@ -10,10 +10,9 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from core.store.filters import ResponseFilter, Verdict
-from core.store.joins import JOBS
+from core.store.joins import JOBS, MODEL, VARIANT
 from core.store.search import expression
 
 WORDS = "coalesce(r.thinking_words, 0) + coalesce(r.answer_words, 0)"
@@ -106,9 +105,9 @@ def _ids(
     return [number for number, _ in page]
 
 
-def _query(selection: ResponseFilter) -> tuple[str, str, dict[str, Any]]:
+def _query(selection: ResponseFilter) -> tuple[str, str, dict[str, str | int | None]]:
     """FROM, WHERE and parameters of a query, without the choice of runs."""
-    source, wheres, values = "responses r", [_VERDICTS[selection.verdict]], dict[str, Any]()
+    source, wheres, values = "responses r", [_VERDICTS[selection.verdict]], dict[str, str | int | None]()
     if selection.search:
         source = "search s CROSS JOIN responses r ON r.id = s.rowid"
         wheres.append("s.search MATCH :search")
@@ -129,7 +128,7 @@ def _jobs(connection: sqlite3.Connection, selection: ResponseFilter) -> list[int
     rows = connection.execute(
         f"SELECT j.id FROM {JOBS} "
         "WHERE (:job IS NULL OR j.id = :job) AND (:benchmark = '' OR j.benchmark = :benchmark) "
-        "AND instr(lower(m.name || ' ' || v.compression), lower(:variant)) AND j.kind = 'run'",
+        f"AND instr(lower({VARIANT}), lower(:variant)) AND j.kind = 'run'",
         {"job": selection.job, "variant": selection.variant, "benchmark": selection.benchmark},
     )
     return [int(row[0]) for row in rows]
@@ -152,10 +151,11 @@ def siblings(connection: sqlite3.Connection, response: int) -> Sequence[sqlite3.
 
 
 _LIST = f"""
-SELECT r.id, r.job_id, m.name AS model, v.compression, j.benchmark, j.engine, i.key, r.parsed, i.gold, r.correct, r.em, r.f1,
+SELECT r.id, r.job_id, {MODEL} AS model, a.compression, j.benchmark, j.engine, i.key, r.parsed, i.gold, r.correct, r.em, r.f1,
        r.hand, r.flagged, r.finish_reason, r.collapsed, r.sample, {WORDS} AS words
 FROM responses r CROSS JOIN items i ON i.id = r.item_id CROSS JOIN jobs j ON j.id = r.job_id
-CROSS JOIN variants v ON v.id = j.variant_id CROSS JOIN models m ON m.id = v.model_id
+CROSS JOIN variants v ON v.id = j.variant_id CROSS JOIN artifacts a ON a.id = v.artifact_id
+CROSS JOIN models m ON m.id = a.model_id
 """
 
 

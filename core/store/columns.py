@@ -1,19 +1,22 @@
-"""Columns of a response's row that are written together, as types."""
+"""Columns of a response's row that are written or read together, as types."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 Columns = Mapping[str, object]
 """Names of columns and their values."""
 
 
-class VariantFacts(TypedDict):
-    """What a preparation has measured of a variant; sparsity from 0 to 1."""
+class ArtifactFacts(TypedDict):
+    """What a preparation has measured of an artifact and its model's files (`files.content`); sparsity from 0 to 1."""
 
     path: str
+    stamp: str
     sha256: str
+    model_stamp: str
+    model_sha256: str
     bytes: int
     parameters: int
     bits_per_weight: float
@@ -71,3 +74,66 @@ class ServerColumns(TypedDict, total=False):
     prompt_tokens: int
     thinking_tokens: int
     answer_tokens: int
+
+
+class FormerGrade(GradeColumns):
+    """A grade that was replaced: at which time, in seconds since 1970, and by which version."""
+
+    until: float
+    replaced_by: str
+
+
+class ResponseRow(GradeColumns):
+    """One whole response as `core.store.snapshot.response` reads it; what is not known before it has finished is None.
+
+    Times are seconds since 1970, `seconds` how long it took; `fields` and `gold` are JSON; `text` and `prompt` are None where
+    nothing was sent yet.
+    """
+
+    id: int
+    job_id: int
+    item_id: int
+    position: int
+    sample: int
+    seed: int
+    state: Literal["pending", "active", "done"]
+    attempt: int
+    resumed_at: int | None
+    prompt_tokens: int | None
+    token_limit: int | None
+    finish_reason: str | None
+    error: str | None
+    answer_start: int | None
+    thinking_words: int | None
+    answer_words: int | None
+    thinking_tokens: int | None
+    answer_tokens: int | None
+    collapsed: int | None
+    loop_onset: int | None
+    loop_period: int | None
+    loop_unit: str | None
+    loop_count: int | None
+    started: float | None
+    finished: float | None
+    seconds: float | None
+    audited: int | None
+    suspicious: int | None
+    loop_position: int | None
+    loop_rule: str | None
+    usage: str | None
+    empty_replies: int
+    hand: int | None
+    flagged: int
+    prompt: str | None
+    text: str | None
+    key: str
+    fields: str
+    gold: str
+    benchmark: str
+    engine: str
+    engine_version: str | None
+    sampling: str
+    prompt_version: str | None
+    model: str
+    compression: str
+    sha256: str | None

@@ -30,7 +30,7 @@ from core.files.locks import exclusive
 from core.store.integrity import QUICK_BYTES, RESTORE, RUNNER_BYTES, refuse_damaged, refuse_foreign
 from core.store.mounts import NETWORK, file_system
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 BUSY_TIMEOUT_S = 5.0
 
 Role = Literal["reader", "user", "runner"]
@@ -182,10 +182,10 @@ def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         if version < SCHEMA_VERSION:
-            from core.store.schema import migrate  # sqlite-utils takes 0.4 s to import
+            from core.store.upgrade import upgrade  # sqlite-utils takes 0.4 s to import
 
             with exclusive(work_folder(path) / "migrate.lock"):
-                migrate(connection)
+                upgrade(connection, path)
     if role != "runner":
         connection.execute("PRAGMA wal_autocheckpoint = 0")
     if role == "reader":

@@ -28,7 +28,7 @@ class FencedStore:
         self._damage: StoreDamaged | None = None
         self._file = _file(path)
         self.token = 0
-        self.stop_asked = False
+        self.stop_requested = False
 
     @contextmanager
     def fenced(self) -> Iterator[sqlite3.Connection]:
@@ -55,9 +55,9 @@ class FencedStore:
             raise
 
     def requests(self, job: int | None) -> tuple[bool, str | None]:
-        """Whether the runner should stop, and what users ask of a job: `cancel`, `pause` or nothing (None)."""
+        """Whether the runner should stop, and the request for a job: `cancel`, `pause` or None."""
         with self._mutex:
-            stop = self.stop_asked or self.connection.execute("SELECT wanted FROM runner").fetchone()[0] == "stop"
+            stop = self.stop_requested or self.connection.execute("SELECT wanted FROM runner").fetchone()[0] == "stop"
             row = self.connection.execute("SELECT wanted FROM jobs WHERE id = ?", (job,)).fetchone() if job else None
         return stop, row["wanted"] if row else None
 
@@ -67,7 +67,7 @@ class FencedStore:
             pass
 
     def notice(self, level: str, message: str, remedy: str = "", job: int | None = None) -> None:
-        """Tell users something."""
+        """Write a notice for users; secrets of the environment are masked."""
         with self.fenced() as connection:
             connection.execute(
                 "INSERT INTO notices (at, level, job_id, message, remedy) VALUES (?, ?, ?, ?, ?)",
@@ -76,7 +76,7 @@ class FencedStore:
 
 
 def _file(path: Path) -> tuple[int, int] | None:
-    """Device and inode of the file at a path; (0, 0) where there is none, None where the system does not tell."""
+    """Device and inode of the file at a path; (0, 0) where there is none, None where the system does not answer."""
     try:
         status = path.stat()
     except FileNotFoundError:

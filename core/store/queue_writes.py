@@ -10,9 +10,10 @@ from pathlib import Path
 
 from core.files.redact import mask
 from core.spec import PrepareJob, RunJob, Sampling, TemplateOptions
-from core.store.columns import VariantFacts
+from core.store.columns import ArtifactFacts
 from core.store.fence import FencedStore
 from core.store.joins import JOBS
+from core.store.variants import move_to_content
 
 
 class QueueWrites(FencedStore):
@@ -89,13 +90,27 @@ class QueueWrites(FencedStore):
                 (done, total, message, job),
             )
 
-    def variant_ready(self, job: int, variant: int, facts: VariantFacts) -> None:
-        """Store the facts of a variant that was prepared, and close the job."""
+    def artifact_ready(self, job: int, artifact: int, facts: ArtifactFacts) -> None:
+        """Store the facts of an artifact that was prepared and of the model that it was made from, and close the job.
+
+        Where the model's files have changed since the job was queued, it is an artifact of the model that they hold now.
+        """
         with self.fenced() as connection:
+            model = connection.execute(
+                "SELECT m.sha256 FROM artifacts a JOIN models m ON m.id = a.model_id WHERE a.id = ?", (artifact,)
+            ).fetchone()
+            if model["sha256"] not in (None, facts["model_sha256"]):
+                artifact = move_to_content(connection, artifact, facts["model_sha256"], facts["model_stamp"])
             connection.execute(
-                "UPDATE variants SET path = :path, sha256 = :sha256, bytes = :bytes, parameters = :parameters, "
-                "bits_per_weight = :bits_per_weight, sparsity = :sparsity, ready_at = :now WHERE id = :id",
-                {**facts, "now": time.time(), "id": variant},
+                "UPDATE artifacts SET path = :path, stamp = :stamp, sha256 = :sha256, bytes = :bytes, "
+                "parameters = :parameters, bits_per_weight = :bits_per_weight, sparsity = :sparsity, ready_at = :now "
+                "WHERE id = :id",
+                {**facts, "now": time.time(), "id": artifact},
+            )
+            connection.execute(
+                "UPDATE models SET sha256 = :model_sha256, stamp = :model_stamp "
+                "WHERE id = (SELECT model_id FROM artifacts WHERE id = :id)",
+                {**facts, "id": artifact},
             )
             connection.execute(
                 "UPDATE jobs SET state = 'done', finished = ?, message = 'ready', progress_done = "
@@ -116,16 +131,17 @@ class QueueWrites(FencedStore):
 
 def job_of(row: sqlite3.Row) -> PrepareJob | RunJob:
     """A row of the queue as a value."""
-    variant = {name: row[name] for name in ("id", "variant_id", "model", "source", "compression", "format", "gpus", "replicas")}
+    job = {name: row[name] for name in _JOB}
     if row["kind"] == "prepare":
-        return PrepareJob(**variant)
+        return PrepareJob(**job)
     return RunJob(
-        **variant,
+        **job,
         path=row["path"],
         benchmark=row["benchmark"],
         engine=row["engine"],
         sampling=Sampling(**json.loads(row["sampling"])),
-        template_options=TemplateOptions(),
+        template_options=template_options(row),
+        kv_type=row["kv_type"],
         date=datetime.fromtimestamp(row["created"]).date().isoformat(),
         seed=row["seed"],
         limit=row["item_limit"],
@@ -136,14 +152,22 @@ def job_of(row: sqlite3.Row) -> PrepareJob | RunJob:
     )
 
 
+def template_options(variant: sqlite3.Row) -> TemplateOptions:
+    """What a variant sets in its model's chat template."""
+    return TemplateOptions(variant["thinking"], variant["effort"], variant["budget"], json.loads(variant["arguments"]))
+
+
+_JOB = ("id", "artifact_id", "model", "source", "compression", "format", "sha256", "gpus", "replicas")
 _WAITING = f"""
-SELECT j.*, m.name AS model, m.source, v.compression, v.format, v.path FROM {JOBS}
-WHERE j.state = 'queued' AND (j.kind = 'prepare' OR v.ready_at IS NOT NULL)
+SELECT j.*, m.name AS model, m.source, a.id AS artifact_id, a.compression, a.format, a.path, a.sha256, v.kv_type, v.thinking,
+       v.effort, v.budget, v.arguments FROM {JOBS}
+WHERE j.state = 'queued' AND (j.kind = 'prepare' OR a.ready_at IS NOT NULL)
 """
 _STARTABLE = f"{_WAITING} ORDER BY j.position LIMIT 100"
 _CLAIMED = f"{_WAITING} AND j.id = ?"
 _ORPHANS = f"""
 SELECT j.id, p.error, p.remedy, p.state FROM {JOBS}
-JOIN jobs p ON p.id = (SELECT max(id) FROM jobs WHERE kind = 'prepare' AND variant_id = v.id)
-WHERE j.kind = 'run' AND j.state = 'queued' AND v.ready_at IS NULL AND p.state IN ('failed', 'cancelled')
+JOIN jobs p ON p.id = (SELECT max(id) FROM jobs WHERE kind = 'prepare' AND variant_id IN
+    (SELECT id FROM variants WHERE artifact_id = a.id))
+WHERE j.kind = 'run' AND j.state = 'queued' AND a.ready_at IS NULL AND p.state IN ('failed', 'cancelled')
 """

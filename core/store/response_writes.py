@@ -1,4 +1,4 @@
-"""What the runner writes about responses: planned, begun, their tokens, and their end."""
+"""What the runner writes about responses: their plan, their start, their tokens, and their end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.store.fence import FencedStore
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A response still to be generated, with the tokens that an earlier attempt stored."""
+    """A response still to be generated, with the text and token ids of `chunks` chunks that earlier attempts stored."""
 
     id: int
     position: int
@@ -33,11 +33,11 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A response that has entered the batch at a time (seconds since the epoch), with the engine's facts about it."""
+class StartedResponse:
+    """A response whose generation has started, at `started` (seconds since the epoch), with the engine's facts about it."""
 
     response: Pending
-    at: float
+    started: float
     prompt: str
     prompt_tokens: int | None
     limit: int
@@ -56,7 +56,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished response: the columns of its row, and the texts that stand apart."""
+    """A finished response: the columns of its row, and its text and token ids, which are in a table of their own."""
 
     response_id: int
     columns: Columns
@@ -67,12 +67,15 @@ class Outcome:
 class ResponseWrites(FencedStore):
     """Writes about responses."""
 
-    def plan(self, job: int, benchmark: str, items: Sequence[Item], seeds: Sequence[int], versions: Mapping[str, str]) -> None:
+    def plan(
+        self, job: int, benchmark: str, items: Sequence[Item], seeds: Sequence[int], versions: Mapping[str, str | None]
+    ) -> None:
         """Create a pending response for every item that has none; responses of an engine that died become pending again."""
         with self.fenced() as connection:
             connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
             connection.execute(
-                "UPDATE jobs SET prompt_version = :prompt, engine_version = :engine WHERE id = :id",
+                "UPDATE jobs SET prompt_version = :prompt, engine_version = :engine, benchmark_version = :benchmark, "
+                "weights_sha256 = coalesce(weights_sha256, :weights) WHERE id = :id",
                 {**versions, "id": job},
             )
             for position, (item, seed) in enumerate(zip(items, seeds, strict=True)):
@@ -96,17 +99,19 @@ class ResponseWrites(FencedStore):
             ids.frombytes(chunk["token_ids"])
         text = "".join(chunk["text"] for chunk in chunks)
         fields, gold = json.loads(row["fields"]), json.loads(row["gold"])
-        after = chunks[-1]["seq"] + 1 if chunks else 0
+        next_seq = chunks[-1]["seq"] + 1 if chunks else 0
         identity = (row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"])
-        return Pending(*identity, text, tuple(ids), after, row["empty_replies"])
+        return Pending(*identity, text, tuple(ids), next_seq, row["empty_replies"])
 
     def requeue(self, responses: Sequence[int]) -> list[Pending]:
         """Make responses pending again whose engine has died, and return them with their stored tokens."""
-        marks = ", ".join("?" * len(responses))
+        placeholders = ", ".join("?" * len(responses))
         with self.fenced() as connection:
-            connection.execute(f"UPDATE responses SET state = 'pending' WHERE state = 'active' AND id IN ({marks})", responses)
+            connection.execute(
+                f"UPDATE responses SET state = 'pending' WHERE state = 'active' AND id IN ({placeholders})", responses
+            )
         with self._mutex:
-            rows = self.connection.execute(_PENDING.format(f"r.id IN ({marks})"), responses).fetchall()
+            rows = self.connection.execute(_PENDING.format(f"r.id IN ({placeholders})"), responses).fetchall()
             return [self._with_tokens(row) for row in rows]
 
     def discard(self, response: int) -> None:
@@ -118,16 +123,16 @@ class ResponseWrites(FencedStore):
     def tick(
         self,
         job: int,
-        begun: Iterable[Begun],
+        started: Iterable[StartedResponse],
         chunks: Iterable[Chunk],
         outcomes: Iterable[Outcome],
         loops: Mapping[int, LoopColumns],
         speed: float | None,
     ) -> None:
-        """One transaction for all streams: who began, new tokens, finished responses, columns of loops, the job's pace."""
+        """One transaction for all streams: started responses, new tokens, finished responses, loop columns, tokens a second."""
         with self.fenced() as connection:
-            for entered in begun:
-                _begin(connection, entered)
+            for start in started:
+                _start(connection, start)
             for chunk in chunks:
                 connection.execute(
                     "INSERT INTO chunks VALUES (?, ?, ?, ?)",
@@ -136,7 +141,7 @@ class ResponseWrites(FencedStore):
             for response, columns in loops.items():
                 _update(connection, response, columns)
             for outcome in outcomes:
-                self._fold(connection, outcome)
+                self._finish(connection, outcome)
             connection.execute(
                 "UPDATE jobs SET tokens_per_second = ? WHERE id = ?",
                 (speed, job),
@@ -146,7 +151,8 @@ class ResponseWrites(FencedStore):
     def after_tick(self) -> None:
         """What follows the transaction of a tick: nothing, unless a subclass says otherwise."""
 
-    def _fold(self, connection: sqlite3.Connection, outcome: Outcome) -> None:
+    def _finish(self, connection: sqlite3.Connection, outcome: Outcome) -> None:
+        """Write the final row and text of a response, and delete its chunks."""
         _update(connection, outcome.response_id, {**outcome.columns, "state": "done", "finished": time.time()})
         connection.execute(
             "INSERT INTO response_texts (response_id, prompt, text, token_ids) VALUES (?, '', ?, ?) ON CONFLICT (response_id) "
@@ -156,19 +162,19 @@ class ResponseWrites(FencedStore):
         connection.execute("DELETE FROM chunks WHERE response_id = ?", (outcome.response_id,))
 
 
-def _begin(connection: sqlite3.Connection, begun: Begun) -> None:
-    """A response that was begun before is marked as resumed at token n."""
-    response = begun.response
+def _start(connection: sqlite3.Connection, start: StartedResponse) -> None:
+    """Mark a response as active; one with stored tokens is also marked as resumed after them."""
+    response = start.response
     resumed = len(response.ids) or None
     connection.execute(
         "UPDATE responses SET state = 'active', attempt = attempt + 1, prompt_tokens = ?, token_limit = ?, "
         "started = coalesce(started, ?), resumed_at = coalesce(?, resumed_at), empty_replies = ? WHERE id = ?",
-        (begun.prompt_tokens, begun.limit, begun.at, resumed, begun.empty_replies, response.id),
+        (start.prompt_tokens, start.limit, start.started, resumed, start.empty_replies, response.id),
     )
     connection.execute(
         "INSERT INTO response_texts (response_id, prompt) VALUES (?, ?) "
         "ON CONFLICT (response_id) DO UPDATE SET prompt = excluded.prompt",
-        (response.id, begun.prompt),
+        (response.id, start.prompt),
     )
 
 
@@ -177,11 +183,16 @@ def _update(connection: sqlite3.Connection, response: int, columns: Columns) -> 
     connection.execute(f"UPDATE responses SET {sets} WHERE id = :id", {**columns, "id": response})
 
 
+def revision(item: Item) -> tuple[str, str, str]:
+    """A question's fields and answers as JSON, and the first 16 digits of their hash."""
+    fields, gold = json.dumps(dict(item.fields), ensure_ascii=False), json.dumps(list(item.gold), ensure_ascii=False)
+    return fields, gold, hashlib.sha256(f"{fields}{gold}".encode()).hexdigest()[:16]
+
+
 def item_id(connection: sqlite3.Connection, benchmark: str, item: Item) -> int:
     """The row of a question, made where there is none; a question whose text or answers changed is another one."""
-    fields, gold = json.dumps(dict(item.fields), ensure_ascii=False), json.dumps(list(item.gold), ensure_ascii=False)
-    revision = hashlib.sha256(f"{fields}{gold}".encode()).hexdigest()[:16]
-    key = (benchmark, item.key, revision)
+    fields, gold, digits = revision(item)
+    key = (benchmark, item.key, digits)
     connection.execute(
         "INSERT OR IGNORE INTO items (benchmark, key, revision, fields, gold) VALUES (?, ?, ?, ?, ?)",
         (*key, fields, gold),

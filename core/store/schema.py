@@ -1,22 +1,27 @@
-"""The schema of runs.db as numbered steps. A step is never edited once it has been released; a new one is added.
+"""The schema of runs.db as numbered migration steps. A released step is never edited; a change is a new step.
 
 `PRAGMA user_version` repeats the number of the last step, so that a reader can check it without this module.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-VERSION_OF_STEPS = 10
+from core.store.doubts import mark_doubtful
+from core.store.protocol import canonical_json
+
+VERSION_OF_STEPS = 11
+
 
 steps = Migrations("lrm-tui")
 
 
 @steps(name="0001_models_variants_jobs_responses")
 def first(db: Database) -> None:
-    """Everything that a run needs, from its model to its last token."""
+    """Models, variants, jobs, questions, responses with their texts, the runner's row, engine hosts and notices."""
     for statement in _FIRST.split(";\n"):
         if statement.strip():
             db.execute(statement)
@@ -24,13 +29,16 @@ def first(db: Database) -> None:
 
 @steps(name="0002_no_lease_until")
 def no_lease_until(db: Database) -> None:
-    """A lease ends with its runner's token, which the kernel's lock guards; nothing ever read its time."""
+    """Drop the time at which a lease ends: a lease ends with its runner's fencing token, which a file lock guards."""
     db.execute("ALTER TABLE jobs DROP COLUMN lease_until")
 
 
 @steps(name="0003_audit_of_stopped_responses")
 def audit(db: Database) -> None:
-    """Policy `stop` may let a drawn share run on; where a loop was seen and by which rule, or half seen, is kept."""
+    """The share of collapsed responses that run on under policy `stop` (the audit), and each loop's position and rule.
+
+    `suspicious`: a loop was suspected, not confirmed.
+    """
     db.execute("ALTER TABLE jobs ADD COLUMN audit_share REAL NOT NULL DEFAULT 0 CHECK (audit_share BETWEEN 0 AND 1)")
     db.execute("ALTER TABLE responses ADD COLUMN audited INTEGER CHECK (audited IN (0, 1))")
     db.execute("ALTER TABLE responses ADD COLUMN suspicious INTEGER CHECK (suspicious IN (0, 1))")
@@ -40,25 +48,16 @@ def audit(db: Database) -> None:
 
 @steps(name="0004_models_without_weights")
 def models_without_weights(db: Database) -> None:
-    """Models on servers and recordings; what a server counted, and its empty replies.
-
-    A CHECK can only be changed in the schema's text; SQLite's documentation on ALTER TABLE describes this way.
-    """
-    version = int(db.execute("PRAGMA schema_version").fetchone()[0])
-    db.execute("PRAGMA writable_schema = ON")
-    db.execute(
-        "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name IN ('models', 'variants')",
-        ("format IN ('hf', 'gguf')", "format IN ('hf', 'gguf', 'server', 'recording')"),
-    )
-    db.execute(f"PRAGMA schema_version = {version + 1}")
-    db.execute("PRAGMA writable_schema = RESET")
+    """Models on servers and recordings, and for each response the server\'s token counts (`usage`) and its empty replies."""
+    for table in ("models", "variants"):
+        _edit_schema(db, table, "format IN ('hf', 'gguf')", "format IN ('hf', 'gguf', 'server', 'recording')")
     db.execute("ALTER TABLE responses ADD COLUMN usage TEXT")
     db.execute("ALTER TABLE responses ADD COLUMN empty_replies INTEGER NOT NULL DEFAULT 0")
 
 
 @steps(name="0005_digests_of_ended_runs")
 def digests(db: Database) -> None:
-    """What tables need of an ended run, packed (see core.results.run_summary); any change of its responses drops it."""
+    """Cached summaries of ended runs (see `core.results.run_summary`); any change of a run's responses deletes its summary."""
     db.execute(
         "CREATE TABLE run_digests (job_id INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE, "
         "version INTEGER NOT NULL, summary TEXT NOT NULL, responses BLOB NOT NULL) STRICT"
@@ -74,8 +73,8 @@ def digests(db: Database) -> None:
 def reading_responses(db: Database) -> None:
     """Verdicts by hand beside the graders', full-text search over responses, and indexes for browsing them.
 
-    Triggers keep the index of words in the transaction that changes a text, whoever writes it. Texts that are there
-    already are indexed in small steps by `core.store.search`, newest first; `search_progress` tells from which response on.
+    Triggers update the full-text index in the transaction that changes a text, whoever writes it. Texts from before this step
+    are indexed in batches by `core.store.search`, newest first; texts are indexed from the id `search_progress.since` on.
     """
     for statement in _READING.split(";;\n"):
         db.execute(statement)
@@ -83,7 +82,7 @@ def reading_responses(db: Database) -> None:
 
 @steps(name="0007_starts")
 def starts(db: Database) -> None:
-    """Every start of a job, so that none can be started twice: the claim that counts an attempt enters it here."""
+    """One row for each start of a job; its primary key (job, attempt) keeps two runners from starting the same attempt."""
     db.execute(
         "CREATE TABLE starts (job_id INTEGER NOT NULL REFERENCES jobs (id), attempt INTEGER NOT NULL, "
         "token INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (job_id, attempt)) STRICT, WITHOUT ROWID"
@@ -92,13 +91,13 @@ def starts(db: Database) -> None:
 
 @steps(name="0008_gpus_of_a_run")
 def gpus_of_a_run(db: Database) -> None:
-    """How many GPUs a run needs; unset, as many as its engine's settings say."""
+    """How many GPUs a run needs; NULL: as many as its engine's settings say."""
     db.execute("ALTER TABLE jobs ADD COLUMN gpus INTEGER CHECK (gpus >= 0)")
 
 
 @steps(name="0009_former_grades")
 def former_grades(db: Database) -> None:
-    """What a response's grade was before its grader's rules changed: until when, and which version took its place."""
+    """Grades that were replaced when the grader's rules changed: until when each held, and which version replaced it."""
     db.execute(
         "CREATE TABLE former_grades (id INTEGER PRIMARY KEY, response_id INTEGER NOT NULL REFERENCES responses (id), "
         "until REAL NOT NULL, replaced_by TEXT NOT NULL, parsed TEXT, rule TEXT, span_start INTEGER, span_end INTEGER, "
@@ -109,12 +108,37 @@ def former_grades(db: Database) -> None:
 
 @steps(name="0010_replicas_of_a_run")
 def replicas_of_a_run(db: Database) -> None:
-    """How many engines share the questions of a run."""
+    """The number of engines (replicas) that share the questions of a run."""
     db.execute("ALTER TABLE jobs ADD COLUMN replicas INTEGER NOT NULL DEFAULT 1 CHECK (replicas >= 1)")
 
 
+@steps(name="0011_artifacts_variants_protocols")
+def artifacts_variants_protocols(db: Database) -> None:
+    """A model is its content; an artifact is bytes, a variant is an artifact with what a run sets on it, and runs know both.
+
+    Runs whose source is known to have changed under them are marked as doubtful, since their outputs may be another model's.
+    """
+    db.execute("ALTER TABLE variants RENAME TO artifacts")
+    # The rename also changed what jobs refer to; they shall refer to the new variants, which keep the old numbers.
+    _edit_schema(db, "jobs", 'REFERENCES "artifacts"', "REFERENCES variants")
+    for statement in _ARTIFACTS.split(";;\n"):
+        db.execute(statement)
+    for job, sampling in db.execute("SELECT id, sampling FROM jobs WHERE sampling IS NOT NULL").fetchall():
+        db.execute("UPDATE jobs SET sampling = ? WHERE id = ?", (canonical_json(json.loads(sampling)), job))
+    mark_doubtful(db)
+
+
+def _edit_schema(db: Database, table: str, old: str, new: str) -> None:
+    """Change a constraint in the schema's text, the only way; SQLite's documentation on ALTER TABLE describes it."""
+    version = int(db.execute("PRAGMA schema_version").fetchone()[0])
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name = ?", (old, new, table))
+    db.execute(f"PRAGMA schema_version = {version + 1}")
+    db.execute("PRAGMA writable_schema = RESET")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
-    """Apply every missing step, each in its own transaction with its record."""
+    """Apply every step that the store lacks, each in its own transaction together with the record that it was applied."""
     steps.apply(Database(connection))
     connection.execute(f"PRAGMA user_version = {VERSION_OF_STEPS}")
 
@@ -304,4 +328,39 @@ CREATE TRIGGER search_no_text AFTER DELETE ON response_texts BEGIN
     INSERT INTO search (search, rowid, text) SELECT 'delete', old.response_id, old.text
         WHERE EXISTS (SELECT 1 FROM search_docsize WHERE id = old.response_id);
 END
+"""
+
+_ARTIFACTS = """
+ALTER TABLE artifacts ADD COLUMN stamp TEXT;;
+ALTER TABLE models ADD COLUMN revision TEXT;;
+ALTER TABLE models ADD COLUMN sha256 TEXT;;
+ALTER TABLE models ADD COLUMN stamp TEXT;;
+CREATE INDEX models_by_source ON models (source);;
+UPDATE models SET sha256 = (SELECT a.sha256 FROM artifacts a
+    WHERE a.model_id = models.id AND a.compression = 'none' AND a.format = models.format AND a.path = models.source);;
+CREATE TABLE variants (
+    id INTEGER PRIMARY KEY,
+    artifact_id INTEGER NOT NULL REFERENCES artifacts (id),
+    kv_type TEXT,
+    thinking TEXT CHECK (thinking IN ('on', 'off')),
+    effort TEXT CHECK (effort IN ('low', 'medium', 'high')),
+    budget INTEGER CHECK (budget > 0),
+    arguments TEXT NOT NULL DEFAULT '{}',
+    suffix TEXT NOT NULL GENERATED ALWAYS AS (
+        CASE thinking WHEN 'on' THEN ' thinking' WHEN 'off' THEN ' no-thinking' ELSE '' END
+        || coalesce(' effort-' || effort, '') || coalesce(' budget-' || budget, '')
+        || CASE arguments WHEN '{}' THEN '' ELSE ' ' || arguments END || coalesce(' kv-' || kv_type, '')
+    ) VIRTUAL
+) STRICT;;
+CREATE UNIQUE INDEX variants_alike ON variants (
+    artifact_id, coalesce(kv_type, ''), coalesce(thinking, ''), coalesce(effort, ''), coalesce(budget, 0), arguments
+);;
+INSERT INTO variants (id, artifact_id) SELECT id, id FROM artifacts;;
+ALTER TABLE jobs ADD COLUMN benchmark_version TEXT;;
+ALTER TABLE jobs ADD COLUMN weights_sha256 TEXT;;
+ALTER TABLE jobs ADD COLUMN doubt TEXT;;
+UPDATE jobs SET weights_sha256 = (
+    SELECT a.sha256 FROM variants v JOIN artifacts a ON a.id = v.artifact_id WHERE v.id = jobs.variant_id
+) WHERE kind = 'run' AND engine <> 'imported';;
+DROP INDEX one_open_prepare
 """

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
+from core.store.columns import ResponseRow
 from core.store.joins import VARIANT_OF_JOB
 
 RUNNER_SILENCE_S = 5.0
@@ -131,14 +132,14 @@ def tail(connection: sqlite3.Connection, response_id: int, after: int) -> tuple[
     return "".join(row["text"] for row in rows), (rows[-1]["seq"] + 1 if rows else after)
 
 
-def response(connection: sqlite3.Connection, response_id: int) -> dict[str, Any] | None:
+def response(connection: sqlite3.Connection, response_id: int) -> ResponseRow | None:
     """One whole response: its row, texts, question, gold answers and where it came from."""
     row = connection.execute(
         "SELECT r.*, t.prompt, t.text, i.key, i.fields, i.gold, j.benchmark, j.engine, j.engine_version, j.sampling, "
-        "j.prompt_version, m.name AS model, v.compression, v.sha256 "
+        "j.prompt_version, m.name || v.suffix AS model, a.compression, a.sha256 "
         "FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id "
         f"{VARIANT_OF_JOB} "
         "LEFT JOIN response_texts t ON t.response_id = r.id WHERE r.id = ?",
         (response_id,),
     ).fetchone()
-    return dict(row) if row else None
+    return cast(ResponseRow, dict(row)) if row else None

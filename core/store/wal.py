@@ -1,4 +1,4 @@
-"""Checkpoints: the runner, and only the runner, keeps the write-ahead log short.
+"""Checkpoints merge the write-ahead log into the store's file; only the runner makes them.
 
 SQLite's automatic checkpoint after a commit yields to readers, so the log grows while there is always some reader active. The
 runner therefore checkpoints every few seconds and waits a moment for readers. Only a reader that stays in one transaction can
@@ -16,7 +16,7 @@ from pathlib import Path
 from core.store.connection import BUSY_TIMEOUT_S
 
 SHORT_BYTES = 16 * 2**20
-HELD_BYTES = 64 * 2**20
+BACKLOG_BYTES = 64 * 2**20
 LONG_BYTES = 256 * 2**20
 EVERY_S = 2.0
 PATIENCE_S = 0.25
@@ -24,7 +24,7 @@ PROC = Path("/proc")
 
 
 class Checkpoints:
-    """Checkpoints a store when its log has grown, through the one connection that may."""
+    """Checkpoints a store when its log has grown, through the runner's connection."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._log = log_of(path)
@@ -45,14 +45,14 @@ class Checkpoints:
             self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
 
     @property
-    def held(self) -> float:
-        """How long the log is while a reader blocks checkpoints: in units of HELD_BYTES, 0 below one."""
-        held = size(self._log) / HELD_BYTES
-        return held if held >= 1 else 0.0
+    def backlog(self) -> float:
+        """How far checkpoints lag behind because a reader blocks them: the log's length in BACKLOG_BYTES, 0 below one."""
+        backlog = size(self._log) / BACKLOG_BYTES
+        return backlog if backlog >= 1 else 0.0
 
     @property
     def long(self) -> int:
-        """Bytes of the log where it is far longer than checkpoints leave it, else 0."""
+        """Bytes of the log if that is far more than checkpoints should leave (LONG_BYTES), else 0."""
         length = size(self._log)
         return length if length >= LONG_BYTES else 0
 
@@ -71,7 +71,7 @@ def size(file: Path) -> int:
 
 
 def users(path: Path) -> list[tuple[int, str]]:
-    """Other processes of this user that have the store open: number and name."""
+    """Other processes of this user that have the store open, as (pid, name)."""
     shared = f"{path}-shm"
     processes = []
     for entry in os.listdir(PROC) if PROC.is_dir() else []:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from core.collapse.repetition import Novelty
 from core.engines.thinking import THINK_END
 from core.spec import FINAL_STATES
-from core.store.joins import JOBS
+from core.store.joins import JOBS, MODEL, VARIANT
 from core.store.snapshot import JobRow, Loop, Notice, Snapshot, StreamRow, runner
 
 SPEED_S = 4.0
@@ -35,7 +35,7 @@ class _Counts:
 
 @dataclass(slots=True)
 class _Stream:
-    """What has been read of an active response."""
+    """What has been read of an active response; `samples`: (time, tokens so far), from which its speed is computed."""
 
     attempt: int
     chunks: int = 0
@@ -44,12 +44,12 @@ class _Stream:
     thinking: bool = True
     end: str = ""
     novelty: Novelty = field(default_factory=Novelty)
-    marks: deque[tuple[float, int]] = field(default_factory=deque)
+    samples: deque[tuple[float, int]] = field(default_factory=deque)
 
     def read(self, connection: sqlite3.Connection, response: int, now: float) -> None:
-        """Take in the chunks since last time."""
+        """Read the chunks that were added since the last call."""
         sql = "SELECT seq, text, length(token_ids) / 4 FROM chunks WHERE response_id = ? AND seq >= ? ORDER BY seq"
-        first = not self.marks
+        first = not self.samples
         for seq, text, tokens in connection.execute(sql, (response, self.chunks)):
             self.chunks = seq + 1
             self.length += len(text)
@@ -58,16 +58,16 @@ class _Stream:
             if self.thinking:
                 self.end = self.end[-len(THINK_END) :] + text
                 self.thinking = THINK_END not in self.end
-        if first or now - self.marks[-1][0] >= 0.2:
-            self.marks.append((now, self.tokens))
-        while len(self.marks) > 2 and now - self.marks[1][0] >= SPEED_S:
-            self.marks.popleft()
+        if first or now - self.samples[-1][0] >= 0.2:
+            self.samples.append((now, self.tokens))
+        while len(self.samples) > 2 and now - self.samples[1][0] >= SPEED_S:
+            self.samples.popleft()
 
     @property
     def speed(self) -> float | None:
-        """Recent tokens per second; None until it was read twice."""
-        (began, before), (now, tokens) = self.marks[0], self.marks[-1]
-        return (tokens - before) / (now - began) if now > began else None
+        """Tokens per second over the last `SPEED_S` seconds; None until it was read twice."""
+        (start, earlier), (end, tokens) = self.samples[0], self.samples[-1]
+        return (tokens - earlier) / (end - start) if end > start else None
 
 
 class Watch:
@@ -75,7 +75,7 @@ class Watch:
 
     def __init__(self, connection: sqlite3.Connection, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection, self._clock = connection, clock
-        self._settled: dict[tuple[int, float | None], _Counts] = {}
+        self._final_counts: dict[tuple[int, float | None], _Counts] = {}
         self._streams: dict[int, _Stream] = {}
 
     def read(self) -> Snapshot:
@@ -96,12 +96,12 @@ class Watch:
 
     def _jobs(self) -> tuple[JobRow, ...]:
         rows = self._connection.execute(_JOBS).fetchall()
-        settled = {row["id"]: (row["id"], row["finished"]) for row in rows if row["state"] in FINAL_STATES}
-        open_ = [row["id"] for row in rows if settled.get(row["id"]) not in self._settled]
-        fresh = self._count(open_, everything=len(open_) == len(rows))
-        counts = {job: self._settled.get(key) or fresh[job] for job, key in settled.items()}
-        self._settled = {key: counts[job] for job, key in settled.items()}
-        counts |= {job: fresh[job] for job in open_}
+        ended = {row["id"]: (row["id"], row["finished"]) for row in rows if row["state"] in FINAL_STATES}
+        open_jobs = [row["id"] for row in rows if ended.get(row["id"]) not in self._final_counts]
+        fresh = self._count(open_jobs, everything=len(open_jobs) == len(rows))
+        counts = {job: self._final_counts.get(key) or fresh[job] for job, key in ended.items()}
+        self._final_counts = {key: counts[job] for job, key in ended.items()}
+        counts |= {job: fresh[job] for job in open_jobs}
         self._finished = sum(count.done for count in counts.values())
         return tuple(_job(row, counts[row["id"]]) for row in rows)
 
@@ -136,8 +136,9 @@ def read(connection: sqlite3.Connection) -> Snapshot:
 _NOTICES = "SELECT id, at, level, job_id, message, remedy FROM notices ORDER BY id DESC LIMIT 50"
 
 _JOBS = f"""
-SELECT j.id, j.kind, j.state, j.wanted, m.name AS model, v.compression, j.benchmark, j.engine, j.item_limit,
-       j.progress_done, j.progress_total, j.tokens_per_second, j.started, j.finished, j.message, j.error, j.remedy,
+SELECT j.id, j.kind, j.state, j.wanted, {MODEL} AS model, a.compression, j.benchmark, j.engine, j.item_limit,
+       j.progress_done, j.progress_total, j.tokens_per_second, j.started, j.finished,
+       CASE WHEN j.doubt IS NULL THEN j.message ELSE 'doubtful: ' || j.doubt END AS message, j.error, j.remedy,
        CASE j.state WHEN 'running'  -- the engine that it started, else the only one, taken over from a run before it
            THEN coalesce((SELECT max(pid) FROM hosts WHERE job_id = j.id),
                          (SELECT CASE count(*) WHEN 1 THEN max(pid) END FROM hosts)) END AS pid
@@ -153,7 +154,7 @@ FROM responses {} GROUP BY job_id
 """
 
 _STREAMS = f"""
-SELECT r.id, r.job_id, m.name || ' ' || v.compression AS variant, j.benchmark, i.key AS item, r.token_limit, r.started,
+SELECT r.id, r.job_id, {VARIANT} AS variant, j.benchmark, i.key AS item, r.token_limit, r.started,
        r.attempt, r.suspicious, r.collapsed, r.loop_rule, r.loop_onset, r.loop_position, r.loop_period, r.loop_unit,
        r.loop_count, r.audited, r.resumed_at
 FROM {JOBS} JOIN responses r ON r.job_id = j.id AND r.state = 'active' JOIN items i ON i.id = r.item_id

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import psutil
 
-from core.files.locks import held
+from core.files.locks import is_locked
 from core.jobs import queue as jobs
 from core.runner.client import ensure_runner, status, stop_runner
 from core.runner.processes import marked, owner, wait_until_gone
@@ -283,7 +283,7 @@ def _settled(path: Path, job: int) -> None:
         raise Broken(f"responses {counts} of {QUESTIONS}, integrity {sound}, starts {started}")
     if left := marked(owner(runner_lock(path))):
         raise Broken(f"left behind: {left}")
-    if held(runner_lock(path)):
+    if is_locked(runner_lock(path)):
         raise Broken("somebody still serves")
 
 

@@ -99,11 +99,14 @@ def string(rng: random.Random) -> str:
 def make_store(path: Path) -> None:
     """A store with rows of every kind and harmless words in them."""
     with closing(connect(path, "user")) as c:
-        c.execute("INSERT INTO models VALUES (1, 'one', '/m', 'hf', 'one'), (2, 'two', '/h', 'gguf', 'two')")
+        c.execute(
+            "INSERT INTO models (id, name, source, format, family) VALUES (1, 'one', '/m', 'hf', 'one'), (2, 'two', '/h', 'gguf', 'two')"
+        )
         for number, model, compression in ((1, 1, "none"), (2, 1, "q8_0"), (3, 2, "none")):
             c.execute(
-                "INSERT INTO variants (id, model_id, compression, format, ready_at, bits_per_weight, sha256, path) "
+                "INSERT INTO artifacts (id, model_id, compression, format, ready_at, bits_per_weight, sha256, path) "
                 "VALUES (?, ?, ?, 'gguf', 1, 16, 'abc', '/p')", (number, model, compression))  # fmt: skip
+        c.execute("INSERT INTO variants (id, artifact_id) SELECT id, id FROM artifacts")
         states = ("running", "queued", "failed", "done", "done", "paused")
         for number, state in enumerate(states, 1):
             c.execute(

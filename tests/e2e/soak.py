@@ -57,8 +57,9 @@ class Look:
 def recording(path: Path) -> None:
     """A store with one finished response of `TOKENS` tokens, none of which repeats."""
     with closing(connect(path, "user")) as c:
-        c.execute("INSERT INTO models VALUES (1, 'm', '/m', 'gguf', 'm')")
-        c.execute("INSERT INTO variants (id, model_id, compression, format, ready_at) VALUES (1, 1, 'none', 'gguf', 1)")
+        c.execute("INSERT INTO models (id, name, source, format, family) VALUES (1, 'm', '/m', 'gguf', 'm')")
+        c.execute("INSERT INTO artifacts (id, model_id, compression, format, ready_at) VALUES (1, 1, 'none', 'gguf', 1)")
+        c.execute("INSERT INTO variants (id, artifact_id) SELECT id, id FROM artifacts")
         c.execute(
             "INSERT INTO jobs (id, kind, state, position, variant_id, benchmark, engine, sampling, created) "
             "VALUES (1, 'run', 'done', 1, 1, ?, 'llama.cpp', '{}', 1)",

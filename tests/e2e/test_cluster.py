@@ -126,7 +126,7 @@ def test_actors_and_relays_are_killed(cluster: RayCluster, replayed: RunSpec, tm
         (engine,) = hosts(tmp_path / "runs.db")
         before, begun = finished(store), stored(store)
         actor = engine.parent()
-        assert actor is not None and actor.name().startswith("ray::Seat")
+        assert actor is not None and actor.name().startswith("ray::Actor")
         actor.send_signal(signal.SIGKILL)
         until(lambda: gone([engine]), 10)
         until(lambda: notices(store), 30)
@@ -177,8 +177,16 @@ SHOW = "import json, os, sys; print(json.dumps(dict(os.environ)), flush=True); s
 
 def relay(cluster: RayCluster, **ordered: Any) -> list[str]:
     """The command of a relay whose process shows its environment."""
-    wanted: dict[str, Any] = {"cpus": 0, "gpus": None, "span": 0, "here": False, "files": (), "environment": {}, **ordered}
-    order = Order(cluster.address, **wanted).text()
+    fields: dict[str, Any] = {
+        "cpus": 0,
+        "gpus": None,
+        "span": 0,
+        "local_only": False,
+        "files": (),
+        "environment": {},
+        **ordered,
+    }
+    order = Order(cluster.address, **fields).text()
     return [sys.executable, "-m", "core.runner.cluster.relay", order, sys.executable, "-c", SHOW]
 
 
@@ -208,7 +216,7 @@ def test_ray_decides_which_gpus_a_process_sees(cluster: RayCluster, tmp_path: Pa
         assert two["CUDA_VISIBLE_DEVICES"] == "0,1"
         none, _ = started_with(cluster, tmp_path / "log", gpus=0)
         assert none["CUDA_VISIBLE_DEVICES"] == ""
-        here, _ = started_with(cluster, tmp_path / "log", here=True)
+        here, _ = started_with(cluster, tmp_path / "log", local_only=True)
         assert here["CUDA_VISIBLE_DEVICES"] == "", "this node has none"
         wide, said = started_with(cluster, tmp_path / "log", gpus=0, span=4)
         assert "CUDA_VISIBLE_DEVICES" not in wide and wide["RAY_ADDRESS"] == cluster.address and said[-1] == ""
@@ -220,7 +228,7 @@ def test_ray_decides_which_gpus_a_process_sees(cluster: RayCluster, tmp_path: Pa
 def test_a_file_that_a_machine_lacks_is_named(cluster: RayCluster, tmp_path: Path) -> None:
     model = str(tmp_path / "model.gguf")
     child = Child(
-        relay(cluster, gpus=0, here=True, files=(sys.executable, model)),
+        relay(cluster, gpus=0, local_only=True, files=(sys.executable, model)),
         wire.decode,
         tmp_path / "log",
         cluster.environment,

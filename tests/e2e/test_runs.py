@@ -39,7 +39,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_variant_has_its_own_hash(ran: Path) -> None:
     rows = (
         connect(ran / "runs.db", "reader")
-        .execute("SELECT compression, sha256, bits_per_weight, sparsity FROM variants")
+        .execute("SELECT compression, sha256, bits_per_weight, sparsity FROM artifacts")
         .fetchall()
     )
     assert len({row["sha256"] for row in rows}) == 4

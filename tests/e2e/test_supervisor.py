@@ -18,7 +18,7 @@ import pytest
 from core.files.locks import try_lock
 from core.runner.client import ensure_runner, status, stop_runner
 from core.runner.processes import wait_until_gone
-from core.runner.supervisor import FREE_DEATHS, Supervisor, is_supervised
+from core.runner.supervisor import QUICK_RESTARTS, Supervisor, is_supervised
 from core.store import connection as store
 from core.store.connection import connect, runner_lock
 from tests.e2e.kill import left_behind
@@ -122,7 +122,7 @@ def test_a_terminated_supervisor_takes_the_runner_along(served: Path) -> None:
 
 def test_a_runner_that_dies_again_and_again_is_started_ever_later(served: Path) -> None:
     """It says so, a start tries at once, and a stop ends a supervisor that waits."""
-    for _ in range(FREE_DEATHS):
+    for _ in range(QUICK_RESTARTS):
         kill(served)
     os.kill(status(served).pid or 0, signal.SIGKILL)
     until(lambda: "6 deaths in a row without progress" in notices(served)[-1][0])

@@ -15,14 +15,14 @@ LOOP = "So the answer is (B). "
 
 @dataclass(frozen=True)
 class Counted:
-    """What an audit counts."""
+    """The counts of a run that an audit needs."""
 
     finished: int
     stopped: int
     collapsed: int
     audited: int
-    kept: float
-    lost: float
+    uncollapsed_credit: float
+    audited_credit: float
 
 
 class Book:
@@ -43,7 +43,9 @@ class Book:
         family = facts.pop("family", model)
         model_id = row[0] if row else self.insert("models", name=model, source="x", format="hf", family=family)
         facts = {"format": "gguf", **facts}
-        return self.insert("variants", model_id=model_id, compression=compression, **facts)
+        options = {name: facts.pop(name) for name in ("kv_type", "thinking", "effort", "budget") if name in facts}
+        artifact = self.insert("artifacts", model_id=model_id, compression=compression, **facts)
+        return self.insert("variants", artifact_id=artifact, **options)
 
     def run(self, variant: int, benchmark: str, responses: list[dict[str, Any]], **job: Any) -> int:
         """A run with its responses; one that says no `finish_reason` has not finished, `text` goes to its own table."""

@@ -7,9 +7,11 @@ from typing import Any
 
 from core.spec import PrepareJob, RunJob, Sampling, TemplateOptions
 
-PREPARE = PrepareJob(id=1, variant_id=1, model="m", source="model", compression="none", format="hf", gpus=None, replicas=1)
+PREPARE = PrepareJob(
+    id=1, artifact_id=1, model="m", source="model", compression="none", format="hf", sha256=None, gpus=None, replicas=1
+)  # fmt: skip
 RUN = RunJob(
-    id=1, variant_id=1, model="m", source="model", compression="none", format="hf", gpus=None, replicas=1, path="model",
+    id=1, artifact_id=1, model="m", source="model", compression="none", format="hf", sha256=None, kv_type=None, gpus=None, replicas=1, path="model",
     benchmark="temporal", engine="llama.cpp", sampling=Sampling(), template_options=TemplateOptions(), date="2026-01-01", seed=0, limit=None, policy="stop", audit_share=0.0,
     data=None, prompts=None,
 )  # fmt: skip

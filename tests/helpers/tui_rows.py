@@ -20,13 +20,17 @@ def store(tmp_path: Path) -> Path:
     """Job 1 runs with two streams, 2 and 3 wait, 4 failed, 5 is done with four responses; one name is hostile."""
     path = tmp_path / "runs.db"
     c = connect(path, "user")
-    c.execute("INSERT INTO models VALUES (1, 'pocket', '/m', 'hf', 'pocket'), (2, ?, '/h', 'hf', 'h')", (HOSTILE,))
+    c.execute(
+        "INSERT INTO models (id, name, source, format, family) VALUES (1, 'pocket', '/m', 'hf', 'pocket'), (2, ?, '/h', 'hf', 'h')",
+        (HOSTILE,),
+    )
     for row in ((1, 1, "none"), (2, 1, "q8_0"), (3, 2, "magnitude-50")):
         c.execute(
-            "INSERT INTO variants (id, model_id, compression, format, ready_at, bits_per_weight) "
+            "INSERT INTO artifacts (id, model_id, compression, format, ready_at, bits_per_weight) "
             "VALUES (?, ?, ?, 'gguf', 1, 16)",
             row,
         )
+    c.execute("INSERT INTO variants (id, artifact_id) SELECT id, id FROM artifacts")
     jobs = [
         (1, "running", 1, None, None),
         (2, "queued", 2, None, None),

@@ -83,11 +83,12 @@ def _variants(connection: sqlite3.Connection) -> Iterator[tuple[int, str]]:
         about = (model, "x", f"family-{number % 5}")
         key = connection.execute("INSERT INTO models (name, source, format, family) VALUES (?, ?, 'hf', ?)", about).lastrowid
         for compression, (bits, sparsity) in COMPRESSIONS.items():
-            variant = connection.execute(
-                "INSERT INTO variants (model_id, compression, format, parameters, bits_per_weight, sparsity, bytes, ready_at) "
+            artifact = connection.execute(
+                "INSERT INTO artifacts (model_id, compression, format, parameters, bits_per_weight, sparsity, bytes, ready_at) "
                 "VALUES (?, ?, 'hf', 8000000000, ?, ?, ?, 1.0)",
                 (key, compression, bits, sparsity, int(bits * 1e9)),
             ).lastrowid
+            variant = connection.execute("INSERT INTO variants (artifact_id) VALUES (?)", (artifact,)).lastrowid
             for benchmark in QUESTIONS:
                 yield int(variant or 0), benchmark
         number += 1

@@ -122,7 +122,7 @@ def main() -> None:
             talk(talker, {}, body, given.seconds, ())
             print(" over Ray")
             command, environment = relayed(cluster, talker, Order(cluster.address, 1.0, 0, 0, False, (), {}))
-            talk(command, environment, body, given.seconds, ("core.runner.cluster.relay", "ray::Seat", "raylet", "gcs_server"))
+            talk(command, environment, body, given.seconds, ("core.runner.cluster.relay", "ray::Actor", "raylet", "gcs_server"))
     print("load average:", *os.getloadavg())
 
 

@@ -45,7 +45,8 @@ def record(path: Path, tokens: int, recordings: int = 16) -> None:
     connection = connect(path, "user")
     connection.executescript(
         "INSERT INTO models (name, source, format, family) VALUES ('m', 'm', 'gguf', 'm');"
-        "INSERT INTO variants (model_id, compression, format) VALUES (1, 'none', 'gguf');"
+        "INSERT INTO artifacts (model_id, compression, format) VALUES (1, 'none', 'gguf');"
+        "INSERT INTO variants (id, artifact_id) SELECT id, id FROM artifacts;"
         "INSERT INTO jobs (kind, state, position, variant_id, benchmark, engine, sampling, created) "
         "VALUES ('run', 'done', 1, 1, 'b', 'llama.cpp', '{}', 0);"
     )

@@ -88,7 +88,7 @@ def compare(folder: Path, name: str, rounds: int, questions: int, tokens: int) -
     os.environ |= {"LRM_LLAMA_CPP_SLOTS": str(SLOTS)}
     path = folder / "runs.db"
     whole(path, name, SLOTS, 8)  # makes the variant ready and loads it
-    model = connect(path, "reader").execute("SELECT path FROM variants").fetchone()[0]
+    model = connect(path, "reader").execute("SELECT path FROM artifacts").fetchone()[0]
     ratios = []
     for number in range(rounds):
         others = Others()

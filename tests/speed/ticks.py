@@ -33,7 +33,8 @@ def filled(path: Path, streams: int) -> None:
     """A run with so many responses under way."""
     c = connect(path, "user")
     c.execute("INSERT INTO models (id, name, source, format, family) VALUES (1, 'pocket', '/m', 'hf', 'pocket')")
-    c.execute("INSERT INTO variants (id, model_id, compression, format, ready_at) VALUES (1, 1, 'none', 'gguf', 1)")
+    c.execute("INSERT INTO artifacts (id, model_id, compression, format, ready_at) VALUES (1, 1, 'none', 'gguf', 1)")
+    c.execute("INSERT INTO variants (id, artifact_id) SELECT id, id FROM artifacts")
     c.execute(
         "INSERT INTO jobs (id, kind, state, position, variant_id, benchmark, engine, sampling, created, started) "
         "VALUES (1, 'run', 'running', 1, 1, 'pocket-temporal', 'llama.cpp', '{}', 1, 1)"

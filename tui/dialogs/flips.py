@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from textual import work
 from textual.app import ComposeResult
@@ -13,6 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from core.errors import LrmError
+from core.results.rows import CompareRow
 from core.store import browse
 from core.store.connection import opened
 from core.store.shown import gold
@@ -41,7 +40,7 @@ class FlipsScreen(ModalScreen[None]):
 
     BINDINGS = keys.bindings("flips")
 
-    def __init__(self, store: Path, record: Mapping[str, Any]) -> None:
+    def __init__(self, store: Path, record: CompareRow) -> None:
         super().__init__()
         self._store, self._record = store, record
         self._pairs: dict[str, Pair] = {}
@@ -71,8 +70,8 @@ class FlipsScreen(ModalScreen[None]):
             hand_back(self, self._nothing, str(error))
             return
         pairs: list[Pair] = []
-        for change in ("lost", "gained"):
-            sides = ([answers.get((run, key)) for run in record["runs"]] for key in record[change])
+        for change, flipped in (("lost", record["lost"]), ("gained", record["gained"])):
+            sides = ([answers.get((run, key)) for run in record["runs"]] for key in flipped)
             pairs += [(change, a, b) for a, b in sides if a is not None and b is not None]
         hand_back(self, self._show, pairs)
 

@@ -166,7 +166,7 @@ class NewRun(ModalScreen[Queued]):
             self.query_one("#hardware").display = True
         model, compression, benchmark = self._chosen
         models = tuple(dict.fromkeys((*options.models, model)))
-        self._choices("models").add_options(Selection(safe(_short(name)), name, name == model) for name in models)
+        self._choices("models").add_options(Selection(safe(_short(name, models)), name, name == model) for name in models)
         self._choices("benchmarks").add_options(Selection(safe(n), n, n == benchmark) for n in options.benchmarks)
         compressions = self._choices("compressions")
         if options.teachers:
@@ -334,6 +334,10 @@ def _input(name: str, value: str = "", placeholder: str = "") -> Input:
     return Field(value, placeholder, compact=True, select_on_focus=False, id=name)
 
 
-def _short(model: str) -> str:
-    """The last part of a path, since the list is narrow; other names unchanged."""
-    return Path(model).name if model.startswith("/") else model
+def _short(model: str, models: Sequence[str]) -> str:
+    """The end of a path that no other of these models has, since the list is narrow; other names unchanged."""
+    if not model.startswith("/"):
+        return model
+    parts = Path(model).parts
+    ends = ("/".join(parts[-depth:]) for depth in range(1, len(parts)))
+    return next((end for end in ends if sum(f"/{other}".endswith(f"/{end}") for other in models) == 1), model)

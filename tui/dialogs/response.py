@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -17,6 +15,7 @@ from core.errors import LrmError
 from core.store import browse, search
 from core.store import snapshot as views
 from core.store.browse import Cursor
+from core.store.columns import ResponseRow
 from core.store.connection import opened
 from core.store.filters import ResponseFilter
 from core.store.reviews import reviews
@@ -39,7 +38,7 @@ class ResponseScreen(ModalScreen[int], ResponseActions):
     def __init__(self, store: Path, filter: ResponseFilter, at: Cursor) -> None:
         super().__init__()
         self._store, self._filter, self._at = store, filter, at
-        self._row: Mapping[str, Any] | None = None
+        self._row: ResponseRow | None = None
         self._reviews: list[sqlite3.Row] = []
         self._folded = True
 
@@ -91,7 +90,7 @@ class ResponseScreen(ModalScreen[int], ResponseActions):
     def _title(self, text: str) -> None:
         self.query_one("#response-title", Static).update(safe(text, "bold"))
 
-    def _show(self, at: Cursor, row: Mapping[str, Any], judged: list[sqlite3.Row], step: int) -> None:
+    def _show(self, at: Cursor, row: ResponseRow, judged: list[sqlite3.Row], step: int) -> None:
         same = self._row is not None and at == self._at and not step
         self._at, self._row, self._reviews = at, row, judged
         if not same:

@@ -5,27 +5,27 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from rich.style import Style
 
 from core.engines.thinking import THINK_END
+from core.store.columns import ResponseRow
 from core.store.shown import gold, graded
 from tui.shown import UNKNOWN, number
 from tui.widgets.reader import Kind, Part
 from tui.widgets.styled import Mark
 
-Row = Mapping[str, Any]
 SPAN = Style(bold=True, underline=True, color="green")
 
 
-def parts(row: Row, reviews: Sequence[sqlite3.Row], folded: bool) -> list[Part]:
+def parts(row: ResponseRow, reviews: Sequence[sqlite3.Row], folded: bool) -> list[Part]:
     """The parts of a response in reading order; `folded` shows a verbatim loop once, with a count."""
     text = row["text"] or ""
-    at = len(text) if row["answer_start"] is None else min(int(row["answer_start"]), len(text))
+    at = len(text) if row["answer_start"] is None else min(row["answer_start"], len(text))
     thinking_end = at - len(THINK_END) if text[:at].endswith(THINK_END) else at
-    thinking, answer = f"Thinking · {_count(row, 'thinking')}", f"Answer part · {_count(row, 'answer')}"
+    answer = f"Answer part · {_count(row['answer_words'], row['answer_tokens'])}"
+    thinking = f"Thinking · {_count(row['thinking_words'], row['thinking_tokens'])}"
     return [
         Part("verdict", "Verdict", "\n".join(_verdict(row, reviews)), "plain"),
         Part("prompt", *_prompt(row), "plain"),
@@ -35,12 +35,11 @@ def parts(row: Row, reviews: Sequence[sqlite3.Row], folded: bool) -> list[Part]:
     ]
 
 
-def _count(row: Row, part: str) -> str:
-    tokens = row[f"{part}_tokens"]
-    return f"{row[f'{part}_words'] or 0:,} words" + (f", {tokens:,} tokens" if tokens is not None else "")
+def _count(words: int | None, tokens: int | None) -> str:
+    return f"{words or 0:,} words" + (f", {tokens:,} tokens" if tokens is not None else "")
 
 
-def _prompt(row: Row) -> tuple[str, str]:
+def _prompt(row: ResponseRow) -> tuple[str, str]:
     """The prompt as it was sent, or the question where the prompt of an imported output is not known: (head, text)."""
     if row["prompt"]:
         return "Prompt", row["prompt"]
@@ -48,7 +47,7 @@ def _prompt(row: Row) -> tuple[str, str]:
     return "Question (the prompt is not known)", "\n".join(str(value) for value in fields.values()) or UNKNOWN
 
 
-def _body(name: str, head: str, row: Row, ends: tuple[int, int], folded: bool) -> Iterator[Part]:
+def _body(name: str, head: str, row: ResponseRow, ends: tuple[int, int], folded: bool) -> Iterator[Part]:
     """The parts of a passage of the text: its loop is a part of its own, and the parsed span is marked."""
     text = row["text"] or ""
     start, end = ends
@@ -61,18 +60,18 @@ def _body(name: str, head: str, row: Row, ends: tuple[int, int], folded: bool) -
         yield Part(name, head, UNKNOWN, kind)
         return
     marks: tuple[Mark, ...] = ()
-    if name == "answer" and row["span_start"] is not None:
-        marks = ((row["answer_start"] + row["span_start"], row["answer_start"] + row["span_end"], SPAN),)
+    first, last = row["span_start"], row["span_end"]
+    if name == "answer" and row["answer_start"] is not None and first is not None and last is not None:
+        marks = ((row["answer_start"] + first, row["answer_start"] + last, SPAN),)
 
     def piece(name: str, head: str, start: int, end: int, kind: Kind) -> Part:
         return Part(name, head, text[start:end], kind, tuple((a - start, b - start, style) for a, b, style in marks))
 
-    onset = row["loop_onset"] if row["collapsed"] else None
-    if onset is None or not start <= onset < end:
+    onset, period = row["loop_onset"] if row["collapsed"] else None, row["loop_period"]
+    if onset is None or period is None or not start <= onset < end:
         yield piece(name, head, start, end, kind)
         return
     yield piece(name, head, start, onset, kind)
-    period = int(row["loop_period"])
     stop = min(loop_end(text, onset, period), end)
     rounds, verbatim = (stop - onset) // max(1, period), row["loop_rule"] in (None, "verbatim")
     what = f"LOOP ({row['loop_rule'] or 'verbatim'}) from character {onset:,}, every {period:,} characters"
@@ -95,7 +94,7 @@ def loop_end(text: str, onset: int, period: int) -> int:
     return min(at, len(text))
 
 
-def _verdict(row: Row, reviews: Sequence[sqlite3.Row]) -> Iterator[str]:
+def _verdict(row: ResponseRow, reviews: Sequence[sqlite3.Row]) -> Iterator[str]:
     parsed = "nothing could be parsed" if row["parsed"] is None else f"parsed {row['parsed']!r} by rule {row['rule']}"
     yield f"{graded(row)} · {parsed} · gold {gold(row['gold'])}"
     if row["em"] is not None:
@@ -111,7 +110,7 @@ def _verdict(row: Row, reviews: Sequence[sqlite3.Row]) -> Iterator[str]:
     yield f"finished by {row['finish_reason']}{limit}{' · LOOP' if row['collapsed'] else ''}{audit}"
 
 
-def _origin(row: Row) -> Iterator[str]:
+def _origin(row: ResponseRow) -> Iterator[str]:
     sampling = json.loads(row["sampling"] or "{}")
     yield f"run {row['job_id']} · {row['engine']} {row['engine_version'] or ''}".rstrip()
     yield f"sampling {', '.join(f'{name} {value}' for name, value in sampling.items()) or UNKNOWN} · seed {row['seed']}"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -16,6 +14,7 @@ from textual.widgets import Checkbox, Input, Label, RadioButton, RadioSet, Stati
 
 from core.errors import LrmError
 from core.store import snapshot as views
+from core.store.columns import ResponseRow
 from core.store.connection import opened
 from core.store.reviews import reviews
 from core.store.shown import gold, graded
@@ -82,7 +81,7 @@ class ReviewScreen(ModalScreen[HandVerdict]):
     def _say(self, text: str, style: str) -> None:
         self.query_one("#graded", Static).update(lines(text, style))
 
-    def _show(self, row: Mapping[str, Any], judged: list[sqlite3.Row]) -> None:
+    def _show(self, row: ResponseRow, judged: list[sqlite3.Row]) -> None:
         parsed = UNKNOWN if row["parsed"] is None else row["parsed"]
         text = f"The grader says {graded(row)}: parsed {parsed}, gold {gold(row['gold'])}."
         self._say(text, "dim")

@@ -129,11 +129,12 @@ class VariantsScreen(ModalScreen[None], ResponseActions):
         worker, left, right = get_current_worker(), self._left, self._right
         try:
             with opened(self._store, "reader") as connection:
-                texts = [str((views.response(connection, one or 0) or {}).get("text") or "") for one in (left, right)]
+                rows = [views.response(connection, one or 0) for one in (left, right)]
         except (LrmError, FileNotFoundError) as error:
             hand_back(self, self._title, str(error))
             return
-        blocks = word_diff(*texts)
+        one, other = ((row["text"] or "") if row else "" for row in rows)
+        blocks = word_diff(one, other)
         if not worker.is_cancelled:
             hand_back(self, self._show, blocks)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from tui import keys
 from tui.panes.report import ReportPane
 from tui.views.lengths import CollapseView, DecilesView, LengthsView
-from tui.views.view import View
+from tui.views.view import AnyView
 
 SHARES = (30.0, 20.0, 10.0, 50.0)
 """Percent of the responses at each end: the paper's two, then two more."""
@@ -17,7 +18,7 @@ class LengthsPane(ReportPane):
     """Three views of lengths."""
 
     BINDINGS = keys.bindings("lengths")
-    views: ClassVar[tuple[View, ...]] = (LengthsView(), DecilesView(), CollapseView())
+    views: ClassVar[tuple[AnyView, ...]] = (LengthsView(), DecilesView(), CollapseView())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the first view has shares."""
@@ -31,7 +32,7 @@ class LengthsPane(ReportPane):
     def action_share(self) -> None:
         """Choose the next share of the shortest and longest."""
         at = SHARES.index(self.choices.share) if self.choices.share in SHARES else -1
-        self.choose(share=SHARES[(at + 1) % len(SHARES)])
+        self.choose(replace(self.choices, share=SHARES[(at + 1) % len(SHARES)]))
 
     def action_collapse(self) -> None:
         """Show the collapse table, or the first one again."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from rich.text import Text
 from textual import on, work
@@ -23,7 +23,7 @@ from core.store.connection import opened
 from tui.background import hand_back
 from tui.panes.pane import Pane
 from tui.shown import safe
-from tui.views.view import Choices, Record, View
+from tui.views.view import AnyView, Choices, Record, RowT, View
 from tui.widgets.empty import Empty
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.finder import Finder
@@ -36,7 +36,7 @@ State = tuple[object, ...]
 class ReportPane(Pane):
     """Base of both panes; subclasses set `views`."""
 
-    views: ClassVar[tuple[View, ...]] = ()
+    views: ClassVar[tuple[AnyView, ...]] = ()
     empty = """Nothing has finished yet.
 
 Tables appear here as soon as a run has finished responses; `lrm-tui import` brings in outputs made elsewhere.
@@ -65,7 +65,7 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         yield FilterLine(id="report-filter")
 
     @property
-    def view(self) -> View:
+    def view(self) -> AnyView:
         """The view that is shown."""
         return self.views[self.at]
 
@@ -73,6 +73,14 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
     def records(self) -> Sequence[Record]:
         """The records of the view that is shown; empty until they have been computed."""
         return self._records.get(self.view.name, ())
+
+    def records_of(self, view: View[RowT]) -> Sequence[RowT]:
+        """The records of one of the views, shown or not; empty until they have been computed."""
+        return cast(Sequence[RowT], self._records.get(view.name, ()))
+
+    def record_of(self, view: View[RowT]) -> RowT | None:
+        """The record under the cursor where this view is the one that is shown."""
+        return cast(RowT | None, self.record) if view is self.view else None
 
     @property
     def front(self) -> Widget:
@@ -102,7 +110,7 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         self._show()
 
     @work(thread=True, group="report")
-    def _compute(self, view: View, choices: Choices, state: State) -> None:
+    def _compute(self, view: AnyView, choices: Choices, state: State) -> None:
         from core.results.summary_cache import cache_missing
 
         trouble: str = ""
@@ -117,7 +125,7 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         if not get_current_worker().is_cancelled:
             hand_back(self, self._take, view, state, records, trouble)
 
-    def _take(self, view: View, state: State, records: Sequence[Record], trouble: str) -> None:
+    def _take(self, view: AnyView, state: State, records: Sequence[Record], trouble: str) -> None:
         if self._requested.get(view.name) != state:
             return  # a newer computation is under way
         self._computed[view.name], self._records[view.name], self._trouble = state, records, trouble
@@ -263,9 +271,9 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
             rows.append("\t".join(cells[c.key].plain.strip() if c.key in cells else "" for c in columns))
         self.workbench.copy("\n".join(rows) + "\n", f"{self.id}-{self.view.name.lower()}")
 
-    def choose(self, **changed: Any) -> None:  # noqa: ANN401 - the fields of Choices
-        """Change choices; views that use them are computed again."""
-        self.choices = replace(self.choices, **changed)
+    def choose(self, choices: Choices) -> None:
+        """Change choices; views that use what has changed are computed again."""
+        self.choices = choices
         self.draw()
 
     def remember(self) -> dict[str, object]:

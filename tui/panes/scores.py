@@ -11,7 +11,7 @@ from tui import keys
 from tui.panes.report import ReportPane
 from tui.views.findings import CompareView, CurvesView, RecommendView
 from tui.views.scores import PublishedView, RecordedView, ScoresView
-from tui.views.view import View
+from tui.views.view import AnyView
 
 TABLE, PUBLISHED, RECORDED, COMPARE, RECOMMEND, CURVES = range(6)
 
@@ -20,11 +20,12 @@ class ScoresPane(ReportPane):
     """Six views of the scores."""
 
     BINDINGS = keys.bindings("scores")
-    views: ClassVar[tuple[View, ...]] = (
-        ScoresView(),
+    scores, comparison = ScoresView(), CompareView()
+    views: ClassVar[tuple[AnyView, ...]] = (
+        scores,
         PublishedView(),
         RecordedView(),
-        CompareView(),
+        comparison,
         RecommendView(),
         CurvesView(),
     )
@@ -48,13 +49,13 @@ class ScoresPane(ReportPane):
 
     def _partners(self, label: str) -> list[str]:
         """Other variants run here that share a benchmark with this one, in the table's order."""
-        own = {r["label"]: set(r["benchmarks"]) for r in self._records.get("Table", ()) if r["origin"] not in REFERENCES}
+        own = {r["label"]: set(r["benchmarks"]) for r in self.records_of(self.scores) if r["origin"] not in REFERENCES}
         return [other for other, names in own.items() if other != label and names & own.get(label, set())]
 
     def _own(self) -> str | None:
         """The label of the row under the cursor, where it was run here and is no reference."""
         record = self.record
-        return record["label"] if record is not None and record.get("origin") not in (None, *REFERENCES) else None
+        return str(record["label"]) if record is not None and record.get("origin") not in (None, *REFERENCES) else None
 
     def action_first(self) -> None:
         """Take the variant under the cursor as A."""
@@ -70,7 +71,7 @@ class ScoresPane(ReportPane):
             return
         partners = self._partners(label)
         one = self.choices.one if self.choices.one in partners else next(iter(partners), "")
-        self.choose(one=one, other=label)
+        self.choose(replace(self.choices, one=one, other=label))
         self.turn(COMPARE)
 
     def action_other(self, step: int) -> None:
@@ -78,20 +79,20 @@ class ScoresPane(ReportPane):
         labels = self._partners(self.choices.one)
         if labels:
             at = labels.index(self.choices.other) if self.choices.other in labels else -step
-            self.choose(other=labels[(at + step) % len(labels)])
+            self.choose(replace(self.choices, other=labels[(at + step) % len(labels)]))
 
     def action_swap(self) -> None:
         """Swap A and B."""
-        self.choose(one=self.choices.other, other=self.choices.one)
+        self.choose(replace(self.choices, one=self.choices.other, other=self.choices.one))
 
     def action_follow(self) -> None:
         """Open the flipped questions of a comparison; in other views the responses behind the cell."""
         if self.at != COMPARE:
             super().action_follow()
-        elif self.record is not None:
+        elif (compared := self.record_of(self.comparison)) is not None:
             from tui.dialogs.flips import FlipsScreen
 
-            self.app.push_screen(FlipsScreen(self.workbench.store, self.record))
+            self.app.push_screen(FlipsScreen(self.workbench.store, compared))
 
     def action_budget(self) -> None:
         """Ask for the memory budget."""
@@ -109,8 +110,8 @@ class ScoresPane(ReportPane):
         except UsageError as error:
             self.workbench.tell(error)
             return
-        self.choose(memory=memory.strip())
+        self.choose(replace(self.choices, memory=memory.strip()))
 
     def action_knowledge(self) -> None:
         """Weigh what a model knows in the recommendation, or not."""
-        self.choose(knowledge=not self.choices.knowledge)
+        self.choose(replace(self.choices, knowledge=not self.choices.knowledge))

@@ -7,29 +7,30 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from core.results.rows import CollapseCell, DecileRow, LengthEnd, LengthRow
 from core.results.show.plots import Plot, Point, Series
 from core.store.filters import ResponseFilter
 from tui.shown import lines, number, right, safe
-from tui.views.view import Choices, Record, View
+from tui.views.view import Choices, View
 from tui.widgets.table import Cells, Column
 
 VARIANT = Column("label", "Variant", 19, grow=True, name=True)
 BENCHMARK = Column("benchmark", "Benchmark", 17)
 
 
-class LengthsView(View):
+class LengthsView(View[LengthRow]):
     """Words (thinking plus answer) and score of the shortest and longest q %."""
 
     name = "Table"
     uses = ("share",)
 
-    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[LengthRow]:
         """The rows of `lrm-tui lengths`."""
         from core.results.tables.lengths import lengths_rows
 
         return lengths_rows(connection, choices.share)
 
-    def title(self, records: Sequence[Record], choices: Choices) -> str:
+    def title(self, records: Sequence[LengthRow], choices: Choices) -> str:
         """What the numbers are."""
         return f"Shortest and longest {choices.share:g} % (t changes): mean words, and percent correct (EM/F1)."
 
@@ -37,7 +38,7 @@ class LengthsView(View):
         """Both ends need a response."""
         return f"No run has finished enough responses for {choices.share:g} % at either end.\n\nt takes another share."
 
-    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+    def columns(self, records: Sequence[LengthRow], width: int) -> Sequence[Column]:
         """Both ends."""
         return (
             VARIANT,
@@ -53,7 +54,7 @@ class LengthsView(View):
             Column("answer_words", "Answer", 7, drop=4, number=True),
         )
 
-    def cells(self, record: Record, width: int) -> Cells:
+    def cells(self, record: LengthRow, width: int) -> Cells:
         """One variant on one benchmark."""
         short, long = record["short"], record["long"]
         return {
@@ -70,17 +71,15 @@ class LengthsView(View):
             "answer_words": right(number(record["answer_words"], 0)),
         }
 
-    def value(self, record: Record, column: str) -> float | str | None:
+    def value(self, record: LengthRow, column: str) -> float | str | None:
         """Scores by accuracy or F1."""
         end, _, part = column.partition("_")
-        if end in ("short", "long"):
-            found = record[end]
-            value: float | None = found["words"] if part == "words" else found.get("accuracy", found.get("f1"))
-            return value
-        plain: float | str | None = record.get(column)
-        return plain
+        ends = {"short": record["short"], "long": record["long"]}
+        if end not in ends:
+            return super().value(record, column)
+        return ends[end]["words"] if part == "words" else ends[end].get("accuracy", ends[end].get("f1"))
 
-    def about(self, record: Record) -> Text:
+    def about(self, record: LengthRow) -> Text:
         """What stands behind one line."""
         censored = f" · {record['censored']} cut off or stopped, ranked at the limit" if record["censored"] else ""
         return lines(
@@ -88,53 +87,52 @@ class LengthsView(View):
             f"ratio {number(record['ratio'], 2)}{censored}"
         )
 
-    def follow(self, record: Record, column: str) -> ResponseFilter | None:
+    def follow(self, record: LengthRow, column: str) -> ResponseFilter | None:
         """The run, from the end that the cursor is on."""
         return ResponseFilter(job=record["run"], order="longest" if column.startswith("long") else "shortest")
 
 
-class DecilesView(View):
+class DecilesView(View[DecileRow]):
     """Score by tenth of length, with a plot of the row under the cursor."""
 
     name = "Deciles"
     plotted = True
 
-    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[DecileRow]:
         """The rows of `lrm-tui lengths --deciles`."""
         from core.results.tables.lengths import deciles_rows
 
         return deciles_rows(connection)
 
-    def title(self, records: Sequence[Record], choices: Choices) -> str:
+    def title(self, records: Sequence[DecileRow], choices: Choices) -> str:
         """What the numbers are."""
         return "Score (percent correct, or F1) by tenth of length, from the shortest tenth to the longest."
 
-    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+    def columns(self, records: Sequence[DecileRow], width: int) -> Sequence[Column]:
         """Ten scores; the even ones go on narrow screens."""
         tenths = [Column(str(n), str(n), 5, drop=11 - n if n % 2 == 0 and n < 10 else 0, number=True) for n in range(1, 11)]
         return (VARIANT, BENCHMARK, *tenths)
 
-    def cells(self, record: Record, width: int) -> Cells:
+    def cells(self, record: DecileRow, width: int) -> Cells:
         """One variant on one benchmark."""
         scores = {str(n): right(number(tenth["score"], 0)) for n, tenth in enumerate(record["deciles"], 1)}
         return {"label": safe(record["label"]), "benchmark": safe(record["benchmark"]), **scores}
 
-    def value(self, record: Record, column: str) -> float | str | None:
+    def value(self, record: DecileRow, column: str) -> float | str | None:
         """Scores as they stand."""
-        found: float | str | None = record["deciles"][int(column) - 1]["score"] if column.isdecimal() else record.get(column)
-        return found
+        return record["deciles"][int(column) - 1]["score"] if column.isdecimal() else super().value(record, column)
 
-    def about(self, record: Record) -> Text:
+    def about(self, record: DecileRow) -> Text:
         """The mean words of each tenth."""
         words = ", ".join(number(tenth["words"], 0) for tenth in record["deciles"])
         return lines(f"{record['label']} on {record['benchmark']} · mean words: {words} · {record['n']} responses")
 
-    def follow(self, record: Record, column: str) -> ResponseFilter | None:
+    def follow(self, record: DecileRow, column: str) -> ResponseFilter | None:
         """The run by length, from the nearer end."""
         late = column.isdecimal() and int(column) > 5
         return ResponseFilter(job=record["run"], order="longest" if late else "shortest")
 
-    def plot(self, record: Record, records: Sequence[Record]) -> Plot | None:
+    def plot(self, record: DecileRow, records: Sequence[DecileRow]) -> Plot | None:
         """The row under the cursor, and the other variants on the same benchmark."""
         same = [r for r in records if r["benchmark"] == record["benchmark"]]
         ordered = sorted(same, key=lambda r: r is not record)[:6]
@@ -142,22 +140,22 @@ class DecilesView(View):
         return Plot("deciles", record["benchmark"], f"tenth of length on {record['benchmark']}", series)
 
 
-class CollapseView(View):
+class CollapseView(View[CollapseCell]):
     """Repetition collapse: how often, where, and what stopping saved and lost."""
 
     name = "Collapse"
 
-    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[CollapseCell]:
         """The cells of `lrm-tui collapse`."""
         from core.results.tables.loops import collapse_cells
 
         return collapse_cells(connection)
 
-    def title(self, records: Sequence[Record], choices: Choices) -> str:
+    def title(self, records: Sequence[CollapseCell], choices: Choices) -> str:
         """What the numbers are."""
         return "Collapse: medians in words, tokens saved by stopping, answers that it lost."
 
-    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+    def columns(self, records: Sequence[CollapseCell], width: int) -> Sequence[Column]:
         """Counts, places, cost."""
         return (
             VARIANT,
@@ -171,7 +169,7 @@ class CollapseView(View):
             Column("corrected", "Corr.", 6, drop=4, number=True),
         )
 
-    def cells(self, record: Record, width: int) -> Cells:
+    def cells(self, record: CollapseCell, width: int) -> Cells:
         """One variant on one benchmark."""
         from core.results.show.sheets import words
 
@@ -187,12 +185,7 @@ class CollapseView(View):
             "corrected": right(number(record["corrected"])),
         }
 
-    def value(self, record: Record, column: str) -> float | str | None:
-        """As it stands."""
-        found: float | str | None = record.get(column)
-        return found
-
-    def about(self, record: Record) -> Text:
+    def about(self, record: CollapseCell) -> Text:
         """What stands behind one line."""
         name = f"{record['label']} on {record['benchmark']} · {record['collapsed']} of {record['n']} collapsed"
         if not record["audited"]:
@@ -204,12 +197,12 @@ class CollapseView(View):
             f"({ends}) · score corrected for that {number(record['corrected'])} ({corrected})"
         )
 
-    def follow(self, record: Record, column: str) -> ResponseFilter | None:
+    def follow(self, record: CollapseCell, column: str) -> ResponseFilter | None:
         """The responses that looped."""
         return ResponseFilter("looped", job=record["run"])
 
 
-def _score(part: Record) -> str:
+def _score(part: LengthEnd) -> str:
     if "accuracy" in part:
         return number(part["accuracy"])
     return f"{number(part.get('em'), 0)}/{number(part.get('f1'), 0)}"

@@ -4,26 +4,58 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from rich.text import Text
 
 from benchmarks.base import Suite
+from core.results.rows import SCORE_NAMES, ScoreCell, ScoreRow
 from core.spec import REFERENCES
 from core.store.filters import ResponseFilter
 from tui.shown import interval, lines, number, right, safe
-from tui.views.view import Choices, Record, View, short_names
+from tui.views.view import Choices, View, short_names
 from tui.widgets.table import Cells, Column
 
 WIDE = 120
 
 
-class ScoresView(View):
+class ScoredRow(ScoreRow):
+    """A row that knows how many columns the scores of all rows take."""
+
+    scored: int
+
+
+ScoreRowT = TypeVar("ScoreRowT", bound=ScoreRow)
+
+
+class VariantsView(View[ScoreRowT]):
+    """What views of the scores of variants share."""
+
+    def value(self, record: ScoreRowT, column: str) -> float | str | None:
+        """Scores by accuracy or F1."""
+        if column in record["benchmarks"]:
+            return main_score(record["benchmarks"][column])
+        return super().value(record, column)
+
+    def about(self, record: ScoreRowT) -> Text:
+        """Counts and intervals of one variant."""
+        parts = [f"{name}: {score(cell, True)}, {counts(cell)}" for name, cell in record["benchmarks"].items()]
+        return lines(f"{record['label']} · " + " · ".join(parts))
+
+    def follow(self, record: ScoreRowT, column: str) -> ResponseFilter | None:
+        """The run behind a score, or every response of the variant."""
+        cell = record["benchmarks"].get(column)
+        if cell is not None:
+            return ResponseFilter(job=cell["run"]) if cell.get("run") is not None else None
+        return ResponseFilter(variant=record["variant"]) if record["origin"] not in REFERENCES else None
+
+
+class ScoresView(VariantsView[ScoredRow]):
     """Percent correct, or EM/F1. A star marks a run that is incomplete, an h a score with verdicts by hand."""
 
     name = "Table"
 
-    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[ScoredRow]:
         """The rows of `lrm-tui scores`; each knows how many columns the scores of all of them take."""
         from core.results.tables.scores import scores_rows
 
@@ -31,7 +63,7 @@ class ScoresView(View):
         scored = len({name for row in rows for name in row["benchmarks"]})
         return [{**row, "scored": scored} for row in rows]
 
-    def title(self, records: Sequence[Record], choices: Choices) -> str:
+    def title(self, records: Sequence[ScoredRow], choices: Choices) -> str:
         """What the numbers are."""
         averaged = {name for record in records for name in record["average_of"] or ()}
         heads = [short for name, short in short_names().items() if name in averaged]
@@ -41,7 +73,7 @@ class ScoresView(View):
         by_hand = " h some by hand." if any(map(_by_hand, records)) else ""
         return f"Percent correct{two}.{starred}{by_hand}{average}"
 
-    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+    def columns(self, records: Sequence[ScoredRow], width: int) -> Sequence[Column]:
         """A column for each benchmark that has numbers."""
         names = list(dict.fromkeys(name for record in records for name in record["benchmarks"]))
         heads = short_names()
@@ -61,7 +93,7 @@ class ScoresView(View):
         """Intervals are shown where there is room for them."""
         return 15 if width >= WIDE and 16 * (columns + 1) + 42 <= width else 7
 
-    def cells(self, record: Record, width: int) -> Cells:
+    def cells(self, record: ScoredRow, width: int) -> Cells:
         """One variant."""
         wide = self.cell_width(width, record["scored"]) > 7
         shown = {name: right(score(cell, wide)) for name, cell in record["benchmarks"].items()}
@@ -78,33 +110,14 @@ class ScoresView(View):
             "origin": safe(record["origin"]),
         }
 
-    def value(self, record: Record, column: str) -> float | str | None:
-        """Scores by accuracy or F1."""
-        if column in record["benchmarks"]:
-            return main_score(record["benchmarks"][column])
-        found: float | str | None = record.get(column)
-        return found
 
-    def about(self, record: Record) -> Text:
-        """Counts and intervals of one variant."""
-        parts = [f"{name}: {score(cell, True)}, {counts(cell)}" for name, cell in record["benchmarks"].items()]
-        return lines(f"{record['label']} · " + " · ".join(parts))
-
-    def follow(self, record: Record, column: str) -> ResponseFilter | None:
-        """The run behind a score, or every response of the variant."""
-        cell = record["benchmarks"].get(column)
-        if cell is not None:
-            return ResponseFilter(job=cell["run"]) if cell.get("run") is not None else None
-        return ResponseFilter(variant=record["variant"]) if record["origin"] not in REFERENCES else None
-
-
-class PublishedView(ScoresView):
+class PublishedView(VariantsView[ScoreRow]):
     """One's own scores with their distance from the paper's, each above the rows that were printed of it."""
 
     name, called = "Published", "printed"
     suite: ClassVar[Suite] = "paper"
 
-    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[ScoreRow]:
         """Of the rows of `lrm-tui scores --published` those with this view's benchmarks."""
         from benchmarks.registry import of
         from core.results.tables.published import published_rows, same_variant, with_differences
@@ -113,17 +126,17 @@ class PublishedView(ScoresView):
         suite = set(of(self.suite))
         own = [row for row in with_differences(scores_rows(connection)) if suite & set(row["benchmarks"])]
         printed = [row for row in published_rows() if suite & set(row["benchmarks"])]
-        ordered: list[Record] = []
+        ordered: list[ScoreRow] = []
         for row in sorted(own, key=lambda row: not any(same_variant(row, other) for other in printed)):
             ordered.append(row)
             ordered += [other for other in printed if same_variant(row, other)]
         return [*ordered, *(other for other in printed if other not in ordered)]
 
-    def title(self, records: Sequence[Record], choices: Choices) -> str:
+    def title(self, records: Sequence[ScoreRow], choices: Choices) -> str:
         """What the numbers are."""
         return f"Own scores, their distance from the {self.called} (~ within noise); dim: {self.called}."
 
-    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+    def columns(self, records: Sequence[ScoreRow], width: int) -> Sequence[Column]:
         """This view's benchmarks."""
         room = 14 if width >= WIDE else 12
         from benchmarks.registry import of
@@ -137,7 +150,7 @@ class PublishedView(ScoresView):
             Column("origin", "Origin", 9, drop=3),
         )
 
-    def cells(self, record: Record, width: int) -> Cells:
+    def cells(self, record: ScoreRow, width: int) -> Cells:
         """One row, printed and recorded ones dim, each under a name that tells it from one's own."""
         style = "dim" if record["origin"] in REFERENCES else ""
         names = {"published": f"T{record.get('table')} {record['variant']}", "recorded": f"study {record['variant']}"}
@@ -148,7 +161,7 @@ class PublishedView(ScoresView):
             "origin": safe(record["origin"], style),
         }
 
-    def about(self, record: Record) -> Text:
+    def about(self, record: ScoreRow) -> Text:
         """Where a printed row stands, and what is odd about it."""
         if record["origin"] not in REFERENCES:
             return super().about(record)
@@ -163,23 +176,22 @@ class RecordedView(PublishedView):
     suite: ClassVar[Suite] = "pocket"
 
 
-def _with_difference(cell: Record) -> str:
+def _with_difference(cell: ScoreCell) -> str:
     shown = score(cell, False)
-    found = cell.get("published") or {}
-    gaps = [found[metric] for metric in ("accuracy", "em", "f1") if metric in found]
-    said = "/".join(f"{gap['difference']:+.1f}{'~' if gap['within_noise'] else ''}" for gap in gaps)
-    return f"{shown} {said}" if said else shown
+    printed = cell.get("published")
+    gaps = [printed[name] for name in SCORE_NAMES if name in printed] if printed else []
+    distance = "/".join(f"{gap['difference']:+.1f}{'~' if gap['within_noise'] else ''}" for gap in gaps)
+    return f"{shown} {distance}" if distance else shown
 
 
-def main_score(cell: Record) -> float | None:
+def main_score(cell: ScoreCell) -> float | None:
     """The score that decides: accuracy, else F1."""
-    value: float | None = cell["accuracy"] if "accuracy" in cell else cell.get("f1")
-    return value
+    return cell["accuracy"] if "accuracy" in cell else cell.get("f1")
 
 
-def score(cell: Record, with_interval: bool) -> str:
+def score(cell: ScoreCell, with_interval: bool) -> str:
     """A score as it stands in a cell, with a star where the run is incomplete and an h where verdicts are by hand."""
-    marks = "*" if cell.get("finished") is not None and cell["finished"] < (cell.get("n") or 0) else ""
+    marks = "*" if cell["finished"] is not None and cell["finished"] < cell["n"] else ""
     marks += "h" if cell.get("by_hand") else ""
     if "accuracy" not in cell:
         return f"{number(cell.get('em'), 0)}/{number(cell.get('f1'), 0)}{marks}"
@@ -187,29 +199,29 @@ def score(cell: Record, with_interval: bool) -> str:
     return number(cell["accuracy"]) + marks + (f" ({bounds})" if bounds else "")
 
 
-def counts(cell: Record) -> str:
+def counts(cell: ScoreCell) -> str:
     """How many responses stand behind a score."""
     return ", ".join(_counts(cell))
 
 
-def _counts(cell: Record) -> Iterator[str]:
-    yield f"{cell.get('finished')} of {cell.get('n')}" if cell.get("finished") is not None else f"{cell.get('n')} questions"
-    for name, said in (("unparsed", "unparsed"), ("failed", "failed"), ("by_hand", "by hand")):
-        if cell.get(name):
-            yield f"{cell[name]} {said}"
+def _counts(cell: ScoreCell) -> Iterator[str]:
+    yield f"{cell['n']} questions" if cell["finished"] is None else f"{cell['finished']} of {cell['n']}"
+    for count, what in ((cell["unparsed"], "unparsed"), (cell["failed"], "failed"), (cell.get("by_hand"), "by hand")):
+        if count:
+            yield f"{count} {what}"
     if cell.get("stopped"):
         bounds = interval(cell["corrected_ci"])
         corrected = f"{number(cell['corrected'])} ({bounds})" if bounds else "unknown, none was audited"
         yield f"{cell['stopped']} stopped and wrong (corrected by the audit: {corrected})"
 
 
-def _has_f1(record: Record) -> bool:
+def _has_f1(record: ScoreRow) -> bool:
     return any("f1" in cell for cell in record["benchmarks"].values())
 
 
-def _incomplete(record: Record) -> bool:
+def _incomplete(record: ScoreRow) -> bool:
     return any("*" in score(cell, False) for cell in record["benchmarks"].values())
 
 
-def _by_hand(record: Record) -> bool:
+def _by_hand(record: ScoreRow) -> bool:
     return any(cell.get("by_hand") for cell in record["benchmarks"].values())

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from rich.text import Text
 
@@ -14,7 +14,9 @@ from core.results.show.plots import Plot
 from core.store.filters import ResponseFilter
 from tui.widgets.table import Cells, Column
 
-Record = Mapping[str, Any]
+Record = Mapping[str, object]
+"""A row of any view."""
+RowT = TypeVar("RowT", bound=Record)
 
 
 @cache
@@ -36,7 +38,7 @@ class Choices:
     share: float = 30.0
 
 
-class View:
+class View(Generic[RowT]):
     """Subclasses say the rest; what they hold is nothing, so that one object serves every pane."""
 
     name = ""
@@ -44,11 +46,11 @@ class View:
     uses: tuple[str, ...] = ()
     """The choices with which the records change."""
 
-    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[Record]:
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[RowT]:
         """The records, computed in a thread."""
         raise NotImplementedError
 
-    def title(self, records: Sequence[Record], choices: Choices) -> str:
+    def title(self, records: Sequence[RowT], choices: Choices) -> str:
         """What the numbers are."""
         raise NotImplementedError
 
@@ -56,34 +58,39 @@ class View:
         """Why there are no records although responses have finished, and what to do."""
         return "No run has finished enough responses for this table yet.\n\n1 goes to the queue, which says what runs."
 
-    def columns(self, records: Sequence[Record], width: int) -> Sequence[Column]:
+    def columns(self, records: Sequence[RowT], width: int) -> Sequence[Column]:
         """The columns for these records on a screen of this width."""
         raise NotImplementedError
 
-    def key(self, record: Record) -> str:
+    def key(self, record: RowT) -> str:
         """What identifies a record."""
         return "\0".join(str(record.get(part)) for part in ("label", "engine", "benchmark", "origin"))
 
-    def words(self, record: Record) -> str:
+    def words(self, record: RowT) -> str:
         """What a filter looks into."""
         return " ".join(str(record.get(part) or "") for part in ("label", "benchmark", "family", "origin", "compression"))
 
-    def cells(self, record: Record, width: int) -> Cells:
+    def cells(self, record: RowT, width: int) -> Cells:
         """One line."""
         raise NotImplementedError
 
-    def value(self, record: Record, column: str) -> float | str | None:
-        """What a column is sorted by; None comes last."""
-        raise NotImplementedError
+    def value(self, record: RowT, column: str) -> float | str | None:
+        """What a column is sorted by, as it stands where a view does not say otherwise; None comes last."""
+        value = record.get(column)
+        return value if isinstance(value, float | int | str) else None
 
-    def about(self, record: Record) -> Text:
+    def about(self, record: RowT) -> Text:
         """More about the record under the cursor."""
         return Text()
 
-    def follow(self, record: Record, column: str) -> ResponseFilter | None:
+    def follow(self, record: RowT, column: str) -> ResponseFilter | None:
         """The responses behind a cell."""
         return None
 
-    def plot(self, record: Record, records: Sequence[Record]) -> Plot | None:
+    def plot(self, record: RowT, records: Sequence[RowT]) -> Plot | None:
         """A plot of the record under the cursor."""
         return None
+
+
+AnyView = View[Any]
+"""A view of whatever rows: a pane hands those that a view has computed back to that view alone."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping
-from typing import Any
-
 from rich.text import Text
 
+from core.store.shown import Row
 from tui.shown import safe
 
 
-def mark(row: Mapping[str, Any] | sqlite3.Row) -> Text:
+def mark(row: Row) -> Text:
     """✓ right, ✗ wrong, ? not parsed, or F1 in percent; h: judged by hand, !: flagged."""
     if row["hand"] is not None:
         shown = safe("✓h" if row["hand"] else "✗h", "bold green" if row["hand"] else "bold red")

@@ -6,13 +6,14 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from core.cli.call import Call
 from core.cli.grammar import RESULTS, argument, command, printing
 from core.errors import UsageError
+from core.store.columns import FormerGrade, ResponseRow
 
 if TYPE_CHECKING:
     from core.store.snapshot import JobRow
@@ -22,6 +23,12 @@ COLUMNS = ("id", "question", "finish", "words", "answer", "gold", "grade")
 HEADS = (
     "id", "model", "compression", "benchmark", "key", "engine_version", "seed", "finish_reason", "rule", "parsed", "gold",
 )  # fmt: skip
+
+
+class RegradedRow(ResponseRow):
+    """A response with the grades that it had before, the latest first."""
+
+    former_grades: list[FormerGrade]
 
 
 @command(RESULTS, "lrm-tui show 1", order=4)
@@ -40,13 +47,13 @@ def show(call: Call, job: int | None, response: int | None) -> int:
     with call.reading() as connection:
         about, rows = _job(connection, job)
     if call.json:
-        print_json({"job": asdict(about), "responses": rows})
+        print_json({"job": asdict(about), "responses": [dict(row) for row in rows]})
     else:
         _print_job(about, rows)
     return 0
 
 
-def _job(connection: sqlite3.Connection, number: int | None) -> tuple[JobRow, list[dict[str, Any]]]:
+def _job(connection: sqlite3.Connection, number: int | None) -> tuple[JobRow, list[sqlite3.Row]]:
     """A job and its responses. Raises UsageError where there is no such job."""
     from core.store.browse import page
     from core.store.filters import ResponseFilter
@@ -55,10 +62,10 @@ def _job(connection: sqlite3.Connection, number: int | None) -> tuple[JobRow, li
     job = next((job for job in read(connection).jobs if job.id == number), None)
     if job is None:
         raise UsageError(f"There is no job {number}.", "`lrm-tui ls` lists them.")
-    return job, [dict(row) for row in page(connection, ResponseFilter(job=job.id), PAGE).rows]
+    return job, list(page(connection, ResponseFilter(job=job.id), PAGE).rows)
 
 
-def _response(connection: sqlite3.Connection, number: int) -> dict[str, Any]:
+def _response(connection: sqlite3.Connection, number: int) -> RegradedRow:
     """A response with the grades that it had before. Raises UsageError where there is none."""
     from core.grading.regrade import former
     from core.store.snapshot import response
@@ -69,7 +76,7 @@ def _response(connection: sqlite3.Connection, number: int) -> dict[str, Any]:
     return {**row, "former_grades": former(connection, number)}
 
 
-def _print_job(job: JobRow, rows: Sequence[Mapping[str, Any]]) -> None:
+def _print_job(job: JobRow, rows: Sequence[sqlite3.Row]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -90,13 +97,14 @@ def _print_job(job: JobRow, rows: Sequence[Mapping[str, Any]]) -> None:
     out.print(table)
 
 
-def _print_response(row: Mapping[str, Any]) -> None:
+def _print_response(row: RegradedRow) -> None:
     from core.cli.output import console
     from core.text import printable
 
     out = console()
+    values: Mapping[str, object] = row
     for name in HEADS:
-        out.print(printable(f"{name}: {row[name]}"))
+        out.print(printable(f"{name}: {values[name]}"))
     for grade in row["former_grades"]:
         until = datetime.fromtimestamp(grade["until"]).isoformat(" ", "minutes")
         worth = grade["f1"] if grade["correct"] is None else grade["correct"]

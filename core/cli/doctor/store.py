@@ -1,4 +1,4 @@
-"""What doctor says of a store and where it lies: each state that can cost a night, found before it does."""
+"""The checks of doctor on a store and its folder: the states in which a long run would fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.cli.doctor.finding import Finding
 from core.cli.doctor.privacy import keys, private
-from core.cli.doctor.runner import served, told
+from core.cli.doctor.runner import recent_notices, runner_checks
 from core.errors import LrmError
 from core.runner.client import status
 from core.settings import load
@@ -27,7 +27,7 @@ COMMAND_S = 10.0
 
 
 def states(path: Path) -> Iterator[Finding]:
-    """Everything about a store that exists or could be made at `path`."""
+    """All checks of the store at `path`, which need not exist yet."""
     yield _place(path)
     yield _limits()
     readable = _readable(path)
@@ -36,8 +36,8 @@ def states(path: Path) -> Iterator[Finding]:
         yield _sound(path)
         yield _log(path)
         yield _writers(path)
-        yield from served(path)
-        yield from told(path)
+        yield from runner_checks(path)
+        yield from recent_notices(path)
         yield private(path)
         yield keys(path)
     yield _session(status(path).pid if readable.ok else None)
@@ -118,8 +118,8 @@ def _session(pid: int | None) -> Finding:
     tool = shutil.which("loginctl")
     if tool is None:
         return Finding("logging out", True, "no systemd-logind here: a runner outlives the session")
-    kills = _asked([tool, "show-session", "--property=KillUserProcesses", "--value"])
-    lingers = _asked([tool, "show-user", getpass.getuser(), "--property=Linger", "--value"])
+    kills = _output_of([tool, "show-session", "--property=KillUserProcesses", "--value"])
+    lingers = _output_of([tool, "show-user", getpass.getuser(), "--property=Linger", "--value"])
     if kills is None:
         return Finding("logging out", True, "systemd-logind does not answer: a runner outlives the session")
     if kills != "yes":
@@ -133,14 +133,15 @@ def _session(pid: int | None) -> Finding:
 
 
 def _in_session(pid: int | None) -> bool:
-    """Whether a process (ours where None) belongs to a login session, by its control group."""
+    """Whether a process (None: this one) belongs to a login session, by its control group."""
     try:
         return "/session-" in Path(f"/proc/{pid or 'self'}/cgroup").read_text()
     except OSError:
         return False
 
 
-def _asked(command: list[str]) -> str | None:
+def _output_of(command: list[str]) -> str | None:
+    """What a command prints; None where it fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL, check=False)
     except (OSError, subprocess.TimeoutExpired):

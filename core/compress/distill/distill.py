@@ -21,7 +21,7 @@ from trl import SFTConfig, SFTTrainer
 from core.compress import Progress
 from core.compress.calibration import load_tokenizer
 from core.compress.distill.answers import Answer, Sampled, sampled
-from core.compress.hf_folder import HfFolder, companions
+from core.compress.hf_folder import HfFolder
 from core.compress.prune.prune import RECORD
 from core.compress.recipes import Distillation
 from core.engines.decode.prompt import Prompts
@@ -29,6 +29,7 @@ from core.engines.hf_vocabulary import HfVocabulary
 from core.engines.host.wire import Generate, Sampling
 from core.engines.thinking import THINK, THINK_END
 from core.errors import CompressionError, DataError
+from core.files.content import companions
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

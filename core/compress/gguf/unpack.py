@@ -1,25 +1,29 @@
-"""A GGUF file (Llama, Qwen2) back as a Hugging Face folder in 16 bits: `python -m core.compress.gguf.unpack FILE FOLDER`.
+"""Convert a GGUF file (Llama, Qwen2) to a Hugging Face folder in 16 bits: `python -m core.compress.gguf.unpack FILE FOLDER`.
 
-What the file has lost in quantization stays lost; the folder is where pruning and other types start from.
+The weights keep the rounding of the file's quantization. Pruning and other quantizations start from such a folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import gguf
-
 from core.compress.gguf.vocab import DIGITS_GPT2, GPT2, PRE_TOKENIZERS
-from core.errors import ModelError
+from core.errors import LrmError, ModelError
+from core.files.extras import require
 
 if TYPE_CHECKING:
     from tokenizers.pre_tokenizers import PreTokenizer
 
 
 def unpack(source: Path, target: Path) -> None:
-    """Write `target`, which must not exist. Raises ModelError where transformers cannot read the file."""
+    """Write `target`, which must not exist.
+
+    Raises MissingExtra without PyTorch, transformers or gguf, and ModelError where transformers cannot read the file.
+    """
+    require("local", "Unpacking a GGUF file")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
@@ -45,7 +49,8 @@ def unpack(source: Path, target: Path) -> None:
 
 
 def _splitter(source: Path) -> PreTokenizer:
-    """How the tokenizer splits text, by llama.cpp's name for it, which transformers does not read."""
+    """The pre-tokenizer of the file, from llama.cpp's name for it, which transformers does not read."""
+    import gguf
     from tokenizers import Regex, pre_tokenizers
 
     field = gguf.GGUFReader(source).fields.get("tokenizer.ggml.pre")
@@ -55,23 +60,28 @@ def _splitter(source: Path) -> PreTokenizer:
         raise ModelError(
             f"{source} splits text as {name!r} does, which is not known here.", f"Known: {set(PRE_TOKENIZERS.values())}."
         )
-    whole = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     if rule == GPT2:
-        return whole
+        return byte_level
     if rule == DIGITS_GPT2:
-        return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), whole])
+        return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level])
     bytes_only = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(rule), "isolated"), bytes_only])
 
 
-def main() -> None:
-    """Unpack one file."""
+def main() -> int:
+    """Unpack one file. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
-    unpack(options.file, options.folder)
+    try:
+        unpack(options.file, options.folder)
+    except LrmError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -24,11 +24,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.compress import Progress
-from core.compress.hf_folder import HfFolder, companions, is_decoder_linear
+from core.compress.hf_folder import HfFolder, is_decoder_linear
 from core.compress.prune import sparsegpt
 from core.compress.prune.blocks import ENDS, GROUPS, Batch, Blocks, linear_name
 from core.compress.prune.sparsity import Pattern, prune_by_magnitude, prune_by_wanda
 from core.errors import CompressionError, ModelError
+from core.files.content import companions
 
 if TYPE_CHECKING:
     from core.compress.recipes import Method

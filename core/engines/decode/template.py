@@ -30,7 +30,7 @@ class Templates:
         if self._child is None:
             self._child = _start()
         line = json.dumps({"template": template, "prompt": prompt, "special_tokens": dict(special_tokens)})
-        answer = _asked(self._child, line.encode() + b"\n")
+        answer = _exchange(self._child, line.encode() + b"\n")
         if not answer:
             self._child.kill()
             code, self._child = self._child.wait(), None
@@ -49,8 +49,8 @@ def _start() -> subprocess.Popen[bytes]:
     )
 
 
-def _asked(child: subprocess.Popen[bytes], line: bytes) -> bytes:
-    """The child's answer; empty where it ended without one, or gave none in time."""
+def _exchange(child: subprocess.Popen[bytes], line: bytes) -> bytes:
+    """Send one line and return the child's answer; empty if the child ended or did not answer within `PATIENCE_S`."""
     assert child.stdin and child.stdout
     try:
         child.stdin.write(line)
@@ -62,5 +62,5 @@ def _asked(child: subprocess.Popen[bytes], line: bytes) -> bytes:
 
 
 def _cause(code: int) -> str:
-    """SIGPROF ends a template that has used up its processor time, SIGKILL one that we have lost patience with."""
+    """SIGPROF ends a template that has used up its processor time, SIGKILL one that did not answer within `PATIENCE_S`."""
     return "it takes too long" if code in (-signal.SIGPROF, -signal.SIGKILL) else f"its renderer ended with {code}"

@@ -42,9 +42,9 @@ class ByteDecoder:
         return self._take() if self._ids else None
 
     def _take(self) -> Piece:
-        taken = self._text, tuple(self._ids)
+        piece = self._text, tuple(self._ids)
         self._text, self._ids = "", []
-        return taken
+        return piece
 
 
 class WindowDecoder:
@@ -54,13 +54,13 @@ class WindowDecoder:
     differently at the start. `decode` must keep special tokens. `before` are the tokens that precede the first.
     """
 
-    _REACH = 8
+    _CONTEXT = 8  # tokens before the buffered ones that are decoded with them
     _PATIENCE = 8  # tokens; a run of undecodable bytes longer than this is text of replacement characters
-    _STRADDLED = 64  # tokens; as long as this, each may end one character and begin the next, with no place to cut
+    _MAX_BUFFERED = 64  # tokens; each may end one character and begin the next, so that no cut is possible before
 
     def __init__(self, decode: Callable[[Sequence[int]], str], before: Sequence[int] = ()) -> None:
         self._decode = decode
-        self._before = list(before)[-self._REACH :]
+        self._before = list(before)[-self._CONTEXT :]
         self._ids: list[int] = []
 
     def push(self, token: int) -> Piece | None:
@@ -73,10 +73,10 @@ class WindowDecoder:
             return None
         # The last character may still become complete, so it stays buffered with its tokens.
         for count in range(len(self._ids) - 1, 0, -1):
-            settled = self._text(count)
-            if len(settled) < len(text) and text.startswith(settled):
-                return self._take(count, settled)
-        return self._take(len(self._ids), text) if len(self._ids) >= self._STRADDLED else None
+            complete = self._text(count)
+            if len(complete) < len(text) and text.startswith(complete):
+                return self._take(count, complete)
+        return self._take(len(self._ids), text) if len(self._ids) >= self._MAX_BUFFERED else None
 
     def flush(self) -> Piece | None:
         """See `TextDecoder`."""
@@ -88,7 +88,7 @@ class WindowDecoder:
         return self._decode(self._before + self._ids[:count])[len(self._decode(self._before)) :]
 
     def _take(self, count: int, text: str) -> Piece:
-        taken = text, tuple(self._ids[:count])
-        self._before = (self._before + self._ids[:count])[-self._REACH :]
+        piece = text, tuple(self._ids[:count])
+        self._before = (self._before + self._ids[:count])[-self._CONTEXT :]
         self._ids = self._ids[count:]
-        return taken
+        return piece

@@ -23,23 +23,24 @@ LABEL = 76
 LIGHT = {"paper": "#ffffff", "ink": "#222222", "grid": "#dddddd"}
 DARK = {"paper": "#16181d", "ink": "#dddddd", "grid": "#3a3f4a"}
 COLOURS = ("#1b6ca8", "#d1661f", "#2f9e44", "#ae3ec9", "#b58900", "#0c8599", "#e03131", "#868e96")
-"""Of series; each is to be told from both papers."""
+"""Colours of the series, each visible on the light and on the dark background."""
 
-Place = tuple[float, float]
+Position = tuple[float, float]
+"""(x, y) in units of the drawing, from its top left corner."""
 Anchor = Literal["start", "middle", "end"]
 
 
 class Canvas(Protocol):
-    """Where strokes go; colours are names of a theme or of their own."""
+    """What a plot is drawn on; a colour is a name of the theme (paper, ink, grid) or #rrggbb."""
 
-    def line(self, places: Sequence[Place], colour: str, width: float) -> None:
-        """A line through places."""
+    def line(self, positions: Sequence[Position], colour: str, width: float) -> None:
+        """A line through positions."""
 
-    def dot(self, place: Place, colour: str) -> None:
+    def dot(self, position: Position, colour: str) -> None:
         """A point."""
 
-    def text(self, place: Place, text: str, anchor: Anchor, colour: str, size: int, upward: bool) -> None:
-        """A line of text, its baseline at the place."""
+    def text(self, position: Position, text: str, anchor: Anchor, colour: str, size: int, upward: bool) -> None:
+        """A line of text, its baseline at the position."""
 
 
 def svg(plot: Plot) -> str:
@@ -104,32 +105,32 @@ def _draw(canvas: Canvas, plot: Plot) -> None:
         canvas.text((LEFT, HEIGHT + LINE * at + 6), f"{mark} {name}".strip(), "start", colour, 12, False)
 
 
-def _series(canvas: Canvas, one: Series, places: Sequence[Place], colour: str, mark: str) -> None:
-    if one.joined and len(places) > 1:
-        canvas.line(places, colour, 2)
-    for px, py in places:
+def _series(canvas: Canvas, one: Series, positions: Sequence[Position], colour: str, mark: str) -> None:
+    if one.joined and len(positions) > 1:
+        canvas.line(positions, colour, 2)
+    for px, py in positions:
         canvas.dot((px, py), colour)
         if not one.joined:
             canvas.text((px + 6, py - 5), mark, "start", colour, 11, False)
-    if one.joined and places and mark.strip():
-        canvas.text((places[-1][0] + 5, places[-1][1] - 4), mark, "start", colour, 11, False)
+    if one.joined and positions and mark.strip():
+        canvas.text((positions[-1][0] + 5, positions[-1][1] - 4), mark, "start", colour, 11, False)
 
 
 @dataclass(slots=True)
 class _Svg:
     parts: list[str] = field(default_factory=list)
 
-    def line(self, places: Sequence[Place], colour: str, width: float) -> None:
-        path = " ".join(f"{px:.1f},{py:.1f}" for px, py in places)
+    def line(self, positions: Sequence[Position], colour: str, width: float) -> None:
+        path = " ".join(f"{px:.1f},{py:.1f}" for px, py in positions)
         self.parts.append(f'<polyline points="{path}" fill="none" stroke-width="{width:g}"{_paint("stroke", colour)}/>')
 
-    def dot(self, place: Place, colour: str) -> None:
-        self.parts.append(f'<circle cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="3"{_paint("fill", colour)}/>')
+    def dot(self, position: Position, colour: str) -> None:
+        self.parts.append(f'<circle cx="{position[0]:.1f}" cy="{position[1]:.1f}" r="3"{_paint("fill", colour)}/>')
 
-    def text(self, place: Place, text: str, anchor: Anchor, colour: str, size: int, upward: bool) -> None:
-        turned = f' transform="rotate(-90 {place[0]:.1f} {place[1]:.1f})"' if upward else ""
+    def text(self, position: Position, text: str, anchor: Anchor, colour: str, size: int, upward: bool) -> None:
+        turned = f' transform="rotate(-90 {position[0]:.1f} {position[1]:.1f})"' if upward else ""
         self.parts.append(
-            f'<text x="{place[0]:.1f}" y="{place[1]:.1f}" text-anchor="{anchor}" font-size="{size}"'
+            f'<text x="{position[0]:.1f}" y="{position[1]:.1f}" text-anchor="{anchor}" font-size="{size}"'
             f"{_paint('fill', colour)}{turned}>{html.escape(printable(text))}</text>"
         )
 
@@ -143,26 +144,26 @@ class _Pixels:
     image: ImageDraw
     scale: int
 
-    def line(self, places: Sequence[Place], colour: str, width: float) -> None:
-        self.image.line([self._at(place) for place in places], LIGHT.get(colour, colour), round(width * self.scale))
+    def line(self, positions: Sequence[Position], colour: str, width: float) -> None:
+        self.image.line([self._at(position) for position in positions], LIGHT.get(colour, colour), round(width * self.scale))
 
-    def dot(self, place: Place, colour: str) -> None:
-        self.image.circle(self._at(place), 3 * self.scale, LIGHT.get(colour, colour))
+    def dot(self, position: Position, colour: str) -> None:
+        self.image.circle(self._at(position), 3 * self.scale, LIGHT.get(colour, colour))
 
-    def text(self, place: Place, text: str, anchor: Anchor, colour: str, size: int, upward: bool) -> None:
+    def text(self, position: Position, text: str, anchor: Anchor, colour: str, size: int, upward: bool) -> None:
         from PIL import Image, ImageDraw, ImageFont
 
         font = ImageFont.load_default(size * self.scale)
         shown, paint = printable(text), LIGHT.get(colour, colour)
         if not upward:
-            self.image.text(self._at(place), shown, paint, font, {"start": "ls", "middle": "ms", "end": "rs"}[anchor])
+            self.image.text(self._at(position), shown, paint, font, {"start": "ls", "middle": "ms", "end": "rs"}[anchor])
             return
         left, top, right, bottom = (round(edge) for edge in font.getbbox(shown))
         part = Image.new("RGB", (right - left, bottom - top), LIGHT["paper"])
         ImageDraw.Draw(part).text((-left, -top), shown, paint, font)
-        px, py = self._at(place)
+        px, py = self._at(position)
         turned = part.rotate(90, expand=True)
         self.image._image.paste(turned, (round(px) - turned.width, round(py) - turned.height // 2))
 
-    def _at(self, place: Place) -> Place:
-        return place[0] * self.scale, place[1] * self.scale
+    def _at(self, position: Position) -> Position:
+        return position[0] * self.scale, position[1] * self.scale

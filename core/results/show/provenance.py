@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import platform
 import sqlite3
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 
 from core.results.rows import Provenance, ProvenanceRun
 from core.results.show.sheets import UNKNOWN, Cell, Sheet
-from core.store.joins import JOBS
+from core.spec import Sampling
+from core.store.joins import JOBS, MODEL
 
 _RUNS = f"""
-SELECT j.id AS run, m.name AS model, v.compression, j.benchmark, j.engine, j.engine_version, v.sha256 AS weights_sha256,
-       v.bytes, j.prompt_version, j.sampling, j.seed, j.item_limit, j.policy, j.created, j.finished,
+SELECT j.id AS run, {MODEL} AS model, a.compression, j.benchmark, j.engine, j.engine_version,
+       coalesce(j.weights_sha256, a.sha256) AS weights_sha256, a.bytes,
+       j.prompt_version, j.sampling, j.seed, j.item_limit, j.policy, j.created, j.finished, j.doubt,
        (SELECT count(*) FROM responses r WHERE r.job_id = j.id) AS responses
 FROM {JOBS}
 WHERE j.kind = 'run' AND j.id IN (SELECT value FROM json_each(?)) ORDER BY j.id
@@ -39,14 +42,20 @@ def _run(row: sqlite3.Row) -> ProvenanceRun:
         "weights_sha256": row["weights_sha256"],
         "bytes": row["bytes"],
         "prompt_version": row["prompt_version"],
-        "sampling": json.loads(row["sampling"]),
+        "sampling": _in_order(json.loads(row["sampling"])),
         "seed": row["seed"],
         "item_limit": row["item_limit"],
         "policy": row["policy"],
         "created": row["created"],
         "finished": row["finished"],
+        "doubt": row["doubt"],
         "responses": row["responses"],
     }
+
+
+def _in_order(sampling: dict[str, object]) -> dict[str, object]:
+    """Sampling with the temperature first, as people write it; an imported run has none."""
+    return {field.name: sampling[field.name] for field in fields(Sampling) if field.name in sampling}
 
 
 def _version(package: str) -> str:

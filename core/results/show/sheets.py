@@ -118,10 +118,10 @@ def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Scor
 
 
 def _about(row: ScoreRow) -> tuple[Cell, ...]:
-    engine = (row["engine"],) if row["engine"] and row["label"] != row["variant"] else ()
-    source = (f"Table {row['table']}, {row['edition']}",) if row["origin"] == "published" else ()
+    notes = () if row["label"] == row["variant"] else (row["label"].removeprefix(row["variant"]).strip(" ()"),)
+    source = (f"Table {row['table']}, {row['edition']}",) if row["origin"] == "published" else notes
     return (
-        Cell(row["model"], engine + source),
+        Cell(row["model"], source),
         Cell(row["compression"]),
         Cell(row["origin"]),
         Cell(parameters(row["parameters"])),

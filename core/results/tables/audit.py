@@ -1,6 +1,6 @@
-"""What stopping at a repetition collapse has cost: the responses that were let run on tell of those that were stopped.
+"""What stopping at a repetition collapse costs, estimated from the collapsed responses that were let run on.
 
-A drawn share of the collapsed responses runs on (policy `audit`; all of them under `observe`). Those of them that earn credit
+A random share of the collapsed responses runs on (policy `audit`; all of them under `observe`). Those of them that earn credit
 in the end are what stopping loses, and their share corrects the score, in which every stopped response counts as wrong.
 """
 
@@ -13,7 +13,7 @@ from core.results.stats import Interval, weighted_shares, wilson
 
 
 class Counts(Protocol):
-    """What is counted of a run's finished responses; `core.results.run_summary.Digest` says what each is."""
+    """The counts of a run's finished responses that an audit needs; `core.results.run_summary.RunSummary` explains each."""
 
     @property
     def finished(self) -> int: ...  # noqa: D102
@@ -24,9 +24,9 @@ class Counts(Protocol):
     @property
     def audited(self) -> int: ...  # noqa: D102
     @property
-    def kept(self) -> float: ...  # noqa: D102
+    def uncollapsed_credit(self) -> float: ...  # noqa: D102
     @property
-    def lost(self) -> float: ...  # noqa: D102
+    def audited_credit(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ class Audit:
 
     @classmethod
     def of(cls, counts: Counts) -> Audit:
-        """Of a run that has finished responses."""
-        stopped, m, n, lost = counts.stopped, counts.audited, counts.finished, int(counts.lost)
+        """The audit of a run that has at least one finished response."""
+        stopped, m, n, lost = counts.stopped, counts.audited, counts.finished, int(counts.audited_credit)
         if stopped and not m:
             return cls(stopped, 0, 0, None, None, None)
         # A collapsed response that was not drawn says nothing, even where it ended before it could be stopped.
-        rest = n - counts.collapsed
-        strata = [(counts.kept, rest, rest / n), (float(lost), m, counts.collapsed / n)]
+        uncollapsed = n - counts.collapsed
+        strata = [(counts.uncollapsed_credit, uncollapsed, uncollapsed / n), (float(lost), m, counts.collapsed / n)]
         corrected, interval = weighted_shares([stratum for stratum in strata if stratum[1]])
         return cls(stopped, m, lost, wilson(lost, m), corrected, interval)

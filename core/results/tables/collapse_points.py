@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.registry import get
 from core.compress.methods import method
 from core.results.rows import CollapsePoint, CurveStep, PointRow, State
-from core.results.runs import Run, one_picture, shown_runs
+from core.results.runs import Run, certain_runs, one_picture
 from core.results.stats import RESAMPLES, SEED, difference, wilson
 
 K = TypeVar("K", bound=Hashable)
@@ -89,7 +89,7 @@ def points(connection: sqlite3.Connection, runs: Sequence[Run] | None = None) ->
     """
     if runs is None:
         with one_picture(connection):
-            runs = shown_runs(connection)
+            runs = certain_runs(connection)
     return [_point(*family) for family in _families(runs)]
 
 
@@ -97,9 +97,9 @@ def _families(runs: Sequence[Run]) -> Iterable[tuple[str, str, str, list[Step]]]
     """(family, benchmark, origin, curve from sparsity 0) of whatever was pruned."""
     dense: dict[tuple[str, str, str, str], Step] = {}
     pruned: dict[tuple[str, str, str, str, str], dict[float, Step]] = {}
-    for run in (run for run in runs if run.digest.finished):
+    for run in (run for run in runs if run.summary.finished):
         what, where = method(run.compression), (run.model, run.benchmark, run.origin)
-        step = Step(what.percent or 0.0, run.digest.credit, run.digest.finished, run.run)
+        step = Step(what.percent or 0.0, run.summary.credit, run.summary.finished, run.run)
         if what.pruning is None:
             _keep(dense, (*where, what.rest), step)
         elif what.percent:

@@ -65,7 +65,7 @@ def compare(connection: sqlite3.Connection, one: str, other: str, benchmark: str
 
 def sides(connection: sqlite3.Connection, *names: str) -> list[dict[str, Run]]:
     """For each name the runs by benchmark."""
-    runs = [run for run in shown_runs(connection) if run.digest.finished]
+    runs = [run for run in shown_runs(connection) if run.summary.finished]
     return [_side(connection, runs, name) for name in names]
 
 

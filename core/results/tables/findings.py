@@ -19,8 +19,8 @@ from benchmarks.base import Kind as BenchmarkKind
 from benchmarks.registry import get
 from core.compress.methods import Kind, method
 from core.results.rows import Finding, Findings, LengthRow, PointRow, RankingRow, Verdict
-from core.results.run_summary import Digest
-from core.results.runs import Run, one_picture, shown_runs
+from core.results.run_summary import RunSummary
+from core.results.runs import Run, certain_runs, one_picture
 from core.results.stats import Z, bootstrap_mean, wilson
 from core.results.tables.collapse_points import points
 from core.results.tables.lengths import lengths_rows
@@ -57,9 +57,9 @@ def findings(connection: sqlite3.Connection) -> Findings:
     Verdicts: supported, contradicted, inconclusive, not enough data.
     """
     with one_picture(connection):
-        runs = shown_runs(connection)
+        runs = certain_runs(connection)
         ends = lengths_rows(connection, 30)
-    scored = [_scored(run) for run in runs if run.digest.finished]
+    scored = [_scored(run) for run in runs if run.summary.finished]
     curves = points(connection, runs)
     claims = [
         _knowledge(scored),
@@ -72,8 +72,8 @@ def findings(connection: sqlite3.Connection) -> Findings:
 
 
 def _scored(run: Run) -> Scored:
-    digest, what = run.digest, method(run.compression)
-    share = share_and_error(digest.credit, digest.finished) if run.metric == "accuracy" else _mean_and_error(digest)
+    summary, what = run.summary, method(run.compression)
+    share = share_and_error(summary.credit, summary.finished) if run.metric == "accuracy" else _mean_and_error(summary)
     return Scored(run, *share, what.kind, what.name)
 
 
@@ -83,10 +83,10 @@ def share_and_error(hits: float, n: float) -> tuple[float, float]:
     return hits / n, math.sqrt(adjusted * (1 - adjusted) / (n + 4))
 
 
-def _mean_and_error(digest: Digest) -> tuple[float, float]:
-    n, mean = digest.finished, digest.score / digest.finished
+def _mean_and_error(summary: RunSummary) -> tuple[float, float]:
+    n, mean = summary.finished, summary.score / summary.finished
     floor = 1 / (n + 4)  # as of a share without a hit: no run is without doubt
-    return mean, math.sqrt(max(digest.squares / n - mean**2, floor) / n)
+    return mean, math.sqrt(max(summary.squares / n - mean**2, floor) / n)
 
 
 def _finding(claim: str, unit: str, effect: float | None, ends: Sequence[float] | None, runs: int, basis: str) -> Finding:
@@ -200,7 +200,7 @@ def _within_questions(runs: Sequence[Run]) -> Finding:
     """Pairs of a right and a wrong sample of one question: how often the right one is the shorter."""
     shares: Counter[float] = Counter()
     for run in runs:
-        for share, questions in run.digest.within:
+        for share, questions in run.summary.within:
             shares[share] += questions
     n = sum(shares.values())
     interval = bootstrap_mean(list(shares), list(shares.values())) if n >= FEWEST_QUESTIONS else None
@@ -208,7 +208,7 @@ def _within_questions(runs: Sequence[Run]) -> Finding:
     ends = [100 * end - 50 for end in interval] if interval else None
     basis = f"pairs of a right and a wrong sample of the same question, {n} questions; difficulty is held fixed"
     claim = "Shorter outputs are more accurate within a question"
-    return _finding(claim, "points above half of the pairs", effect, ends, sum(bool(r.digest.within) for r in runs), basis)
+    return _finding(claim, "points above half of the pairs", effect, ends, sum(bool(r.summary.within) for r in runs), basis)
 
 
 def ranking(runs: Sequence[Scored]) -> list[RankingRow]:

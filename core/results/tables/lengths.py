@@ -64,7 +64,7 @@ def lengths_rows(connection: sqlite3.Connection, q: float = 30) -> list[LengthRo
 def _finished(connection: sqlite3.Connection) -> list[tuple[Run, np.ndarray]]:
     """The runs that the tables show, with their finished responses."""
     with one_picture(connection):
-        runs = [run for run in shown_runs(connection) if run.digest.finished]
+        runs = [run for run in shown_runs(connection) if run.summary.finished]
         responses = responses_of(connection, ((run.run, run.benchmark) for run in runs))
     return [(run, responses[run.run]) for run in runs]
 
@@ -82,10 +82,10 @@ def _row(run: Run, responses: np.ndarray, q: float) -> LengthRow:
         "short": short,
         "long": long,
         "ratio": long["words"] / short["words"] if long["words"] is not None and short["words"] else None,
-        "censored": run.digest.censored,
+        "censored": run.summary.censored,
         "n": n,
-        "thinking_words": run.digest.thinking / n,
-        "answer_words": run.digest.answer / n,
+        "thinking_words": run.summary.thinking / n,
+        "answer_words": run.summary.answer / n,
         "run": run.run,
     }
 

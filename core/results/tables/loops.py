@@ -20,12 +20,12 @@ def collapse_cells(connection: sqlite3.Connection) -> list[CollapseCell]:
     """
     with one_picture(connection):
         runs = shown_runs(connection)
-    return [_cell(run) for run in runs if run.digest.finished]
+    return [_cell(run) for run in runs if run.summary.finished]
 
 
 def _cell(run: Run) -> CollapseCell:
-    digest, audit = run.digest, Audit.of(run.digest)
-    share_low, share_high = _percents(wilson(digest.collapsed, digest.finished))
+    summary, audit = run.summary, Audit.of(run.summary)
+    share_low, share_high = _percents(wilson(summary.collapsed, summary.finished))
     lost_low, lost_high = _percents(audit.lost_interval)
     corrected_low, corrected_high = _percents(audit.corrected_interval)
     return {
@@ -34,15 +34,15 @@ def _cell(run: Run) -> CollapseCell:
         "engine": run.engine,
         "benchmark": run.benchmark,
         "run": run.run,
-        "n": digest.finished,
-        "collapsed": digest.collapsed,
-        "share": 100 * (digest.collapsed / digest.finished),
+        "n": summary.finished,
+        "collapsed": summary.collapsed,
+        "share": 100 * (summary.collapsed / summary.finished),
         "share_low": share_low,
         "share_high": share_high,
-        "onset_words": digest.onset_words,
-        "period_words": digest.period_words,
-        "words_saved": digest.words_saved,
-        "tokens_saved": digest.tokens_saved,
+        "onset_words": summary.onset_words,
+        "period_words": summary.period_words,
+        "words_saved": summary.words_saved,
+        "tokens_saved": summary.tokens_saved,
         "stopped": audit.stopped,
         "audited": audit.audited,
         "lost": audit.lost,

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict, cast
 
 import benchmarks
 from benchmarks.registry import get, names, of
@@ -31,22 +31,24 @@ from core.results.rows import (
     ScoreRow,
 )
 from core.results.stats import difference
+from core.results.tables.printed import PrintedCell, PrintedEnd, PrintedLengths, PrintedScores, PrintedVariant, Tables
 
 Q_OF_TABLE = {4: 30, 5: 20}
 """The share at either end: Table 4 prints ninths for AIME's 30 questions, which is 30 %."""
 PAPER = Path(benchmarks.__file__).with_name("published.toml")
 RECORDED = Path(benchmarks.__file__).parent / "pocket" / "study.json"
 
-Printed = Mapping[str, Any]
-"""A row of the files as it stands there: open data, of which each row tells what it knows."""
-
 
 @cache
-def tables() -> dict[str, Any]:
-    """benchmarks/published.toml and benchmarks/pocket/study.json as they stand."""
+def tables() -> Tables:
+    """The rows of benchmarks/published.toml and benchmarks/pocket/study.json as they stand."""
     paper, study = tomllib.loads(PAPER.read_text(encoding="utf-8")), json.loads(RECORDED.read_text(encoding="utf-8"))
-    both = {name: [*paper[name], *study[name]] for name in ("scores", "lengths")}
-    return {**paper, **both, "sources": {**paper["sources"], **study["sources"]}}
+    return {
+        "sources": {**paper["sources"], **study["sources"]},
+        "scores": [*paper["scores"], *study["scores"]],
+        "lengths": [*paper["lengths"], *study["lengths"]],
+        "collapse": paper["collapse"],
+    }
 
 
 class About(TypedDict):
@@ -68,14 +70,15 @@ def published_rows(table: int | None = None) -> list[ScoreRow]:
     return [_row(printed) for printed in tables()["scores"] if table in (None, printed["table"])]
 
 
-def _row(printed: Printed) -> ScoreRow:
+def _row(printed: PrintedScores) -> ScoreRow:
+    cells = cast(Mapping[str, float | PrintedCell], printed)
     return {
         **_about(printed),
         "family": printed["family"],
         "parameters": int(printed["parameters"]),
         "bits_per_weight": printed.get("bits_per_weight"),
         "sparsity": printed.get("sparsity"),
-        "benchmarks": {name: _cell(printed[name], name) for name in names() if name in printed},
+        "benchmarks": {name: _cell(cells[name], name) for name in names() if name in cells},
         "average": printed.get("average"),
         "average_ci": None,
         "average_of": printed.get("average_of", list(of("paper", "reasoning"))),
@@ -83,7 +86,7 @@ def _row(printed: Printed) -> ScoreRow:
     }
 
 
-def _about(printed: Printed) -> About:
+def _about(printed: PrintedVariant) -> About:
     variant, table = f"{printed['model']} {printed['compression']}", f"Table {printed['table']}"
     source, recorded = tables()["sources"][printed["source"]], printed["edition"] == "study"
     return {
@@ -99,9 +102,9 @@ def _about(printed: Printed) -> About:
     }
 
 
-def _cell(value: float | Printed, name: str) -> ScoreCell:
-    """A percentage, or a table of what else is known: n, accuracy, em, f1."""
-    known: Printed = value if isinstance(value, Mapping) else {"accuracy": value}
+def _cell(value: float | PrintedCell, name: str) -> ScoreCell:
+    """A percentage, or all that is known."""
+    known: PrintedCell = {"accuracy": value} if isinstance(value, float | int) else value
     n = known.get("n", get(name).questions)
     cell: ScoreCell = {"n": n, "finished": None, "unparsed": None, "failed": None, "run": None}
     for score in _scores_of(name):
@@ -147,7 +150,7 @@ def published_lengths(q: float) -> list[LengthRow]:
     return [_length_row(printed, q) for printed in tables()["lengths"] if Q_OF_TABLE[printed["table"]] == q]
 
 
-def _length_row(printed: Printed, q: float) -> LengthRow:
+def _length_row(printed: PrintedLengths, q: float) -> LengthRow:
     about, name = _about(printed), printed["benchmark"]
     n = printed.get("n", get(name).questions)
     return {
@@ -174,7 +177,7 @@ def _length_row(printed: Printed, q: float) -> LengthRow:
     }
 
 
-def _end(printed: Printed, benchmark: str) -> LengthEnd:
+def _end(printed: PrintedEnd, benchmark: str) -> LengthEnd:
     """An end, which may be unknown."""
     end: LengthEnd = {"words": printed.get("words")}
     for score in _scores_of(benchmark):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from benchmarks.registry import of
 from core.errors import UsageError
 from core.results.rows import Candidate, Recommendation, ScoreRow
-from core.results.runs import one_picture, shown_runs
+from core.results.runs import certain_runs, one_picture
 from core.results.tables.scores import AVERAGES, scores_rows
 
 ROOM = 1.1
@@ -59,7 +59,7 @@ def recommend(connection: sqlite3.Connection, memory: float, knowledge: bool = F
 def _sizes(connection: sqlite3.Connection) -> dict[str, tuple[float | None, bool]]:
     """Bytes of each label's weights, and whether they are estimated."""
     sizes: dict[str, tuple[float | None, bool]] = {}
-    for run in shown_runs(connection):
+    for run in certain_runs(connection):
         if run.bytes is not None:
             sizes[run.label] = float(run.bytes), False
             continue

@@ -70,32 +70,34 @@ def _row(runs: Sequence[Run]) -> ScoreRow:
 
 
 def _cell(run: Run) -> ScoreCell:
-    digest = run.digest
-    n, credit_interval = digest.finished, wilson(digest.credit, digest.finished)
+    summary = run.summary
+    n, credit_interval = summary.finished, wilson(summary.credit, summary.finished)
     cell: ScoreCell = {
-        "n": digest.n,
+        "n": summary.n,
         "finished": n,
-        "unparsed": digest.unparsed,
-        "failed": digest.failed,
+        "unparsed": summary.unparsed,
+        "failed": summary.failed,
         "run": run.run,
     }
     if run.metric == "accuracy":
-        cell["accuracy"] = _share(digest.credit, n)
-        cell["accuracy_ci"] = percent_ends(digest.score_ci or credit_interval)
+        cell["accuracy"] = _share(summary.credit, n)
+        cell["accuracy_ci"] = percent_ends(summary.score_ci or credit_interval)
     else:
-        cell["em"] = _share(digest.credit, n)
-        cell["em_ci"] = percent_ends(digest.em_ci or credit_interval)
-        cell["f1"] = _share(digest.score, n)
-        cell["f1_ci"] = percent_ends(digest.score_ci)
-        cell["strict_em"] = _share(digest.strict_em, n)
-        cell["strict_f1"] = _share(digest.strict_f1, n)
-    if digest.by_hand:
-        cell["by_hand"] = digest.by_hand
-    if digest.samples is not None and digest.pass_at_k is not None:
-        cell["samples"] = digest.samples
-        cell["pass_at_k"] = 100 * digest.pass_at_k
-    if digest.stopped:
-        audit = Audit.of(digest)
+        cell["em"] = _share(summary.credit, n)
+        cell["em_ci"] = percent_ends(summary.em_ci or credit_interval)
+        cell["f1"] = _share(summary.score, n)
+        cell["f1_ci"] = percent_ends(summary.score_ci)
+        cell["strict_em"] = _share(summary.strict_em, n)
+        cell["strict_f1"] = _share(summary.strict_f1, n)
+    if run.doubt:
+        cell["doubt"] = run.doubt
+    if summary.by_hand:
+        cell["by_hand"] = summary.by_hand
+    if summary.samples is not None and summary.pass_at_k is not None:
+        cell["samples"] = summary.samples
+        cell["pass_at_k"] = 100 * summary.pass_at_k
+    if summary.stopped:
+        audit = Audit.of(summary)
         cell["stopped"] = audit.stopped
         cell["corrected"] = None if audit.corrected is None else 100 * audit.corrected
         cell["corrected_ci"] = percent_ends(audit.corrected_interval)
@@ -115,11 +117,11 @@ def _average(runs: Mapping[str, Run]) -> tuple[float | None, Interval | None, li
     for parts in AVERAGES:
         if not set(parts) <= set(runs):
             continue
-        digests = [runs[name].digest for name in parts]
-        if not all(one.finished for one in digests):
+        summaries = [runs[name].summary for name in parts]
+        if not all(one.finished for one in summaries):
             continue
         # samples of one question are no independent trials
-        trials = [(one.questions or one.finished, one.credit / one.finished) for one in digests]
+        trials = [(one.questions or one.finished, one.credit / one.finished) for one in summaries]
         interval = bootstrap_average([(share * n, n) for n, share in trials])
         return 100 * sum(share for _, share in trials) / len(parts), interval, list(parts)
     return None, None, None

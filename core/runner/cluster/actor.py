@@ -1,6 +1,6 @@
-"""The actor: starts one process on its node and carries its stdin, stdout and stderr.
+"""The Ray actor: starts one process on its node and forwards its stdin, stdout and stderr.
 
-This module travels to the node as it is, so that nothing of ours need be importable there: standard library alone.
+Ray copies this module to the node by value, where lrm-tui need not be installed: it imports the standard library only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 CHUNK = 65_536
-HELD = 1024  # chunks, beyond which the process waits for whoever reads
+MAX_CHUNKS = 1024  # unread chunks, beyond which the process blocks on its output
 END_S = 3.0
 # PR_SET_PDEATHSIG: the kernel kills the process should the actor be killed, even while it hangs and does not see its stdin end.
 TRAMPOLINE = """
@@ -29,8 +29,8 @@ os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 
-class Seat:
-    """One process on a node. `read` and `write` are called side by side, each in its own order."""
+class Actor:
+    """One process on a node. `read` and `write` run concurrently; the calls of each run in order."""
 
     def node(self) -> str:
         """The name of this machine."""
@@ -41,7 +41,7 @@ class Seat:
         if missing := [file for file in files if not Path(file).exists()]:
             return missing
         inherited = dict(os.environ)
-        if all_gpus:  # whatever the actor itself has reserved
+        if all_gpus:  # Ray hides those that the actor has not reserved
             inherited.pop("CUDA_VISIBLE_DEVICES", None)
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", TRAMPOLINE, str(os.getpid()), *command],
@@ -52,43 +52,43 @@ class Seat:
             cwd="/",
             start_new_session=True,
         )
-        self._parts: queue.Queue[tuple[int, bytes]] = queue.Queue(HELD)
-        self._open = 2
+        self._chunks: queue.Queue[tuple[int, bytes]] = queue.Queue(MAX_CHUNKS)
+        self._open_streams = 2
         assert self._process.stdout is not None and self._process.stderr is not None
         for number, stream in ((1, self._process.stdout), (2, self._process.stderr)):
             threading.Thread(target=self._pump, args=(number, stream), daemon=True).start()
         return []
 
     def _pump(self, number: int, stream: BinaryIO) -> None:
-        while part := os.read(stream.fileno(), CHUNK):
-            self._parts.put((number, part))
-        self._parts.put((number, b""))
+        while chunk := os.read(stream.fileno(), CHUNK):
+            self._chunks.put((number, chunk))
+        self._chunks.put((number, b""))
 
     def write(self, data: bytes) -> None:
-        """Hand bytes to the process's stdin; one that has died is noticed by `read`."""
+        """Write bytes to the process's stdin; `read` reports the end of one that has died."""
         assert self._process.stdin is not None
         with contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(data)
             self._process.stdin.flush()
 
     def read(self, patience: float) -> tuple[bytes, bytes, int | None]:
-        """The buffered output on stdout and stderr; waits up to `patience` seconds for the first.
+        """The buffered bytes of stdout and of stderr, and the exit status; waits up to `patience` seconds for output.
 
-        Last comes the exit status, minus the signal where the process was killed; None while it runs.
+        The status is None while the process runs, and minus the signal where it was killed.
         """
-        parts: dict[int, list[bytes]] = {1: [], 2: []}
+        chunks: dict[int, list[bytes]] = {1: [], 2: []}
         with contextlib.suppress(queue.Empty):
-            number, part = self._parts.get(timeout=patience)
+            number, chunk = self._chunks.get(timeout=patience)
             while True:
-                parts[number].append(part)
-                self._open -= not part
-                number, part = self._parts.get_nowait()
-        out, err = b"".join(parts[1]), b"".join(parts[2])
-        silent = not self._open or not (out or err)  # what the process has started may hold its pipes open after its end
+                chunks[number].append(chunk)
+                self._open_streams -= not chunk
+                number, chunk = self._chunks.get_nowait()
+        out, err = b"".join(chunks[1]), b"".join(chunks[2])
+        silent = not self._open_streams or not (out or err)  # a descendant may keep the pipes open after the process has ended
         return out, err, self._process.poll() if silent else None
 
     def end(self) -> None:
-        """Close the process's stdin, which ends it, kill it where that does not do, and return when it is gone."""
+        """Close the process's stdin, which asks it to end; kill it after `END_S` seconds. Returns when it has ended."""
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()

@@ -1,6 +1,6 @@
-"""A Ray cluster of this machine alone, for the runner that starts it: it says its address, and ends when its stdin does.
+"""A Ray cluster on this machine alone: it prints its address as a JSON line, and ends when its stdin closes.
 
-`python -m core.runner.cluster.local`: nothing of it can be reached from outside, and nothing of it stays.
+The runner starts it as `python -m core.runner.cluster.local`. It listens on loopback only and removes its files at the end.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import sys
 import tempfile
 
 from core.engines.host.process import take_pipes
-from core.runner.cluster.ray import QUIET, sentence
+from core.runner.cluster.ray import NO_TELEMETRY, first_line
 
 STORE_BYTES = 80 * 2**20  # Ray's least; lines between runner and engines do not go through it
 
 
 def main() -> int:
-    """Start it and wait. Returns the exit status."""
+    """Start the cluster, wait until stdin closes, then end it. Returns the exit status."""
     stdin, stdout = take_pipes()
-    os.environ |= QUIET
+    os.environ |= NO_TELEMETRY
     import ray
 
     folder = tempfile.mkdtemp(prefix="lrm-ray-", dir="/tmp")  # a short path: Ray's sockets lie there
@@ -37,7 +37,7 @@ def main() -> int:
         while os.read(stdin.fileno(), 4096):
             pass
     except Exception as error:  # noqa: BLE001 - Ray raises anything; the runner tells the user
-        print(f"Ray does not start: {sentence(error)}", file=sys.stderr)
+        print(f"Ray does not start: {first_line(error)}", file=sys.stderr)
         return 1
     finally:
         ray.shutdown()

@@ -1,4 +1,4 @@
-"""Connecting to Ray, for the processes that do: relays, the local cluster's own, and doctor's look."""
+"""Connecting to a Ray cluster: for relays, for the process of the local cluster, and for `doctor` (as a command)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from core.files.private import open_private, private_folder
 AUTO = "auto"
 CONNECT_S = 5.0
 INSTALL = "Install it: pip install 'lrm-tui[ray]' (all machines of a cluster need the same version of Ray and of Python)."
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
-"""The environment of every process of ours that imports Ray: it tells nobody of its use."""
+NO_TELEMETRY = {"RAY_USAGE_STATS_ENABLED": "0"}
+"""Environment of every process that imports Ray: it sends no usage statistics."""
 
 
 def check_installed() -> None:
@@ -27,31 +27,34 @@ def check_installed() -> None:
         raise UsageError("The executor is ray, and Ray is not installed.", INSTALL)
 
 
-def loopback(token_file: Path) -> dict[str, str]:
-    """The environment of a cluster of this machine alone: nothing listens outside, and its doors ask for a token of its own.
+def loopback_environment(token_file: Path) -> dict[str, str]:
+    """The environment of a cluster on this machine alone: it listens on loopback only and requires the token of `token_file`.
 
-    The token is made where there is none.
+    The file is created with a random token if it does not exist.
     """
     if not token_file.exists():
         private_folder(token_file.parent)
         with open_private(token_file, append=False) as file:
             file.write(secrets.token_hex(32).encode())
-    # Ray listens at loopback alone on systems on which it forms no clusters, and this variable makes any system one of them.
-    bound = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-    return {**bound, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token_file)}
+    # Ray binds to loopback where it supports no clusters (Windows, macOS); this variable makes it do so on any system.
+    loopback_only = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    return {**loopback_only, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token_file)}
 
 
 def connect(address: str) -> ModuleType:
-    """The module `ray`, connected. Raises UsageError for what cannot work, EngineError where nobody answers (yet)."""
+    """The module `ray`, connected to the cluster.
+
+    Raises UsageError where a retry cannot help (no Ray, wrong address or token), EngineError where nothing answers yet.
+    """
     check_installed()
-    os.environ |= QUIET
+    os.environ |= NO_TELEMETRY
     if "://" in address:
         raise UsageError(
             f"{address} is an address of Ray's client, through which an engine would be lost with every broken line.",
             "Make this machine a node of the cluster (`ray start --address=HOST:PORT`), and set ray_address to auto.",
         )
     if address != AUTO:
-        _answers(address)
+        _check_port(address)
     import ray
     from ray.exceptions import AuthenticationError
 
@@ -60,16 +63,16 @@ def connect(address: str) -> ModuleType:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except AuthenticationError as error:
         remedy = "Set RAY_AUTH_MODE=token and the cluster's token for the runner too; see docs/cluster.md."
-        raise UsageError(f"Ray at {address} refuses us: {sentence(error)}", remedy) from error
+        raise UsageError(f"Ray at {address} refuses us: {first_line(error)}", remedy) from error
     except ConnectionError as error:
-        raise EngineError(f"No Ray answers at {address}: {sentence(error)}", remedy) from error
+        raise EngineError(f"No Ray answers at {address}: {first_line(error)}", remedy) from error
     except Exception as error:
-        raise UsageError(f"Ray at {address} cannot be used: {sentence(error)}", remedy) from error
+        raise UsageError(f"Ray at {address} cannot be used: {first_line(error)}", remedy) from error
     return ray  # type: ignore[no-any-return]
 
 
-def _answers(address: str) -> None:
-    """Raise EngineError where nobody listens, which Ray would find out much later."""
+def _check_port(address: str) -> None:
+    """Raise EngineError where nothing listens, which Ray itself reports much later, and UsageError for a malformed address."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(f"{address!r} is no address of a Ray cluster.", 'Write HOST:PORT, "auto", or nothing.')
@@ -81,20 +84,20 @@ def _answers(address: str) -> None:
         ) from error
 
 
-def sentence(error: BaseException) -> str:
-    """The first line that says something of one of Ray's long messages."""
+def first_line(error: BaseException) -> str:
+    """The first line with text of one of Ray's long messages; the error's type where there is none."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__
 
 
 def reason(error: BaseException) -> str:
-    """Why an actor has died, out of Ray's report of it."""
+    """The line of Ray's report that says why an actor died."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if "because" in line), sentence(error))[:300]
+    return next((line for line in lines if "because" in line), first_line(error))[:300]
 
 
 def main() -> int:
-    """Print what a cluster has as one JSON line, or what is wrong with it: `python -m core.runner.cluster.ray ADDRESS`."""
+    """`python -m core.runner.cluster.ray ADDRESS`: print the cluster's resources, or the error, as one JSON line."""
     try:
         ray = connect(sys.argv[1])
     except (UsageError, EngineError) as error:

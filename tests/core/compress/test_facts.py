@@ -10,10 +10,11 @@ import gguf
 import numpy as np
 import pytest
 
-from core.compress.facts import facts, sha256
+from core.compress.facts import facts
 from core.engines.llamacpp.native import LlamaModel
 from core.engines.model_shape import gguf_shape
 from core.errors import ModelError
+from core.files.content import sha256
 from tests.helpers.split_gguf import split
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.compress.methods import pruned_share
 from core.compress.recipes import (
     DYNAMIC,
     GGUF_TYPES,
@@ -133,3 +134,14 @@ def test_what_needs_text_is_calibrated_where_it_names_none() -> None:
     assert expand(["wanda-50", "wanda-50@c4", "q4_0"], "traces") == ["wanda-50@traces", "wanda-50@c4", "q4_0"]
     with pytest.raises(UsageError):
         expand(["q9_9"], "traces")
+
+
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [
+        ("my-sparsegpt-50", 0.5), ("sparsegpt-12.5+q4_0", 0.125), ("wanda-2of4", 0.5), ("wanda-1:4", 0.75),
+        ("magnitude-5x", None), ("sparsegpt-500", None), ("awq-4bit", None),
+    ],
+)  # fmt: skip
+def test_the_share_that_a_name_from_elsewhere_tells(name: str, share: float | None) -> None:
+    assert pruned_share(name) == share

@@ -15,7 +15,7 @@ import pytest
 from core.files import logs
 from core.files.logs import CleanFormatter, Keeper
 from core.files.private import open_private, private_folder
-from core.files.redact import STAND_IN, mask
+from core.files.redact import PLACEHOLDER, mask
 from core.runner.child import Child
 
 CANARY = "sk-canary-0123456789"
@@ -29,7 +29,7 @@ ENVIRONMENT = {
 
 def test_values_that_are_named_like_secrets_are_masked() -> None:
     text = f"Incorrect API key provided: {CANARY}; correct horse; hf_x; set MY_OWN_KEY"
-    assert mask(text, ENVIRONMENT) == f"Incorrect API key provided: {STAND_IN}; {STAND_IN}; hf_x; set MY_OWN_KEY"
+    assert mask(text, ENVIRONMENT) == f"Incorrect API key provided: {PLACEHOLDER}; {PLACEHOLDER}; hf_x; set MY_OWN_KEY"
 
 
 def test_what_a_child_says_on_stderr_is_kept_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +38,7 @@ def test_what_a_child_says_on_stderr_is_kept_clean(tmp_path: Path, monkeypatch: 
     code = f"import os, sys; os.write(2, {words!r}.encode('utf-8', 'surrogateescape')); sys.exit(3)"
     child: Child[str] = Child([sys.executable, "-c", code], str, tmp_path / "new" / "child.log", {}, "test.1")
     assert child.receive(20) == [None]
-    assert child.obituary() == f"exit status 3; its last words: key {STAND_IN}␛]0;owned␇\n50 %\n100 %\n� last"
+    assert child.obituary() == f"exit status 3; its last words: key {PLACEHOLDER}␛]0;owned␇\n50 %\n100 %\n� last"
     child.close()
 
 
@@ -50,7 +50,7 @@ def test_what_threads_and_warnings_say_is_kept_clean() -> None:
         "warnings.warn('\\x1b[2J' + os.environ['SOME_KEY'])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "SOME_KEY": CANARY})
-    assert f"ValueError: ␛]0;owned␇{STAND_IN}" in done.stderr and f"␛[2J{STAND_IN}" in done.stderr
+    assert f"ValueError: ␛]0;owned␇{PLACEHOLDER}" in done.stderr and f"␛[2J{PLACEHOLDER}" in done.stderr
     assert CANARY not in done.stderr and "\x1b" not in done.stderr
 
 
@@ -85,7 +85,7 @@ def test_records_and_tracebacks_are_clean(monkeypatch: pytest.MonkeyPatch) -> No
     except ValueError:
         record = logging.LogRecord("n", logging.ERROR, "f", 1, "a\x07%s", ("\x9b31m",), sys.exc_info())
     said = CleanFormatter("%(message)s").format(record)
-    assert said.startswith("a␇�31m\nTraceback") and said.endswith(f"ValueError: ␛[2J{STAND_IN}")
+    assert said.startswith("a␇�31m\nTraceback") and said.endswith(f"ValueError: ␛[2J{PLACEHOLDER}")
 
 
 @pytest.mark.parametrize("umask", [0, 0o022, 0o077])

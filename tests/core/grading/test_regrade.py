@@ -12,6 +12,7 @@ from core import cli
 from core.grading.regrade import COLUMNS, former, regrade
 from core.results.summary_cache import cache_ended, cached
 from core.results.tables.scores import scores_rows
+from core.store.columns import FormerGrade
 from tests.helpers.book import Book
 
 TEXT = "thought\n</think>\n\nThe answer is (B)."
@@ -44,6 +45,7 @@ def test_changed_grades_are_written_and_the_old_ones_kept(book: Book) -> None:
     row = book.reader.execute("SELECT parsed, correct, rule FROM responses WHERE id = 1").fetchone()
     assert tuple(row) == ("B", 1, "statement")
     [old] = former(book.reader, 1)
+    assert old.keys() == FormerGrade.__annotations__.keys()
     assert (old["parsed"], old["rule"], old["correct"], old["span_end"]) == ("A", "old", 0, 1)
     assert old["replaced_by"].startswith("lrm-tui ")
     assert cached(book.reader) == {} and scores_rows(book.reader)[0]["benchmarks"]["temporal"]["accuracy"] == 100.0

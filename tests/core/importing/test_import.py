@@ -15,6 +15,7 @@ import pytest
 from core import cli
 from core.results.tables.audit import Audit
 from core.store.connection import connect
+from core.store.joins import VARIANT_OF_JOB
 from tests.helpers.book import Counted
 
 DAYS = [
@@ -54,7 +55,7 @@ def row(item: int | str, output: str, **more: Any) -> dict[str, Any]:
 def stored(folder: Path, columns: str = "i.key, r.sample, r.finish_reason, r.correct") -> list[tuple[Any, ...]]:
     connection = connect(folder / "runs.db", "reader")
     sql = f"SELECT {columns} FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id "
-    found = [tuple(r) for r in connection.execute(sql + "JOIN variants v ON v.id = j.variant_id ORDER BY r.id")]
+    found = [tuple(r) for r in connection.execute(sql + f"{VARIANT_OF_JOB} ORDER BY r.id")]
     connection.close()
     return found
 
@@ -75,7 +76,7 @@ def test_rows_are_graded_and_scanned(folder: Path, capsys: pytest.CaptureFixture
         ("2024-I-2", 1, "stop", 1),
     ]
     assert (
-        stored(folder, "v.compression, v.sparsity, v.parameters, r.collapsed")[2:] == [("sparsegpt-50", 0.5, 8 * 10**9, 1)] * 2
+        stored(folder, "a.compression, a.sparsity, a.parameters, r.collapsed")[2:] == [("sparsegpt-50", 0.5, 8 * 10**9, 1)] * 2
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["#1 R1-8B none on aime: 2 outputs", "#2 R1-8B sparsegpt-50 on aime: 2 outputs to 1 questions"]
@@ -121,7 +122,7 @@ def test_a_folder_of_numbered_texts(folder: Path) -> None:
         (folder / "R1-8B" / name).write_text(text, encoding="utf-8")
     given = ("--compression", "awq-4bit", "--parameters", "8B", "--bits-per-weight", "4.25")
     assert lrm("import", folder / "R1-8B", *given) == 0
-    assert stored(folder, "j.benchmark, i.key, v.compression, v.parameters, v.bits_per_weight, r.correct") == [
+    assert stored(folder, "j.benchmark, i.key, a.compression, a.parameters, a.bits_per_weight, r.correct") == [
         ("aime", "2024-I-0", "awq-4bit", 8 * 10**9, 4.25, 1),
         ("temporal", "1", "awq-4bit", 8 * 10**9, 4.25, 1),
     ]

@@ -72,9 +72,10 @@ def test_the_store_knows_better(folder: Path, tmp_path: Path) -> None:
     name = resolve(str(folder)).name
     c.execute("INSERT INTO models (id, name, source, format, family) VALUES (1, ?, ?, 'hf', 'llama')", (name, str(folder)))
     c.execute(
-        "INSERT INTO variants (id, model_id, compression, format, ready_at, bytes, bits_per_weight) "
+        "INSERT INTO artifacts (id, model_id, compression, format, ready_at, bytes, bits_per_weight) "
         "VALUES (1, 1, 'q8_0', 'gguf', 1, 999, 9.0)"
     )
+    c.execute("INSERT INTO variants (id, artifact_id) SELECT id, id FROM artifacts")
     for job, pace in ((1, 10.0), (2, 30.0), (3, 20.0)):
         past(c, job, pace)
     made, other = estimate(c, [spec(folder, "q8_0", limit=10), spec(folder, "sparsegpt-50+q8_0", limit=10)])

@@ -95,7 +95,9 @@ def test_nonsense_is_refused_and_nothing_is_written(store: sqlite3.Connection, c
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_clone_is_the_same_run(store: sqlite3.Connection, tmp_path: Path, policy: Policy) -> None:
     sampling = Sampling(0.1, 0.5, 7, 0.02, 77, ("END",))
-    spec = RunSpec("pocket", "q8_0", "pocket-logic", "llama.cpp", sampling, 5, 9, policy, 0.1, tmp_path, None, 0)
+    spec = RunSpec(
+        "pocket", "q8_0", "pocket-logic", "llama.cpp", sampling, seed=5, limit=9, policy=policy, data=tmp_path, gpus=0
+    )  # fmt: skip
     run = jobs.add(store, [spec])[0]
     assert jobs.spec_of(store, run) == spec
     with pytest.raises(UsageError, match="preparation"):

@@ -1,4 +1,4 @@
-"""Digests are a cache: what is kept equals what is computed, and goes with any change of a response."""
+"""Summaries are a cache: a cached one equals a computed one, and goes with any change of a response."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.results.run_summary import Digest, digest
+from core.results.run_summary import RunSummary, summarise
 from core.results.summary_cache import cache_ended, cache_missing, cached, responses_of
 from core.results.tables.collapse_points import points
 from core.results.tables.findings import findings
@@ -37,7 +37,7 @@ def fill(book: Book) -> list[int]:
     return runs
 
 
-def test_tables_from_kept_digests_equal_those_computed_from_the_responses(book: Book) -> None:
+def test_tables_from_cached_summaries_equal_those_computed_from_the_responses(book: Book) -> None:
     runs = fill(book)
     computed = tables(book.reader)
     cache_ended(book.writer)
@@ -60,7 +60,7 @@ def test_a_run_under_way_has_none(book: Book) -> None:
         "INSERT INTO responses (job_id, item_id, position, seed) VALUES (1, 99, 99, 0)",
     ],
 )
-def test_any_change_of_a_response_drops_the_digest_of_its_run_alone(book: Book, change: str) -> None:
+def test_any_change_of_a_response_drops_the_summary_of_its_run_alone(book: Book, change: str) -> None:
     first, *others = fill(book)
     book.insert("items", id=99, benchmark="aime", key="99", revision="r", fields="{}", gold="[]")
     cache_ended(book.writer)
@@ -73,7 +73,7 @@ def test_any_change_of_a_response_drops_the_digest_of_its_run_alone(book: Book, 
     assert sorted(cached(book.reader)) == [first, *others] and scores_rows(book.reader) == after
 
 
-def test_digests_of_another_version_are_made_anew(book: Book) -> None:
+def test_summaries_of_another_version_are_computed_again(book: Book) -> None:
     runs = fill(book)
     cache_ended(book.writer)
     book.writer.execute("UPDATE run_digests SET version = 0, summary = 'old'")
@@ -122,14 +122,14 @@ responses = st.fixed_dictionaries(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.lists(responses, max_size=12), st.integers(1, 3))
-def test_a_digest_survives_the_store_to_the_last_digit(book: Book, given: list[dict[str, Any]], samples: int) -> None:
+def test_a_summary_survives_the_store_to_the_last_digit(book: Book, given: list[dict[str, Any]], samples: int) -> None:
     run = book.run(book.variant(f"v{book.writer.total_changes}"), "aime", [], state="done")
     for at, row in enumerate(given):
         place = {"job_id": run, "item_id": book._item("aime", at // samples), "position": at // samples, "seed": 0}
         book.insert("responses", **place, sample=at % samples, state="done", **row)
-    found, rows = digest(book.reader, run, "aime")
-    assert Digest.loaded(found.dumped()).dumped() == found.dumped()
-    assert found.finished == sum(row["finish_reason"] != "error" for row in given) == len(rows)
+    summary, rows = summarise(book.reader, run, "aime")
+    assert RunSummary.loaded(summary.dumped()).dumped() == summary.dumped()
+    assert summary.finished == sum(row["finish_reason"] != "error" for row in given) == len(rows)
     cache_ended(book.writer)
     assert np.array_equal(responses_of(book.reader, [(run, "aime")])[run], rows)
-    assert sum(rows["score"]) == found.credit <= found.finished
+    assert sum(rows["score"]) == summary.credit <= summary.finished

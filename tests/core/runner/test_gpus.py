@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.runner import gpus
-from core.runner.scheduler import needs
+from core.runner.allocation import ChildCommand
+from core.runner.scheduler import gpus_needed
 from core.settings import load
 from tests.helpers.jobs import prepare_job, run_job
 
@@ -59,7 +60,7 @@ def test_no_gpu_is_a_lease_too() -> None:
 
 
 def need(engine: str | None, total: int, gpus: int | None = None) -> int:
-    return needs(run_job(engine=engine, gpus=gpus) if engine else prepare_job(gpus=gpus), total, load())
+    return gpus_needed(run_job(engine=engine, gpus=gpus) if engine else prepare_job(gpus=gpus), total, load())
 
 
 def test_how_many_a_job_needs(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_only_who_computes_on_the_processors_gives_way_there(monkeypatch: pytest
     lease = gpus.take(1, load().general)
     assert lease is not None
     for place, more in ((gpus.LocalGpus(), 5), (lease, 0)):
-        command, environment = place.child(tell, {}, load().general)
+        command, environment = place.child(ChildCommand(tell), load().general)
         said = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, check=True, text=True).stdout
         assert int(said) == min(19, ours + more)
     lease.release()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ModelError
-from core.files.locks import patient_lock
+from core.files.locks import lock_with_retries
 from core.jobs import queue
 from core.runner.gpus import LocalGpus
 from core.runner.prepare import Preparer, _stays
@@ -27,7 +27,7 @@ TEMPLATE = RunSpec("", "none", "pocket-facts", "llama.cpp", Sampling(max_tokens=
 def store(tmp_path: Path) -> RunnerStore:
     connect(tmp_path / "runs.db", "user").close()
     opened = RunnerStore(tmp_path / "runs.db")
-    patient_lock(runner_lock(opened.path))
+    lock_with_retries(runner_lock(opened.path))
     opened.take_over(0.0)
     return opened
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.errors import DataError
-from core.runner.questions import make_ahead, questions
+from core.runner.questions import preload, questions
 from core.spec import RunJob
 from tests.helpers.jobs import run_job
 
@@ -36,7 +36,7 @@ def texts(found: list[Any]) -> list[str]:
 def test_a_run_gets_what_was_made_ahead(tmp_path: Path) -> None:
     path = write(tmp_path, "old", "second")
     before = path.stat()
-    make_ahead(job(1, tmp_path))
+    preload(job(1, tmp_path))
     assert texts(questions(job(2, tmp_path, limit=1))) == ["old"]  # of another run, which waits for nobody
     for thread in threading.enumerate():
         if thread.name == "questions of job 1":
@@ -49,16 +49,16 @@ def test_a_run_gets_what_was_made_ahead(tmp_path: Path) -> None:
 
 def test_a_file_that_has_changed_since_is_read_again(tmp_path: Path) -> None:
     path = write(tmp_path, "old")
-    make_ahead(job(4, tmp_path))
+    preload(job(4, tmp_path))
     write(tmp_path, "new")
     os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
     assert texts(questions(job(4, tmp_path))) == ["new"]
 
 
 def test_what_fails_ahead_is_told_when_the_run_begins(tmp_path: Path) -> None:
-    make_ahead(job(5, tmp_path))
+    preload(job(5, tmp_path))
     with pytest.raises(DataError, match="holds none of"):
         questions(job(5, tmp_path))
-    make_ahead(job(5, tmp_path))
+    preload(job(5, tmp_path))
     write(tmp_path, "there by now")
     assert texts(questions(job(5, tmp_path))) == ["there by now"]

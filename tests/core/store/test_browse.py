@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UsageError
+from core.store import snapshot
 from core.store.browse import Page, count, cursor, excerpt, page, siblings
+from core.store.columns import ResponseRow
 from core.store.filters import ORDERS, VERDICTS, ResponseFilter, parse, written
 from core.store.reviews import review
 from tests.helpers.book import Book
@@ -192,3 +194,9 @@ def test_every_query_of_a_page_uses_an_index(book: Book) -> None:
             book.reader.set_trace_callback(None)
             plan = " ".join(row["detail"] for row in book.reader.execute(f"EXPLAIN QUERY PLAN {plans[0]}"))
             assert "INDEX responses_" in plan and "TEMP B-TREE" not in plan.replace("LAST TERM OF ORDER BY", ""), plan
+
+
+def test_a_whole_response_has_the_columns_that_its_type_names(book: Book) -> None:
+    row = snapshot.response(book.reader, 1)
+    assert row is not None and row.keys() == ResponseRow.__annotations__.keys()
+    assert snapshot.response(book.reader, 1_000) is None

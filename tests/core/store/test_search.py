@@ -18,7 +18,7 @@ def old_store(path: Path, responses: int) -> None:
     db = Database(str(path))
     steps.apply(db, stop_before="0006_reading_responses")
     db.execute("PRAGMA user_version = 5")
-    db.execute("INSERT INTO models VALUES (1, 'm', '/m', 'hf', 'm')")
+    db.execute("INSERT INTO models (id, name, source, format, family) VALUES (1, 'm', '/m', 'hf', 'm')")
     db.execute("INSERT INTO variants (id, model_id, compression, format) VALUES (1, 1, 'none', 'hf')")
     db.execute(
         "INSERT INTO jobs (id, kind, state, position, variant_id, benchmark, engine, sampling, created) "

@@ -12,7 +12,9 @@ import pytest
 from sqlite_utils import Database
 
 from core.errors import LeaseLost, StoreError, StoreFull, StoreNewer
+from core.files.content import sha256
 from core.store import connection as store
+from core.store.joins import JOBS
 from core.store.runner_store import RunnerStore
 from core.store.schema import VERSION_OF_STEPS, steps
 from core.store.snapshot import runner
@@ -55,7 +57,7 @@ def test_an_older_store_is_brought_up_to_date(tmp_path: Path, role: store.Role) 
     older = Database(str(path))
     steps.apply(older, stop_before="0002_no_lease_until")
     older.execute("PRAGMA user_version = 1")
-    older.execute("INSERT INTO models VALUES (1, 'pocket', '/m', 'hf', 'pocket')")
+    older.execute("INSERT INTO models (id, name, source, format, family) VALUES (1, 'pocket', '/m', 'hf', 'pocket')")
     older.conn.commit()
     older.close()
     opened = store.connect(path, role)
@@ -138,3 +140,71 @@ def test_two_processes_may_make_the_store_at_once(tmp_path: Path) -> None:
         for _ in range(3)
     ]
     assert [child.wait(60) for child in children] == [0, 0, 0]
+
+
+def test_runs_of_a_source_that_changed_are_doubtful(tmp_path: Path) -> None:
+    """An older store kept one row a name: what is known to have changed is marked, what is the same is not."""
+    path = tmp_path / "runs.db"
+    folders = {name: tmp_path / name / "x" for name in ("same", "moved", "written", "two")}
+    for number, folder in enumerate(folders.values()):
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(bytes([number]))
+    older = Database(str(path))
+    steps.apply(older, stop_before="0011_artifacts_variants_protocols")
+    older.execute("PRAGMA user_version = 10")
+    for number, (name, folder) in enumerate(folders.items(), 1):
+        source, read = (folder, folder) if name != "moved" else (folder, folders["same"])
+        older.execute(
+            "INSERT INTO models (id, name, source, format, family) VALUES (?, ?, ?, 'hf', 'f')", (number, name, str(source))
+        )
+        digest = "other" if name == "written" else sha256(read)
+        older.execute(
+            "INSERT INTO variants (id, model_id, compression, format, path, sha256, ready_at) VALUES (?, ?, 'none', 'hf', ?, ?, 1)",
+            (number, number, str(read), digest),
+        )
+        older.execute(
+            "INSERT INTO jobs (id, kind, state, position, variant_id, benchmark, engine, sampling, created) "
+            "VALUES (?, 'run', 'done', 1, ?, 'aime', 'transformers', '{\"top_p\": 0.95, \"temperature\": 0.6}', 1)",
+            (number, number),
+        )
+    made = tmp_path / "x-sparsegpt-50"
+    Path(f"{made}.json").write_text('{"model_sha256": "of other weights"}')
+    older.execute(
+        "INSERT INTO variants (id, model_id, compression, format, path, ready_at) VALUES (5, 4, 'p', 'hf', ?, 1)", (str(made),)
+    )
+    older.conn.commit()
+    older.close()
+    with store.opened(path, "user") as opened:
+        doubts = {row["name"]: row["doubt"] for row in opened.execute(f"SELECT m.name, j.doubt FROM {JOBS} ORDER BY j.id")}
+        sampling = {row[0] for row in opened.execute("SELECT sampling FROM jobs")}
+        (notice,) = [row["message"] for row in opened.execute("SELECT message FROM notices")]
+    assert doubts["same"] is None and "was read from" in doubts["moved"]
+    assert "was written after it was measured" in doubts["written"] and "different weights" in doubts["two"]
+    assert sampling == {'{"temperature": 0.6, "top_p": 0.95}'}
+    assert "it had schema 10" in notice and "runs.schema-10.db" in notice
+    with sqlite3.connect(tmp_path / "runs.schema-10.db") as kept:
+        assert (
+            kept.execute("PRAGMA user_version").fetchone()[0] == 10
+            and kept.execute("SELECT count(*) FROM jobs").fetchone()[0] == 4
+        )
+
+
+def test_an_older_store_stays_as_it_is_without_room_for_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "runs.db"
+    older = Database(str(path))
+    steps.apply(older, stop_before="0011_artifacts_variants_protocols")
+    older.execute("PRAGMA user_version = 10")
+    older.execute("INSERT INTO models (id, name, source, format, family) VALUES (1, 'm', '/m', 'hf', 'm')")
+    older.execute("INSERT INTO variants (id, model_id, compression, format) VALUES (1, 1, 'none', 'hf')")
+    older.execute("INSERT INTO jobs (kind, position, variant_id, created) VALUES ('prepare', 1, 1, 1)")
+    older.conn.commit()
+    older.close()
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10})())
+    with pytest.raises(StoreFull, match="no room for a copy"):
+        store.connect(path, "user")
+    with sqlite3.connect(path) as untouched:
+        assert untouched.execute("PRAGMA user_version").fetchone()[0] == 10
+    monkeypatch.setenv("LRM_UPGRADE_WITHOUT_COPY", "1")
+    store.connect(path, "user").close()
+    assert not list(tmp_path.glob("*.schema-*"))

@@ -29,7 +29,7 @@ print("held", flush=True); sys.stdin.read()
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunnerStore:
     monkeypatch.setattr(wal, "SHORT_BYTES", MIB)
-    monkeypatch.setattr(wal, "HELD_BYTES", 4 * MIB)
+    monkeypatch.setattr(wal, "BACKLOG_BYTES", 4 * MIB)
     monkeypatch.setattr(wal, "LONG_BYTES", 8 * MIB)
     monkeypatch.setattr(wal, "EVERY_S", 0.05)
     opened = RunnerStore(tmp_path / "runs.db")
@@ -80,12 +80,12 @@ def test_who_never_lets_go_is_named_and_the_log_is_taken_in_afterwards(runner: R
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
         assert (holder.pid, Path(f"/proc/{holder.pid}/comm").read_text().strip()) in users(runner.path)
         assert os.getpid() not in dict(users(runner.path))
-        assert not runner.log_held
+        assert not runner.log_backlog
         assert write(runner, 12) > 8 * MIB
-        assert runner.log_held
+        assert runner.log_backlog
         told = runner.connection.execute("SELECT message, remedy FROM notices WHERE level = 'warning'").fetchall()
         assert len(told) == 1 and str(holder.pid) in told[0]["remedy"] and "reads it without a pause" in told[0]["message"]
         holder.kill()
     time.sleep(wal.EVERY_S)
     write(runner, 1)
-    assert size(log_of(runner.path)) < 4 * MIB and not runner.log_held
+    assert size(log_of(runner.path)) < 4 * MIB and not runner.log_backlog

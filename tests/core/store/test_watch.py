@@ -19,7 +19,8 @@ def store(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """A finished run of three responses, and one under way with two streams."""
     c = connect(tmp_path / "runs.db", "user")
     c.execute("INSERT INTO models (id, name, source, format, family) VALUES (1, 'm', '/m', 'hf', 'm')")
-    c.execute("INSERT INTO variants (id, model_id, compression, format, ready_at) VALUES (1, 1, 'none', 'gguf', 1)")
+    c.execute("INSERT INTO artifacts (id, model_id, compression, format, ready_at) VALUES (1, 1, 'none', 'gguf', 1)")
+    c.execute("INSERT INTO variants (id, artifact_id) SELECT id, id FROM artifacts")
     for job, state in ((1, "done"), (2, "running")):
         c.execute(
             "INSERT INTO jobs (id, kind, state, position, variant_id, benchmark, engine, sampling, created, finished) "

@@ -19,7 +19,7 @@ from core.cli.doctor import runner as health_runner
 from core.cli.doctor import store as health
 from core.cli.doctor.finding import Finding
 from core.cli.doctor.store import states
-from core.files.locks import held, try_lock
+from core.files.locks import is_locked, try_lock
 from core.jobs import queue
 from core.runner.client import ensure_runner, status, stop_runner
 from core.runner.processes import VARIABLE, run_id
@@ -199,7 +199,7 @@ def silent(path: Path) -> Iterator[int]:
         time.sleep(60)
         os._exit(0)
     deadline = time.monotonic() + 10
-    while not held(runner_lock(path)) and time.monotonic() < deadline:
+    while not is_locked(runner_lock(path)) and time.monotonic() < deadline:
         time.sleep(0.05)
     yield holder
     os.kill(holder, signal.SIGKILL)

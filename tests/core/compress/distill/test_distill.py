@@ -29,8 +29,9 @@ def store(tmp_path: Path) -> Path:
     """A store with run 1 (done), run 2 (under way) and answers of several kinds."""
     path = tmp_path / "runs.db"
     connection = connect(path, "user")
-    connection.execute("INSERT INTO models VALUES (1, 'teacher', '/', 'hf', 'qwen2')")
-    connection.execute("INSERT INTO variants (id, model_id, compression, format) VALUES (1, 1, 'none', 'hf')")
+    connection.execute("INSERT INTO models (id, name, source, format, family) VALUES (1, 'teacher', '/', 'hf', 'qwen2')")
+    connection.execute("INSERT INTO artifacts (id, model_id, compression, format) VALUES (1, 1, 'none', 'hf')")
+    connection.execute("INSERT INTO variants (id, artifact_id) SELECT id, id FROM artifacts")
     for run, state in ((1, "done"), (2, "running"), (3, "done")):
         connection.execute(
             "INSERT INTO jobs (id, kind, state, position, variant_id, benchmark, engine, sampling, created) "

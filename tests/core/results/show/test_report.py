@@ -65,7 +65,7 @@ def test_an_older_report_is_replaced_and_other_folders_are_refused(book: Book, t
     folder = tmp_path / "report"
     arguments = ["export", str(folder), "--db", str(book.path)]
     assert cli.main([*arguments]) == 0
-    book.writer.execute("UPDATE variants SET compression = 'q8_0' || id WHERE id IN (2, 3)")
+    book.writer.execute("UPDATE artifacts SET compression = 'q8_0' || id WHERE id IN (2, 3)")
     assert cli.main([*arguments, "--without-published"]) == 0
     assert not list(folder.glob("sparsity-*.svg")) and "published" not in (folder / "scores.csv").read_text()
     (tmp_path / "mine").mkdir()

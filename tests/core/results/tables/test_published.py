@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.registry import names
 from core import cli
+from core.results.rows import ENDS
 from core.results.stats import difference, pass_at_k
 from core.results.tables import published
 from core.results.tables.lengths import lengths_rows
+from core.results.tables.printed import PrintedCell, PrintedEnd, PrintedLengths, PrintedPoint, PrintedScores
 from core.results.tables.published import (
     lengths_with_differences,
     published_lengths,
@@ -27,6 +30,18 @@ def test_every_row_names_its_source_and_lies_between_0_and_100() -> None:
         assert row["origin"] == ("recorded" if row["edition"] == "study" else "published") and row["average_ci"] is None
         for cell in row["benchmarks"].values():
             assert all(0 <= cell[name] <= 100 for name in ("accuracy", "em", "f1") if cell.get(name) is not None)
+
+
+def test_no_row_has_a_field_that_its_type_does_not_name() -> None:
+    benchmarks = set(names())
+    for row in tables()["scores"]:
+        assert row.keys() - benchmarks <= PrintedScores.__annotations__.keys()
+        for cell in (row[name] for name in row.keys() & benchmarks):
+            assert isinstance(cell, float) or cell.keys() <= PrintedCell.__annotations__.keys()
+    for row in tables()["lengths"]:
+        assert row.keys() <= PrintedLengths.__annotations__.keys()
+        assert all(row.get(end, {}).keys() <= PrintedEnd.__annotations__.keys() for end in ENDS)
+    assert all(row.keys() == PrintedPoint.__annotations__.keys() for row in tables()["collapse"])
 
 
 def test_averages_agree_with_their_parts_unless_a_note_says_otherwise() -> None:

@@ -14,10 +14,11 @@ from core.engines.host.engine import EngineFailure
 from core.engines.host.options import VllmOptions
 from core.engines.vllm.spread import everywhere, spread
 from core.errors import UsageError
+from core.runner.allocation import ChildCommand
 from core.runner.cluster import ray as connection
-from core.runner.cluster.ray import check_installed, loopback
+from core.runner.cluster.ray import check_installed, loopback_environment
 from core.runner.gpus import LocalGpus
-from core.runner.prepare import _here
+from core.runner.prepare import _local_only
 from core.runner.scheduler import Resources, resources_of
 from core.settings import load
 from tests.helpers.jobs import prepare_job, run_job
@@ -66,9 +67,9 @@ def test_vllm_over_several_machines() -> None:
 
 def test_variants_are_made_where_their_folder_is(settings: Path) -> None:
     work = {name: prepare_job(compression=name) for name in ("none", "q4_0", "sparsegpt-50@traces", "distill-1")}
-    assert all(_here(one, load().general) for one in work.values()), "the folder beside the store is this machine's alone"
+    assert all(_local_only(one, load().general) for one in work.values()), "the folder beside the store is this machine's alone"
     settings.write_text('variants_folder = "/shared/variants"\n')
-    assert [_here(one, load().general) for one in work.values()] == [False, False, True, True], (
+    assert [_local_only(one, load().general) for one in work.values()] == [False, False, True, True], (
         "the store can be read here alone"
     )
 
@@ -76,10 +77,10 @@ def test_variants_are_made_where_their_folder_is(settings: Path) -> None:
 def test_engines_without_gpus_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     general = load().general
     monkeypatch.setattr("psutil.cpu_count", lambda logical: 6)
-    assert [part.child(["x"], {"A": "1"}, general)[1] for part in LocalGpus().split(3)] == [
+    assert [part.child(ChildCommand(["x"], {"A": "1"}), general)[1] for part in LocalGpus().split(3)] == [
         {"A": "1", "OMP_NUM_THREADS": "2"}
     ] * 3
-    assert LocalGpus().split(1)[0].child(["x"], {}, general)[1] == {}
+    assert LocalGpus().split(1)[0].child(ChildCommand(["x"]), general)[1] == {}
 
 
 def test_without_ray_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, settings: Path) -> None:
@@ -104,10 +105,10 @@ def test_nothing_of_ray_is_imported_by_a_runner_or_the_app() -> None:
 
 def test_a_token_of_our_own_is_for_its_owner_alone(tmp_path: Path) -> None:
     file = tmp_path / "ray" / "token"
-    assert loopback(file)["RAY_AUTH_TOKEN_PATH"] == str(file)
+    assert loopback_environment(file)["RAY_AUTH_TOKEN_PATH"] == str(file)
     first = file.read_text()
     assert len(first) == 64 and file.stat().st_mode & 0o077 == 0 and file.parent.stat().st_mode & 0o077 == 0
-    loopback(file)
+    loopback_environment(file)
     assert file.read_text() == first
 
 
