@@ -30,7 +30,7 @@ def gguf_parts(path: Path) -> list[Path]:
     Raises ModelError where one is missing, and for a part that is not the first.
     """
     if not path.is_file():
-        raise ModelError(f"{path.parent} lacks {path.name}.", _GET_AGAIN)
+        raise ModelError(f"{path}: No such file.", "Check the model's path.")
     try:
         return parts(path)
     except BadGguf as error:
