@@ -50,7 +50,8 @@ class RunSpec:
     share (0 to 1) of the collapsed responses that run on under policy `audit`. `gpus` is how many it takes (None: one where
     there are any, unless the engine's settings say otherwise). `replicas` engines share the questions, each with `gpus` of its
     own. `template_options` is what it sets in the model's chat template. `kv_type` is the type of the KV cache (None: as the
-    engine's settings say). `name` is what tables call the model (None: as its path or address suggests).
+    engine's settings say). `samples` is how many responses each question gets. `name` is what tables call the model (None: as
+    its path or address suggests).
     """
 
     model: str
@@ -68,6 +69,7 @@ class RunSpec:
     gpus: int | None = None
     replicas: int = 1
     kv_type: str | None = None
+    samples: int = 1
     name: str | None = None
 
 
@@ -112,6 +114,7 @@ class RunJob(Job):
     date: str
     seed: int
     limit: int | None
+    samples: int
     policy: Policy
     audit_share: float
     data: Path | None

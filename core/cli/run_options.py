@@ -38,6 +38,7 @@ class RunOptions(TypedDict):
     name: str | None
     kv_type: str | None
     limit: int | None
+    samples: int
     max_tokens: int | None
     temperature: float
     top_p: float
@@ -63,6 +64,7 @@ OPTIONS = (
         "--kv-type", type=click.Choice(KV_TYPES), metavar="TYPE", help=f"type of llama.cpp's KV cache: {', '.join(KV_TYPES)}"
     ),
     click.option("--limit", type=int, metavar="LIMIT", help="ask only the first N questions"),
+    click.option("--samples", type=int, default=1, metavar="K", help="responses to each question, for pass@k and majority (1)"),
     click.option(
         "--max-tokens", type=int, metavar="MAX_TOKENS", help=f"limit on new tokens (default {USUAL.max_tokens}; pocket 1024)"
     ),
@@ -173,6 +175,7 @@ def _specs(
             Sampling(*drawn, limit, options["stop"]),
             seed=options["seed"],
             limit=options["limit"],
+            samples=options["samples"],
             policy=options["policy"],
             audit_share=options["audit_share"],
             data=call.data_folder,

@@ -86,7 +86,7 @@ def _estimate(
     model = resolve(spec.model)
     engine = engine_for(model.format, spec.engine)
     compression = _without_file(spec.compression)
-    questions = min(spec.limit or 10**9, get(spec.benchmark).questions)
+    questions = min(spec.limit or 10**9, get(spec.benchmark).questions) * spec.samples
     pace, similar_runs = _pace(runs, (str(model.source), compression, spec.benchmark, engine))
     size, made, slots, budget = None, False, None, None
     if model.format not in WITHOUT_WEIGHTS:

@@ -88,6 +88,12 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
         recipes.check(recipe, model.format, form)
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"A limit of {spec.limit} questions makes no run.", "Give 1 or more.")
+    if spec.samples < 1:
+        raise UsageError(f"{spec.samples} samples of each question make no run.", "Give 1 or more.")
+    if spec.samples > 1 and spec.sampling.temperature == 0:
+        raise UsageError(
+            "At temperature 0 every sample of a question is the same.", "Ask for one sample, or give a temperature above 0."
+        )
     if not 0 < spec.sampling.top_p <= 1 or not spec.sampling.temperature >= 0 or spec.sampling.max_tokens < 1:
         raise UsageError(f"Sampling is out of range: {spec.sampling}.", "Temperature >= 0, 0 < top-p <= 1, tokens >= 1.")
     if not spec.sampling.top_k >= 0 or not 0 <= spec.sampling.min_p < 1:
@@ -134,6 +140,7 @@ def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, form: 
         "sampling": canonical_json(asdict(spec.sampling)),
         "seed": spec.seed,
         "item_limit": spec.limit,
+        "samples": spec.samples,
         "policy": "observe" if spec.policy == "observe" else "stop",
         "audit_share": spec.audit_share if spec.policy == "audit" else 0.0,
         "data_folder": _text(spec.data),
@@ -233,6 +240,7 @@ def spec_of(connection: sqlite3.Connection, job: int) -> RunSpec:
         sampling=Sampling(**json.loads(row["sampling"])),
         seed=row["seed"],
         limit=row["item_limit"],
+        samples=row["samples"],
         policy=policy,
         audit_share=row["audit_share"] or AUDIT_SHARE,
         data=Path(row["data_folder"]) if row["data_folder"] else None,

@@ -38,26 +38,29 @@ def queue_demo(path: Path, limit: int, family: Mapping[str, Sequence[str]] = FAM
         return left or queue.add(connection, _specs(limit, 0, family))
 
 
-def queue_study(path: Path, limit: int, models: Sequence[str] = tuple(FAMILY)) -> list[int]:
+def queue_study(path: Path, limit: int, models: Sequence[str] = tuple(FAMILY), samples: int = 1) -> list[int]:
     """Queue what of the study of these models this store neither has nor waits for. Returns the ids of all its runs."""
     family = {model: FAMILY[model] for model in models}
     with opened(path, "user") as connection:
         runs = {
             (row["name"], row["compression"], row["benchmark"], row["seed"]): int(row["id"])
-            for row in _runs(connection, f"j.state NOT IN ('failed', 'cancelled') AND j.item_limit = {int(limit)}")
+            for row in _runs(
+                connection,
+                f"j.state NOT IN ('failed', 'cancelled') AND j.item_limit = {int(limit)} AND j.samples = {int(samples)}",
+            )
         }
-        specs = [spec for seed in SEEDS for spec in _specs(limit, seed, family)]
+        specs = [spec for seed in SEEDS for spec in _specs(limit, seed, family, samples)]
         missing = [spec for spec in specs if (spec.model, spec.compression, spec.benchmark, spec.seed) not in runs]
         added = queue.add(connection, missing)
         cells = {(spec.model, spec.compression, spec.benchmark, spec.seed) for spec in specs}
         return sorted([*added, *(run for cell, run in runs.items() if cell in cells)])
 
 
-def _specs(limit: int, seed: int, family: Mapping[str, Sequence[str]]) -> list[RunSpec]:
+def _specs(limit: int, seed: int, family: Mapping[str, Sequence[str]], samples: int = 1) -> list[RunSpec]:
     specs = []
     for model, compressions in family.items():
         sampling = Sampling(max_tokens=resolve(model).default_limit)
-        template = RunSpec(model, NONE, "", engines()[0], sampling, limit=limit)
+        template = RunSpec(model, NONE, "", engines()[0], sampling, limit=limit, samples=samples)
         specs += queue.grid([model], compressions, BENCHMARKS, replace(template, seed=seed))
     return specs
 

@@ -268,7 +268,7 @@ class Run:
             "weights": self.job.sha256,
             "benchmark": version(self.job),
         }
-        seeds = [response_seed(self.job.seed, item.key) for item in items]
+        seeds = [[response_seed(self.job.seed, item.key, n) for n in range(self.job.samples)] for item in items]
         self.store.plan(self.id, self.benchmark.name, items, seeds, versions)
         self.waiting = deque(self.store.pending(self.id))
 
@@ -310,7 +310,7 @@ class Run:
             replica = min(free, key=lambda one: len(one.streams) / one.slots_loaded)
             pending = self.waiting.popleft()
             stream = Response(pending, pending.text, list(pending.ids), pending.chunks)
-            stream.audited = audited(self.job, pending.key)
+            stream.audited = audited(self.job, pending.key, pending.sample)
             ready = replica.engine.ready
             if pending.chunks and ready is not None and not ready.resumes:
                 self._restart(stream)
@@ -406,11 +406,12 @@ class Run:
         return self._speed
 
 
-def audited(job: RunJob, key: str) -> bool:
-    """Whether a response continues if it collapses: always under `observe`, else by a draw seeded by run and question."""
+def audited(job: RunJob, key: str, sample: int) -> bool:
+    """Whether a response continues if it collapses: always under `observe`, else by a draw of its own."""
     if job.policy == "observe":
         return True
-    draw = hashlib.sha256(f"audit/{job.id}/{job.seed}/{key}".encode()).digest()
+    of_sample = f"/{sample}" if sample else ""  # the first sample's draw is that of runs with one sample
+    draw = hashlib.sha256(f"audit/{job.id}/{job.seed}/{key}{of_sample}".encode()).digest()
     return int.from_bytes(draw[:4], "big") < job.audit_share * 2**32
 
 

@@ -30,7 +30,7 @@ from core.files.locks import exclusive
 from core.store.integrity import QUICK_BYTES, RESTORE, RUNNER_BYTES, refuse_damaged, refuse_foreign
 from core.store.mounts import NETWORK, file_system
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 BUSY_TIMEOUT_S = 5.0
 
 Role = Literal["reader", "user", "runner"]

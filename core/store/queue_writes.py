@@ -145,6 +145,7 @@ def job_of(row: sqlite3.Row) -> PrepareJob | RunJob:
         date=datetime.fromtimestamp(row["created"]).date().isoformat(),
         seed=row["seed"],
         limit=row["item_limit"],
+        samples=row["samples"],
         policy=row["policy"],
         audit_share=row["audit_share"],
         data=Path(row["data_folder"]) if row["data_folder"] else None,

@@ -26,6 +26,7 @@ class Pending:
     fields: Mapping[str, str]
     gold: Sequence[str]
     key: str
+    sample: int
     text: str
     ids: tuple[int, ...]
     chunks: int
@@ -68,9 +69,17 @@ class ResponseWrites(FencedStore):
     """Writes about responses."""
 
     def plan(
-        self, job: int, benchmark: str, items: Sequence[Item], seeds: Sequence[int], versions: Mapping[str, str | None]
+        self,
+        job: int,
+        benchmark: str,
+        items: Sequence[Item],
+        seeds: Sequence[Sequence[int]],
+        versions: Mapping[str, str | None],
     ) -> None:
-        """Create a pending response for every item that has none; responses of an engine that died become pending again."""
+        """Create the pending responses that are missing, one a seed of each item, a sample each.
+
+        Responses of an engine that died become pending again.
+        """
         with self.fenced() as connection:
             connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
             connection.execute(
@@ -78,10 +87,11 @@ class ResponseWrites(FencedStore):
                 "weights_sha256 = coalesce(weights_sha256, :weights) WHERE id = :id",
                 {**versions, "id": job},
             )
-            for position, (item, seed) in enumerate(zip(items, seeds, strict=True)):
-                connection.execute(
-                    "INSERT OR IGNORE INTO responses (job_id, item_id, position, seed) VALUES (?, ?, ?, ?)",
-                    (job, item_id(connection, benchmark, item), position, seed),
+            for position, (item, of_item) in enumerate(zip(items, seeds, strict=True)):
+                number = item_id(connection, benchmark, item)
+                connection.executemany(
+                    "INSERT OR IGNORE INTO responses (job_id, item_id, position, sample, seed) VALUES (?, ?, ?, ?, ?)",
+                    [(job, number, position, sample, seed) for sample, seed in enumerate(of_item)],
                 )
 
     def pending(self, job: int) -> list[Pending]:
@@ -100,7 +110,7 @@ class ResponseWrites(FencedStore):
         text = "".join(chunk["text"] for chunk in chunks)
         fields, gold = json.loads(row["fields"]), json.loads(row["gold"])
         next_seq = chunks[-1]["seq"] + 1 if chunks else 0
-        identity = (row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"])
+        identity = (row["id"], row["position"], row["seed"], row["attempt"], fields, gold, row["key"], row["sample"])
         return Pending(*identity, text, tuple(ids), next_seq, row["empty_replies"])
 
     def requeue(self, responses: Sequence[int]) -> list[Pending]:
@@ -202,8 +212,8 @@ def item_id(connection: sqlite3.Connection, benchmark: str, item: Item) -> int:
 
 
 _PENDING = """
-SELECT r.id, r.position, r.seed, r.attempt, r.empty_replies, i.fields, i.gold, i.key
+SELECT r.id, r.position, r.seed, r.attempt, r.empty_replies, i.fields, i.gold, i.key, r.sample
 FROM responses r JOIN items i ON i.id = r.item_id
 WHERE {} AND r.state = 'pending'
-ORDER BY EXISTS (SELECT 1 FROM chunks c WHERE c.response_id = r.id) DESC, r.position
+ORDER BY EXISTS (SELECT 1 FROM chunks c WHERE c.response_id = r.id) DESC, r.position, r.sample
 """

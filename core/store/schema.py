@@ -13,7 +13,7 @@ from sqlite_utils import Database, Migrations
 from core.store.doubts import mark_doubtful
 from core.store.protocol import canonical_json
 
-VERSION_OF_STEPS = 11
+VERSION_OF_STEPS = 12
 
 
 steps = Migrations("lrm-tui")
@@ -126,6 +126,12 @@ def artifacts_variants_protocols(db: Database) -> None:
     for job, sampling in db.execute("SELECT id, sampling FROM jobs WHERE sampling IS NOT NULL").fetchall():
         db.execute("UPDATE jobs SET sampling = ? WHERE id = ?", (canonical_json(json.loads(sampling)), job))
     mark_doubtful(db)
+
+
+@steps(name="0012_samples_of_a_question")
+def samples_of_a_question(db: Database) -> None:
+    """How many responses a run asks for to each question."""
+    db.execute("ALTER TABLE jobs ADD COLUMN samples INTEGER NOT NULL DEFAULT 1 CHECK (samples >= 1)")
 
 
 def _edit_schema(db: Database, table: str, old: str, new: str) -> None:

@@ -136,7 +136,8 @@ def read(connection: sqlite3.Connection) -> Snapshot:
 _NOTICES = "SELECT id, at, level, job_id, message, remedy FROM notices ORDER BY id DESC LIMIT 50"
 
 _JOBS = f"""
-SELECT j.id, j.kind, j.state, j.wanted, {MODEL} AS model, a.compression, j.benchmark, j.engine, j.item_limit,
+SELECT j.id, j.kind, j.state, j.wanted, {MODEL} AS model, a.compression, j.benchmark, j.engine,
+       j.item_limit * j.samples AS item_limit,
        j.progress_done, j.progress_total, j.tokens_per_second, j.started, j.finished,
        CASE WHEN j.doubt IS NULL THEN j.message ELSE 'doubtful: ' || j.doubt END AS message, j.error, j.remedy,
        CASE j.state WHEN 'running'  -- the engine that it started, else the only one, taken over from a run before it
@@ -154,7 +155,9 @@ FROM responses {} GROUP BY job_id
 """
 
 _STREAMS = f"""
-SELECT r.id, r.job_id, {VARIANT} AS variant, j.benchmark, i.key AS item, r.token_limit, r.started,
+SELECT r.id, r.job_id, {VARIANT} AS variant, j.benchmark,
+       i.key || CASE WHEN j.samples > 1 THEN ' #' || (r.sample + 1) ELSE '' END AS item,
+       r.token_limit, r.started,
        r.attempt, r.suspicious, r.collapsed, r.loop_rule, r.loop_onset, r.loop_position, r.loop_period, r.loop_unit,
        r.loop_count, r.audited, r.resumed_at
 FROM {JOBS} JOIN responses r ON r.job_id = j.id AND r.state = 'active' JOIN items i ON i.id = r.item_id

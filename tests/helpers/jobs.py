@@ -12,7 +12,7 @@ PREPARE = PrepareJob(
 )  # fmt: skip
 RUN = RunJob(
     id=1, artifact_id=1, model="m", source="model", compression="none", format="hf", sha256=None, kv_type=None, gpus=None, replicas=1, path="model",
-    benchmark="temporal", engine="llama.cpp", sampling=Sampling(), template_options=TemplateOptions(), date="2026-01-01", seed=0, limit=None, policy="stop", audit_share=0.0,
+    benchmark="temporal", engine="llama.cpp", sampling=Sampling(), template_options=TemplateOptions(), date="2026-01-01", seed=0, limit=None, samples=1, policy="stop", audit_share=0.0,
     data=None, prompts=None,
 )  # fmt: skip
 

@@ -216,6 +216,14 @@ class LlamaContext:
         C.llama_memory_seq_cp(self._memory, sequence, target, -1, -1)
         self.forget(sequence)
 
+    def copy(self, sequence: int, target: int, tokens: int) -> bool:
+        """Give the free number `target` the first `tokens` of a sequence. Returns whether this kind of cache can."""
+        C.llama_memory_seq_cp(self._memory, sequence, target, -1, -1)
+        if C.llama_memory_seq_rm(self._memory, target, tokens, -1):
+            return True
+        self.forget(target)  # of a cache that keeps a window or a state nothing can be taken off the end
+        return False
+
     def forget_all(self) -> None:
         """Empty the KV cache, so that the next sequence starts at its first cell."""
         C.llama_memory_clear(self._memory, False)

@@ -28,15 +28,29 @@ class Batch:
         return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
 
     def join(self, rows: Sequence[Sequence[int]]) -> Tensor:
-        """Add rows, token ids of any length. Returns the logits after the last token of each, [rows, vocabulary]."""
+        """Add rows, token ids of any length. Returns the logits after the last token of each, [rows, vocabulary].
+
+        Rows that are the same (samples of one question) are read once.
+        """
+        distinct = list(dict.fromkeys(tuple(row) for row in rows))
+        places = torch.tensor([distinct.index(tuple(row)) for row in rows], device=self._mask.device)
+        cache, mask, logits = self._read(distinct)
+        if len(distinct) < len(rows):
+            mask = mask[places]
+            for layer in cache.layers:
+                layer.keys, layer.values = layer.keys[places], layer.values[places]
+        self._merge(cache, mask)
+        return logits[places.cpu()]
+
+    def _read(self, rows: Sequence[Sequence[int]]) -> tuple[DynamicCache, Tensor, Tensor]:
+        """Keys and values of rows, their mask, [rows, columns], and logits after each row's last token, [rows, vocabulary]."""
         width = max(map(len, rows))
         pads = [width - len(row) for row in rows]
         ids = torch.tensor([[0] * pad + list(row) for pad, row in zip(pads, rows, strict=True)])
         mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in pads])
         cache = DynamicCache(config=self._model.config)
-        logits = self._forward(ids.to(self._mask.device), mask.to(self._mask.device), cache)
-        self._merge(cache, mask.to(self._mask.device))
-        return logits
+        mask = mask.to(self._mask.device)
+        return cache, mask, self._forward(ids.to(self._mask.device), mask, cache)
 
     def step(self, tokens: Sequence[int]) -> Tensor:
         """Feed one token to every row. Returns the logits after it, [rows, vocabulary]."""

@@ -77,6 +77,32 @@ def test_a_long_prompt_is_read_in_slices_while_others_decode(slow_gguf: Path, ba
     assert all(batch.count(0) == 1 for batch in slices), "every slice shares its step with a token of the one that decodes"
 
 
+def test_samples_of_a_question_read_its_prompt_once(slow_gguf: Path, batches: Batches) -> None:
+    """Also one that joins while the first is at its answer; each answers as it does alone."""
+    prompt = "word " * 40
+    engine = LlamaCpp()
+    engine.load(str(slow_gguf), {"slots": 4, "context": 512, "batch": 16, "threads": 1})
+    for name in ("a", "b"):
+        engine.submit(generate(name, prompt, temperature=0.0, max_tokens=6))
+    events = [event for _ in range(9) for event in engine.step()]
+    engine.submit(generate("c", prompt, temperature=0.0, max_tokens=6))
+    while engine.busy:
+        events += engine.step()
+    ids = {name: [i for e in events if isinstance(e, Deltas) for d in e.items if d.id == name for i in d.ids] for name in "abc"}
+    (decoded,) = batches.values()
+    read = [sum(batch.count(number) for batch in decoded) for number in range(3)]
+    (tokens,) = {event.prompt_tokens for event in events if isinstance(event, Started)}
+    assert tokens > 40 and sum(read) < tokens + 3 * 8
+    batches.clear()
+    alone = LlamaCpp()
+    alone.load(str(slow_gguf), {"slots": 1, "context": 512, "batch": 16, "threads": 1})
+    alone.submit(generate("x", prompt, temperature=0.0, max_tokens=6))
+    found = []
+    while alone.busy:
+        found += [i for e in alone.step() if isinstance(e, Deltas) for d in e.items for i in d.ids]
+    assert ids["a"] == ids["b"] == ids["c"] == found
+
+
 def test_a_sequence_goes_on_under_another_number(slow_gguf: Path) -> None:
     model = LlamaModel(slow_gguf, 0)
     prompt, rest = (model.tokenize(text, add_special=False) for text in ("The quick brown fox", "jumps"))

@@ -47,6 +47,24 @@ def test_rows_that_join_and_leave_answer_as_generate_does(host: Host, hf_model: 
         assert list(answer.ids) == greedy(hf_model, prompt, length)
 
 
+def test_samples_of_a_question_are_read_once(hf_model: Path) -> None:
+    """Rows that are the same go through the model as one, and answer as each does alone."""
+    from core.engines.transformers.batch import Batch
+    from core.engines.transformers.load import load
+
+    model = load(hf_model, "float32", "cpu", 1, False).model
+    batch, shapes = Batch(model), []
+    forward = batch._forward
+    batch._forward = lambda ids, mask, cache: (shapes.append(tuple(ids.shape)), forward(ids, mask, cache))[1]  # type: ignore[method-assign]
+    logits = batch.join([[5, 6, 7], [8, 9], [5, 6, 7], [5, 6, 7]])
+    assert shapes == [(2, 3)] and logits.shape[0] == 4
+    assert (logits[0] == logits[2]).all() and (logits[0] == logits[3]).all()
+    step = batch.step([1, 2, 3, 1])
+    alone = Batch(model)
+    alone.join([[5, 6, 7]])
+    assert abs(step[2] - alone.step([3])[0]).max() < 1e-4 and abs(step[0] - step[3]).max() < 1e-4
+
+
 def test_text_is_what_the_ids_decode_to(host: Host, hf_model: Path) -> None:
     from transformers import PreTrainedTokenizerFast
 
