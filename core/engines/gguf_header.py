@@ -6,6 +6,7 @@ The layout is that of ggml's docs/gguf.md: magic, version, counts, key-value pai
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from .ggml_types import row_bytes
 
 MAGIC = b"GGUF"
 _ALIGNMENT_KEY = "general.alignment"
+_PARTS_KEY = "split.count"
+_PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf")
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _LONGEST_STRING = 1 << 30  # bytes; a longer one means a damaged file
@@ -41,14 +44,41 @@ class Tensor:
     start: int
 
 
+def parts(path: Path) -> list[Path]:
+    """The files of a model, in order: those that the name of a split one's first part counts, or the file alone.
+
+    Links keep their own names, so that the parts of a model in a cache of linked blobs are found beside each other.
+    Raises BadGguf where a part is missing, and for a part that is not the first.
+    """
+    match = _PART.fullmatch(path.name)
+    if match is None:
+        return [path]
+    stem, number, count = match[1], int(match[2]), int(match[3])
+    files = [path.with_name(f"{stem}-{part:05}-of-{count:05}.gguf") for part in range(1, count + 1)]
+    if number != 1:
+        raise BadGguf(f"{path} is part {number} of a model in {count} files: name the first, {stem}-00001-of-{count:05}.gguf.")
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise BadGguf(f"{path} is the first of {count} files, and {missing[0]} is missing beside it.")
+    return files
+
+
 def read_tensors(path: Path) -> list[Tensor]:
-    """The tensors of a GGUF file. Raises BadGguf (also where the data are truncated), and OSError if it cannot be read."""
+    """The tensors of one GGUF file whose data are all there; `parts` lists the files of a split model.
+
+    Raises BadGguf, also for a part whose name does not say so, and OSError where the file cannot be read.
+    """
     with _opened(path) as file, _guarded(path, file):
-        _, tensors = _read_header(file)
+        facts, tensors = _read_header(file)
         expected = max((t.start + row_bytes(t.kind, t.elements) for t in tensors), default=file.tell())
     actual = path.stat().st_size
     if actual < expected:
         raise BadGguf(f"{path} is truncated: its header announces {expected:,} bytes, and there are {actual:,}.")
+    count = facts.get(_PARTS_KEY)
+    if isinstance(count, int) and count > 1 and _PART.fullmatch(path.name) is None:
+        raise BadGguf(
+            f"{path} is one of {count} parts of a model, which are found by names like NAME-00001-of-{count:05}.gguf."
+        )
     return tensors
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from pathlib import Path
 
+from core.engines.gguf_header import BadGguf, parts
+from core.engines.hf_checkpoint import listed_files
 from core.errors import ModelError
 
 _COMPANIONS = ("*.json", "*.jinja", "*.model", "*.txt")
-_PART = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<total>\d+)\.gguf")
 _GET_AGAIN = "Get or make the model again."
 
 
@@ -25,17 +25,16 @@ def model_files(path: Path) -> list[Path]:
 
 
 def gguf_parts(path: Path) -> list[Path]:
-    """The files of a GGUF model: the file itself, or all parts of one that is split. Raises ModelError where one is missing."""
-    match = _PART.fullmatch(path.name)
-    if match is None:
-        names = [path.name]
-    else:
-        digits, total = len(match["number"]), int(match["total"])
-        names = [f"{match['stem']}-{number:0{digits}}-of-{match['total']}.gguf" for number in range(1, total + 1)]
-    missing = [name for name in names if not (path.parent / name).is_file()]
-    if missing:
-        raise ModelError(f"{path.parent} lacks {', '.join(missing)}.", _GET_AGAIN)
-    return [path.parent / name for name in names]
+    """The files of a GGUF model: the file itself, or all parts of one that is split.
+
+    Raises ModelError where one is missing, and for a part that is not the first.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: No such file.", "Check the model's path.")
+    try:
+        return parts(path)
+    except BadGguf as error:
+        raise ModelError(str(error), _GET_AGAIN) from error
 
 
 def companions(path: Path) -> set[Path]:
@@ -45,17 +44,13 @@ def companions(path: Path) -> set[Path]:
 
 def shard_files(path: Path) -> tuple[Path, ...]:
     """The safetensors files of a folder, as its index lists them. Raises ModelError where there are none."""
-    index = path / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        except (ValueError, KeyError, AttributeError) as error:
-            raise ModelError(f"{index} cannot be read.", _GET_AGAIN) from error
-    else:
-        names = ["model.safetensors"]
-    missing = [name for name in names if not (path / name).is_file()]
+    try:
+        files = listed_files(path)
+    except ValueError as error:
+        raise ModelError(str(error), _GET_AGAIN) from error
+    missing = [file.name for file in files if not file.is_file()]
     if not missing:
-        return tuple(path / name for name in names)
+        return tuple(files)
     if any(path.glob("*.bin")):
         raise ModelError(f"{path} holds pickle checkpoints, which can run code when loaded.", "Get the safetensors version.")
     raise ModelError(f"{path} lacks {', '.join(missing)}.", _GET_AGAIN)

@@ -6,18 +6,17 @@ Nothing here loads a model.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from core.compress.recipes import parse
 from core.engines import ggml_types, memory
 from core.engines.host.engine import EngineFailure
-from core.engines.host.options import ENGINES
+from core.engines.host.options import ENGINES, LlamaCppOptions
+from core.engines.model_shape import Shape, folder_shape, gguf_shape, stored_type, weight_count
 from core.engines.processors import threads, usual_slots
 from core.errors import ModelError
 from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
@@ -95,7 +94,7 @@ def _estimate(
         made = size is not None
         shape = _shape(model)
         size = size or _predicted(model, shape, compression, engine, bits)
-        slots, budget = _fit(engine, replace(shape, weights=size), spec.sampling.max_tokens)
+        slots, budget = _fit(engine, model, shape, size, spec.sampling.max_tokens)
     seconds = pace * questions / spec.replicas if pace is not None else None
     return Estimate(spec, model.name, size, made, slots, budget, questions, seconds, similar_runs)
 
@@ -106,40 +105,48 @@ def _without_file(compression: str) -> str:
     return parse(steps if at and Path(source).expanduser().is_file() else compression).name
 
 
-def _shape(model: Model) -> memory.Shape:
+def _shape(model: Model) -> Shape:
     try:
         source = Path(model.source)
-        return memory.gguf_shape(source) if model.format == "gguf" else memory.folder_shape(source)
+        return gguf_shape(source) if model.format == "gguf" else folder_shape(source)
     except EngineFailure as failure:
         raise ModelError(str(failure), failure.remedy) from failure
 
 
-def _predicted(model: Model, shape: memory.Shape, compression: str, engine: str, bits: dict[str, float]) -> int:
+def _predicted(model: Model, shape: Shape, compression: str, engine: str, bits: dict[str, float]) -> int:
     """Bytes of weights that do not exist yet: pruning keeps the size, quantization changes it by the bits of its type."""
     if model.format == "gguf" or format_for(engine) == "hf":
         return shape.weights
     kind = parse(compression).gguf_type
     type_bits = bits.get(kind, BITS[kind]) if kind else HALF
-    return int(shape.weights * type_bits / _stored_bits(Path(model.source)))
+    folder = Path(model.source)
+    count = weight_count(folder) or 8 * shape.weights / _stored_bits(folder)
+    return int(count * type_bits / 8)
 
 
 def _stored_bits(folder: Path) -> float:
-    """Bits of a number in a Hugging Face folder; `_shape` has read its config already."""
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    kind = str(config.get("torch_dtype") or config.get("dtype") or "")
+    """Bits of a number in a folder whose headers cannot be read."""
+    kind = stored_type(folder, "bfloat16")
     return 8.0 if "8" in kind.removesuffix("16") else 32.0 if kind == "float32" else HALF
 
 
-def _fit(engine: str, shape: memory.Shape, max_tokens: int) -> tuple[int, int]:
-    """How many sequences fit side by side, and the memory budget in bytes."""
+def _fit(engine: str, model: Model, shape: Shape, size: int, max_tokens: int) -> tuple[int, int]:
+    """How many sequences fit side by side, and the memory budget in bytes; `size` is bytes of the variant's weights."""
     options = ENGINES[engine].options(**load().options(engine))
     context = min(options.context, shape.context, max_tokens + PROMPT_ROOM)
-    need = memory.llama_need(shape, options.batch, options.kv_type) if engine == "llama.cpp" else memory.torch_need(shape, 2)
+    device = getattr(options, "device", None) or "cuda"
+    gpus = memory.free_gpu_memory() if getattr(options, "gpu_layers", -1) != 0 and device.startswith("cuda") else []
+    if isinstance(options, LlamaCppOptions):
+        need = memory.llama_need(replace(shape, weights=size), options.batch, options.kv_type)
+    else:
+        estimated = memory.vllm_need if engine == "vllm" else memory.transformers_need
+        need = estimated(Path(model.source), options.dtype, on_gpu=bool(gpus))
+        need = replace(need, weights=need.weights * size // max(1, shape.weights))  # as of a distilled model, which is smaller
     memory_gib = getattr(options, "memory_gib", None)
-    gpus = memory.free_gpu_memory() if getattr(options, "gpu_layers", -1) != 0 else []
     budget = int(memory_gib * memory.GIB) if memory_gib else int((sum(gpus) or memory.free_memory()) * memory.MEMORY_SHARE)
-    slots = options.slots or usual_slots(0 if gpus else threads(options.threads), shape.weights)
-    return min(slots, need.slots(budget, context)), budget
+    slots = options.slots or usual_slots(0 if gpus else threads(options.threads), size)
+    alone = engine == "transformers" and not shape.cache.uniform  # its rows cannot join where layers keep windows or states
+    return min(1 if alone else slots, need.slots(budget, context)), budget
 
 
 def _measured_size(connection: sqlite3.Connection, model: Model, compression: str, form: str) -> int | None:

@@ -25,7 +25,8 @@ from ..decode.stream import Stream
 from ..host.engine import EngineFailure, chosen_options
 from ..host.options import LlamaCppOptions
 from ..host.wire import Event, Prefill, Ready
-from ..memory import GIB, MEMORY_SHARE, Need, free_gpu_memory, free_memory, gguf_shape, llama_need, slots_that_fit
+from ..memory import GIB, MEMORY_SHARE, Need, free_gpu_memory, free_memory, llama_need, slots_that_fit
+from ..model_shape import gguf_shape
 from ..processors import SMALL, idle_share, threads, usual_slots
 from .sequences import Sequences
 

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from ..decode.text import ByteDecoder, TextDecoder
 from ..ggml_types import NUMBERS
-from ..gguf_header import BadGguf, read_tensors
+from ..gguf_header import BadGguf, Tensor, parts, read_tensors
 from ..host.engine import EngineFailure
 
 _log: deque[str] = deque(maxlen=12)
 _WARN, _ERROR = 3, 4
+_STACKED = ("attn_k_b.weight", "attn_v_b.weight")
+"""A matrix for each head, where keys and values are compressed; with these in AMX's layout llama.cpp aborts."""
 
 
 @C.llama_log_callback  # type: ignore[untyped-decorator]
@@ -57,10 +59,10 @@ def log_tail() -> str:
     return "; ".join(_log) or "llama.cpp gave no reason"
 
 
-def check_file(path: Path) -> None:
-    """Raise EngineFailure unless `path` is a GGUF file with all of its tensor data."""
+def check_file(path: Path) -> list[Tensor]:
+    """The tensors of all parts of a GGUF file. Raises EngineFailure where it is none, or parts or data are missing."""
     try:
-        read_tensors(path)
+        return [tensor for part in parts(path) for tensor in read_tensors(part)]
     except OSError as error:
         raise EngineFailure("model", f"{path}: {error.strerror}", "Check the model's path.") from error
     except BadGguf as error:
@@ -71,11 +73,11 @@ class LlamaModel:
     """Weights of one GGUF file and its vocabulary (`prompt.Vocabulary`). Raises EngineFailure where it cannot be used."""
 
     def __init__(self, path: Path, gpu_layers: int) -> None:
-        check_file(path)
+        stacked = any(tensor.name.endswith(_STACKED) for tensor in check_file(path))
         C.llama_backend_init()
         parameters = C.llama_model_default_params()
         parameters.n_gpu_layers = gpu_layers
-        parameters.use_extra_bufts = layouts_are_sound()
+        parameters.use_extra_bufts = layouts_are_sound() and not (stacked and has_amx())
         if has_amx() and parameters.use_extra_bufts and not (gpu_layers and C.llama_supports_gpu_offload()):
             # Weights that are laid out anew are copies: they are read into them, since a mapped file would count beside them.
             parameters.load_mode = C.LLAMA_LOAD_MODE_NONE

@@ -8,10 +8,8 @@ prefix token by token, as it was made, so that with one slot a resumed response 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +19,8 @@ from ..hf_checkpoint import check_folder
 from ..host.engine import EngineFailure, chosen_options
 from ..host.options import TransformersOptions
 from ..host.wire import Event, Ready
-from ..memory import GIB, MEMORY_SHARE, folder_shape, free_gpu_memory, free_memory, slots_that_fit, torch_need
+from ..memory import GIB, MEMORY_SHARE, free_gpu_memory, free_memory, slots_that_fit, transformers_need
+from ..model_shape import folder_shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from .batch import Batch
 
 T = TypeVar("T")
-_WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2}  # bytes of a number
 _TOO_MUCH = ("can't allocate memory", "out of memory")
 
 
@@ -96,14 +94,10 @@ class Transformers(Batching):
 
 def _size(folder: Path, options: TransformersOptions) -> tuple[int, int]:
     """Context and slots that fit the memory of the device that will be used."""
-    shape = folder_shape(folder)
-    stored = str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("dtype") or "float32")
-    value_bytes = _WIDTHS.get(stored if options.dtype == "auto" else options.dtype, 4)
-    shape = replace(shape, weights=shape.weights * value_bytes // _WIDTHS.get(stored, value_bytes))
-    context = min(options.context, shape.context)
+    context = min(options.context, folder_shape(folder).context)
     on_gpu = free_gpu_memory() if options.device is None or options.device.startswith("cuda") else []
     free, where = (on_gpu[0], "on the GPU") if on_gpu else (free_memory(), "of memory")
-    need = torch_need(shape, value_bytes)
+    need = transformers_need(folder, options.dtype, on_gpu=bool(on_gpu))
     budget = int(free * MEMORY_SHARE)
     where = f"may be used of {free / GIB:.1f} that are free {where}"
     return context, slots_that_fit(folder.name, need, 1 if options.exact else options.slots, context, budget, where)

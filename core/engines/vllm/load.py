@@ -18,7 +18,8 @@ from ..hf_vocabulary import HfVocabulary, load_tokenizer
 from ..host.engine import GET_AGAIN, EngineFailure
 from ..host.options import VllmOptions
 from ..host.wire import Generate
-from ..memory import GIB, MEMORY_SHARE, Need, folder_shape, free_gpu_memory, free_memory, slots_that_fit, torch_need
+from ..memory import GIB, MEMORY_SHARE, Need, free_gpu_memory, free_memory, slots_that_fit, vllm_need
+from ..model_shape import folder_shape
 from .errors import Overheard
 from .spread import everywhere, spread
 
@@ -82,11 +83,11 @@ def parameters(request: Generate, left: int, seed: int) -> SamplingParams:
 
 def _size(folder: Path, options: VllmOptions, devices: int) -> tuple[int, int | None]:
     """Context, and bytes of the KV cache (None: vLLM decides). Raises EngineFailure where no sequence fits."""
-    shape = folder_shape(folder)
-    context = min(options.context, shape.context)
-    need = torch_need(shape, 2)
+    context = min(options.context, folder_shape(folder).context)
+    on_gpu = not current_platform.is_cpu()
+    need = vllm_need(folder, options.dtype, on_gpu=on_gpu)
     kv_bytes = int(options.kv_gib * GIB) if options.kv_gib else None
-    if not current_platform.is_cpu():
+    if on_gpu:
         if free := everywhere(free_gpu_memory(), devices, options.spans_nodes):
             budget = int(sum(free) * options.memory_share)
             slots_that_fit(folder.name, need, 1, context, budget, f"may be used on {len(free)} GPUs")
@@ -98,7 +99,7 @@ def _size(folder: Path, options: VllmOptions, devices: int) -> tuple[int, int | 
 
 def _cache(need: Need, slots: int, context: int) -> int:
     """Bytes for `slots` sequences, with a margin for partly filled blocks."""
-    return int(slots * context * need.kv_token * 1.1) + 64 * 2**20
+    return int((slots * need.cache(context) + need.step) * 1.1) + 64 * 2**20
 
 
 def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.engines.host.wire import Deltas, Started
 from core.engines.llamacpp.engine import LlamaCpp
 from core.engines.llamacpp.native import LlamaContext, LlamaModel
-from core.engines.memory import gguf_shape
+from core.engines.model_shape import gguf_shape
 from core.engines.processors import SMALL, idle_share, usual_slots
 from tests.helpers.host_process import generate, running
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from core.engines.host.wire import Failed, Ready
-from core.engines.memory import SCORES_BYTES, Need, folder_shape, gguf_shape, llama_need, torch_need
+from core.engines.memory import SCORES_BYTES, Need, llama_need, torch_need
+from core.engines.model_shape import folder_shape, gguf_shape
 from tests.helpers.host_process import Host, generate, running
 
 MIB = 2**20
@@ -64,6 +65,15 @@ def test_slots_and_context_that_fit_are_the_largest() -> None:
         for budget in (2000, 2000 + SCORES_BYTES):
             context = need.context(budget)
             assert need.peak(1, context) <= budget < need.peak(1, context + 1)
+
+
+def test_windows_and_states_count_only_once() -> None:
+    need = Need(weights=1000, kv_token=2.0, slot=50, other=100, windows=((10, 4.0),), state=30, step=8)
+    assert [need.cache(context) for context in (5, 10, 100)] == [5 * 6 + 30, 10 * 6 + 30, 100 * 2 + 10 * 4 + 30]
+    assert need.peak(3, 100) == 1000 + 100 + 8 + 3 * (50 + 270)
+    for budget in (1300, 2000, 5000):
+        assert need.peak(1, need.context(budget)) <= budget < need.peak(1, need.context(budget) + 1)
+    assert need.context(1100) == 0
 
 
 def test_what_cannot_fit_is_refused_with_what_would(smollm_gguf: Path) -> None:

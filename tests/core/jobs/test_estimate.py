@@ -15,6 +15,7 @@ from core.jobs.estimate import BITS, estimate
 from core.jobs.models import known, named, resolve
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
+from tests.helpers import published
 
 GIB = 2**30
 
@@ -109,6 +110,25 @@ def test_models_are_found_in_folders_and_named_again(folder: Path, tmp_path: Pat
     for name in ("pocket", str(folder), "openai:http://127.0.0.1:1/v1#m"):
         model = resolve(name)
         assert resolve(named(model.name, str(model.source), model.format)) == model
+
+
+def test_packed_weights_are_predicted_by_what_they_stand_for(tmp_path: Path) -> None:
+    """In FP8 a folder takes half of its 16 bits; the file made of it has the bits of its type all the same."""
+    config = published.DISTILL_LLAMA_8B | {"quantization_config": {"quant_method": "fp8"}}
+    shapes = {"up_proj.weight": ("F8_E4M3", (20_000, 50_000)), "up_proj.weight_scale_inv": ("F32", (157, 391))}
+    folder = published.folder(tmp_path / "fp8", config, shapes)
+    made = estimate(None, [spec(folder, "q8_0")])[0]
+    assert made.size == 10**9 * 8.5 / 8
+
+
+def test_sequences_that_cannot_join_run_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: 999 * GIB)
+    monkeypatch.setattr(memory, "free_gpu_memory", lambda: [])
+    weights = {"lm_head.weight": ("BF16", (1000, 1000))}
+    for config, slots in ((published.DISTILL_LLAMA_8B, 8), (published.GEMMA_3_4B, 1), (published.JAMBA_MINI, 1)):
+        folder = published.folder(tmp_path / config["model_type"], config, weights)
+        run = RunSpec(str(folder), "none", "folio", "transformers", Sampling(max_tokens=1000))
+        assert estimate(None, [run])[0].slots == slots
 
 
 def test_a_damaged_model_is_told(tmp_path: Path) -> None:
