@@ -112,8 +112,11 @@ def chosen(text: str, options: Options, explicit: bool) -> Choice | None:
     return None if not _mentions(text, options) or not explicit else _NOTHING if _positive(text, options) else None
 
 
-def by_verdicts(text: str, options: Options) -> Choice | None:
-    """The one option that a list of verdicts calls possible; else the one left when every other is ruled out."""
+def by_verdicts(text: str, options: Options, one_good: bool = False) -> Choice | None:
+    """The one option that a list of verdicts calls possible; else the one left when every other is ruled out.
+
+    `one_good`: what is said of the others need not be a verdict ("(A) asleep, (B) free").
+    """
     letters = set(options) or set("ABCD")
     good: dict[str, _Mention] = {}
     bad: set[str] = set()
@@ -131,7 +134,7 @@ def by_verdicts(text: str, options: Options) -> Choice | None:
         elif first_good:
             good[mention.letter] = mention
             bad.discard(mention.letter)
-    if len(good) == 1 and len(bad) >= 1:
+    if len(good) == 1 and (bad or one_good):
         [(letter, mention)] = good.items()
         return Choice(letter, "verdicts", mention.start, mention.end)
     left = letters - bad

@@ -11,7 +11,7 @@ from typing import ClassVar
 from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.metrics import normalise
 from benchmarks.sources import field, numbered, rows
-from benchmarks.sentences import sentence_ends
+from benchmarks.sentences import first_sentence, sentence_ends
 from benchmarks.statements import WINDOW, Span, candidates, corrected, first_line, plain
 from benchmarks.verdicts import verdict
 
@@ -103,9 +103,10 @@ def _stated(span: Span, conclusion: str) -> Extraction | None:
 
 
 def _only(span: Span, conclusion: str) -> Extraction | None:
-    """The verdict of a line that is nothing else: models without reasoning begin with it and then explain."""
-    words = re.sub(r"[*_#`\"'().:!]|\b(?:the|answer|conclusion|is|it)\b", " ", span.text, flags=re.IGNORECASE).split()
-    return _stated(span, conclusion) if 0 < len(words) <= 2 else None
+    """The verdict of a line whose first sentence is nothing else: models without reasoning begin with it and then explain."""
+    sentence = first_sentence(span.text)
+    words = re.sub(r"[*_#`\"'().:!]|\b(?:the|answer|conclusion|is|it)\b", " ", sentence, flags=re.IGNORECASE).split()
+    return _stated(Span(span.rule, sentence, span.start), conclusion) if 0 < len(words) <= 2 else None
 
 
 def _on_conclusion(answer: str, conclusion: str) -> Extraction | None:

@@ -12,8 +12,8 @@ from typing import ClassVar
 from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.metrics import exact_match, f1
 from benchmarks.sources import Row, field, numbered, rows
-from benchmarks.sentences import first_sentence, refuses
-from benchmarks.short_answers import asked, cleaned, from_sentence, is_typed, is_typed_value
+from benchmarks.sentences import first_sentence, last_sentence, refuses
+from benchmarks.short_answers import asked, cleaned, from_sentence, is_typed, is_typed_value, remark_start
 from benchmarks.statements import Span, candidates, corrected, first_line, plain
 
 SAMPLE = 100
@@ -132,7 +132,11 @@ def _of_bold(line: Span, question: str) -> Extraction | None:
         return None
     if asks_otherwise.answer and is_typed(question) and not any(is_typed_value(m[1], question) for m in new) and is_typed_value(asks_otherwise.answer, question):
         return Extraction(asks_otherwise.answer, "bold", line.start + asks_otherwise.start, line.start + asks_otherwise.end)
+    last_begin, _ = last_sentence(line.text[: new[-1].end()])
+    new = [m for m in new if m.start() >= last_begin] or new
     first = new[0]
+    remark = remark_start(line.text, first.end())
+    new = [m for m in new if remark is None or m.start() < remark]
     subject = not line.text[: first.start()].strip(" -*•>") and _IS_THE.match(line.text, first.end() - 2)
     chosen = first if subject else new[-1]
     return _extraction(chosen[1], "bold", line.start + chosen.start(1))

@@ -89,6 +89,12 @@ def without_remark(text: str) -> str:
     return text
 
 
+def remark_start(text: str, start: int) -> int | None:
+    """Where the first remark behind an offset begins; None where there is none."""
+    remark = _REMARK.search(text.replace("*", " "), start)
+    return remark.start() if remark else None
+
+
 def cleaned(text: str) -> str:
     """A short answer without LaTeX, endings of other languages and runs of spaces."""
     text = re.sub(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|textrm|operatorname)\s*\{([^{}]*)\}", r"\1", text)
@@ -129,6 +135,9 @@ def _within(sentence: str, question: str, statement: bool) -> tuple[int, int]:
     if typed:
         return typed
     copulas = list(_COPULA.finditer(sentence))
+    head = without_remark(sentence)
+    if copulas and len(head) < copulas[0].start() and (statement or _is_name(head)):
+        return 0, len(head)
     full = len(sentence.split()) > 6 or sentence.rstrip(" *_").endswith(".") or not statement
     subject = sentence[: copulas[0].start()].strip() if copulas else ""
     if copulas and subject and (full or _PRONOUN.match(subject)):

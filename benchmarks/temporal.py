@@ -15,6 +15,7 @@ from benchmarks.clock import intervals
 from benchmarks.statements import WINDOW, Span, candidates, corrected, first_line, plain
 
 _OPTION = re.compile(r"^\s*\(?([A-Z])[).:]\s*(.+?)\s*$", re.MULTILINE)
+_LISTED = re.compile(r"(?:^[-*•|>#\s]{0,9}(?:Option\s+)?[*_(]{0,3}[A-D]\b[^\n]{0,300}(?:\n\s{0,99}|\Z)){3,6}\Z", re.MULTILINE)
 LONGEST = 1_500
 """Characters of a place that are read for letters and times."""
 
@@ -66,12 +67,22 @@ class Temporal:
         opening = first_line(plain(answer_part))
         if opening and is_option(opening.text, options):
             return _extraction(chosen(opening.text, options, explicit=True), opening, opening.text)
+        listed = self._listed(answer_part, options)
+        if listed:
+            return listed
         for span in spans:
             text = span.text[:LONGEST] + _rest_of_line(answer_part, span)
             choice = chosen(text, options, explicit=span.rule != "last line")
             if choice is not None:
                 return _extraction(choice, span, text)
         return self._ruled(answer_part, options)
+
+    def _listed(self, answer_part: str, options: Options) -> Extraction | None:
+        """The option that a closing list calls possible, one line an option."""
+        tail = plain(answer_part[-WINDOW:]).rstrip()
+        lines = _LISTED.search(tail)
+        choice = by_verdicts(lines[0], options, one_good=True) if lines else None
+        return Extraction(choice.letter, "verdicts", len(answer_part[:-WINDOW]) + lines.start(), len(answer_part[:-WINDOW]) + lines.end()) if choice and lines else None
 
     def _ruled(self, answer_part: str, options: Options) -> Extraction | None:
         """The one option that a list of verdicts calls possible, or that is left when all others are ruled out."""

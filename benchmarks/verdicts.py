@@ -96,6 +96,10 @@ def first_clause(text: str) -> str:
     return text[: ends[0]] if ends else text
 
 
+_IGNORANT = re.compile(r"\bI(?:\s+am|['’]m)?\s+(?:really\s+|honestly\s+|just\s+)?(?:do\s+not|don['’]t)\s+know|\bI(?:\s+am|['’]m)\s+(?:not\s+sure|unsure|not\s+certain)|\bI\s+can(?:not|['’]t)\s+(?:answer|help|assist|say)", re.IGNORECASE)
+"""Said of oneself, not of the premises: no verdict."""
+
+
 def _bare(text: str, conclusion: str) -> str:
     """A text with spaces for what it quotes, supposes or leaves open; of equal length."""
 
@@ -110,6 +114,7 @@ def _bare(text: str, conclusion: str) -> str:
         text = re.sub(re.escape(wanted), blank, text, flags=re.IGNORECASE)
     text = re.sub(r"\\(?:text|textbf|mathrm|mathbf|mbox|boxed|fbox)\s*\{", blank, text)
     text = _QUOTED.sub(unquoted, text)
+    text = _IGNORANT.sub(blank, text)
     text = re.sub(r"neither\s+(?:\w+\s+)?true\s+n?or\s+(?:\w+\s+)?false", lambda m: "uncertain".ljust(len(m[0])), text, flags=re.IGNORECASE)
     text = _BOTH.sub(blank, text)
     return _CONDITION.sub(lambda m: m[0] if _UNKNOWN_IF.match(m[0]) else blank(m), text)
