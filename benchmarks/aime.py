@@ -135,7 +135,7 @@ def _prose(text: str, first: bool) -> str | None:
         elif not first:
             return _last(bare)
     clause = _clause(bare)
-    without_units = re.sub(r"(?<=\d)\s*(?:cm|mm|km|m|ft|in|units?|inches|feet|meters?|metres?)\s*(?:\^\s*\{?\d\}?|\d|[²³])(?!\w)", " ", clause)
+    without_units = re.sub(r"(?<=\d)\s*(?:[a-zA-Z]{1,3}/[a-zA-Z]{1,4}|cm|mm|km|m|ft|in|units?|inches|feet|meters?|metres?)\s*(?:\^\s*\{?\d\}?|\d|[²³])(?!\w)", " ", clause)
     exclaimed = without_units.rstrip(" .").removesuffix("!") if "$" not in text and "\\" not in text else without_units
     if _ALGEBRA.search(exclaimed):
         return integer(exclaimed)

@@ -43,7 +43,7 @@ class _Mention:
 _NOTHING = Choice("")
 _LETTERS = re.compile(
     r"[(\[]\s*(?P<a>[A-Da-d])\s*[)\]]|(?<![A-Za-z\\'’.])(?P<b>[A-D])(?![A-Za-z'’])(?!\.[A-Za-z]\.)|\b(?:option|choice|answer|letter)\s+[\"'“*_]{0,3}(?P<c>[a-d])\b(?!\s+[a-z])"
-    r"|(?<![A-Za-z0-9\\'’.])(?P<d>[a-d])\)"
+    r"|(?<![A-Za-z0-9\\'’.])(?P<d>[a-d])\)|(?<=\s)(?P<e>[b-d])(?=[*_]{0,2}[.!]?\s*$)"
 )
 _LONE = re.compile(r"\W*(?:option\s+|letter\s+)?(?P<a>[A-Da-d])(?:\W*|[).:]\s+.*)", re.IGNORECASE | re.DOTALL)
 _ORDINAL = re.compile(
@@ -63,8 +63,13 @@ _DENIED = re.compile(
 )
 _LISTED = re.compile(r"[)\].*_\s]*(?:,|/|&|and|or|nor|,\s*and|,\s*or|,\s*nor)\s+(?:(?:options?|choices?)\s*)?[*_(\s]*$|[)\].*_\s]*[,/][*_(\s]*$", re.IGNORECASE)
 _WORD_A = re.compile(r"\s+(?!(?:and|or|is|was|because|since|as|fits|works|overlaps|conflicts|seems|matches|would|could|has|can|cannot|must|remains|only)\b)[a-z]")
+_ALL_BUT = re.compile(
+    rf"\b(?:everything|nothing|none|all|every\s+(?:\w+\s+){{0,2}}?|all\s+(?:\w+\s+){{1,3}}?|no\s+(?:other\s+)?(?:option|choice|time|slot))s?\s*(?:but|except(?:\s+for)?|other\s+than|besides)\s+(?:option\s+)?(?:{_LETTERS.pattern})(?!\s+(?:is|are)\s+(?:correct|possible|right))",
+    re.IGNORECASE,
+)
+_SO = re.compile(r"\b(?:so|therefore|thus|hence|leaving|leaves|only|consequently)\b", re.IGNORECASE)
 _STOP = re.compile(
-    r"\b(?:because|since|as\s|given\s+that|whereas|while|for\s+(?=[(A-D])|due\s+to|unlike|which|where|when\s)|[,.;]\s*(?:so\b|not\b|and\s+not\b|but\s+not\b|rather\b|with\b)|;|\s[(\[](?=[^()]{4,})|\s[—–]\s",
+    r"因为|因為|由于|なぜなら|ので|왜냐하면|потому|поскольку|\b(?:porque|ya\s+que|pois|parce\s+que|puisque|car\s|weil|denn|perché|because|since|as\s|given\s+that|whereas|while|for\s+(?=[(A-D])|due\s+to|unlike|which|where|when\s)|[,.;]\s*(?:so\b|not\b|and\s+not\b|but\s+not\b|rather\b|with\b)|;|\s[(\[](?=[^()]{4,})|\s[—–]\s",
     re.IGNORECASE,
 )
 _GOOD = re.compile(
@@ -100,10 +105,16 @@ def chosen(text: str, options: Options, explicit: bool) -> Choice | None:
     lone = _LONE.fullmatch(_plain(text)) if explicit else None
     if lone and (lone["a"] != "a" or len(text.strip(" .*_`()")) == 1) and _agrees(text, lone, options):
         return Choice(lone["a"].upper(), "letter", lone.start("a"), lone.end("a"))
+    only = _ALL_BUT.search(text)
+    if only:
+        letter = next(filter(None, only.groups())).upper()
+        return Choice(letter, "exclusion", *only.span())
     for part in _clauses(text) if explicit else [text]:
         if _NONE.search(part):
             return _NOTHING if not (rest := _positive(_NONE.split(part)[-1], options)) or len(rest) != 1 else _choice(rest)
         named = _positive(part, options)
+        if not explicit and len({mention.letter for mention in named}) > 1:
+            named = _concluded(part, options) or named
         if named:
             return _choice(named)
     verdict = by_verdicts(text, options)
@@ -125,6 +136,7 @@ def by_verdicts(text: str, options: Options, one_good: bool = False) -> Choice |
         said = text[mention.end : following.start if following else mention.end + 160]
         if following and re.fullmatch(r"[)\].*_\s]*(?:,|and|or|nor|/|&|,\s*and)?\s*(?:options?\s*)?[*_(\s]*", said):
             said = _after_list(text, mentions, mention)
+        said = re.sub(r"^[).:\]*_\s|]+", " ", said)
         ends = sentence_ends(said)
         said = said.split("\n", 1)[0][: ends[0] if ends else None]
         first_good, first_bad = _GOOD.search(said), _BAD.search(said)
@@ -169,6 +181,15 @@ def _choice(named: list[_Mention]) -> Choice:
     return Choice(first.letter, first.by, first.start, first.end) if len(letters) == 1 else _NOTHING
 
 
+def _concluded(text: str, options: Options) -> list[_Mention]:
+    """The options behind the last "so" of a sentence that names several."""
+    conclusions = list(_SO.finditer(text))
+    if not conclusions:
+        return []
+    at = conclusions[-1].end()
+    return [_Mention(m.letter, m.by, m.start + at, m.end + at) for m in _positive(text[at:], options)]
+
+
 def _positive(text: str, options: Options) -> list[_Mention]:
     """The options that a text names and does not deny; a letter's own text beside it counts as the letter."""
     named: list[_Mention] = []
@@ -190,7 +211,7 @@ def _denied(text: str, mention: _Mention) -> bool:
 
 def _ruled_out(text: str, mention: _Mention) -> bool:
     """Whether the words right behind an option rule it out: "(A) is wrong", "A and C overlap"."""
-    after = re.match(r"[)\].*_\s]*(?:(?:,|and|or|/)\s*[*_(\s]*[A-D][)\].*_\s]*)*", text[mention.end : mention.end + 60])
+    after = re.match(r"[)\].*_\s]*(?:(?:,\s*and|,\s*or|,|and|or|nor|/|&)\s*(?:options?\s*)?[*_(\s]*[A-D][)\].*_\s]*)*", text[mention.end : mention.end + 60])
     said = text[mention.end + (after.end() if after else 0) : mention.end + 80]
     return bool(
         re.match(
@@ -205,7 +226,7 @@ def _ruled_out(text: str, mention: _Mention) -> bool:
 def _mentions(text: str, options: Options) -> list[_Mention]:
     """Every option that a text names by letter, place or text, in order."""
     plain = _plain(text)
-    found = [_Mention((m["a"] or m["b"] or m["c"] or m["d"]).upper(), "letter", m.start(), m.end()) for m in _LETTERS.finditer(plain) if not _article(plain, m)]
+    found = [_Mention((m["a"] or m["b"] or m["c"] or m["d"] or m["e"]).upper(), "letter", m.start(), m.end()) for m in _LETTERS.finditer(plain) if not _article(plain, m)]
     letters = sorted(options)
     for match in _ORDINAL.finditer(plain):
         place = int(match["number"]) - 1 if match["number"] else _PLACES[match["word"].lower()]

@@ -74,7 +74,7 @@ def _bare(text: str) -> str:
     text = _TEXT.sub(worded, text)
     text = _BASE.sub("", _DEGREES.sub(" ", _REMAINDER.sub(" ", text)))
     text = _THIN.sub(" ", text)
-    text = re.sub(r"\s[(\[](?=[^()\[\]]*[A-Za-z]{2})[^()\[\]]*[)\]]", " ", text)
+    text = re.sub(r"\s[(\[](?=[^()\[\]\\]*[A-Za-z]{2})[^()\[\]\\]*[)\]]|^\s*\{?\s*\(?[A-E]\)\s*\}?(?=\s*\d)", " ", text)
     text = _THOUSANDS.sub(joined, text)
     return text.strip(" .*_`")
 
@@ -107,7 +107,7 @@ def small(expression: str) -> bool:
         and max(map(len, re.findall(r"\d+", expression)), default=0) <= 9
         and expression.count("^") == len(powers)
         and product <= 100
-        and expression.count("!") == len(re.findall(r"(?<!\d)(?:1?\d|2[0-5])\s*!(?![!^])", expression))
+        and expression.count("!") == len(re.findall(r"(?<!\d)\d{1,3}\s*!(?![!^])", expression))
         and not re.search(r"binom(?!\s*\{\s*\d{1,3}\s*\}\s*\{\s*\d{1,3}\s*\})", expression)
         and not re.search(r"\d\s*\\[dt]?frac|\d\s+\d", expression)
     )

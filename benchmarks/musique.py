@@ -148,6 +148,7 @@ def _short(span: Span, question: str, statement: bool = False) -> Extraction | N
     if span.rule == "boxed":
         return _extraction(text, span.rule, start)
     statement = statement or span.rule == "statement"
+    text = re.sub(r"(?<=\d)(?:\{,\}|\\,)(?=\d{3})", ",", text)
     if statement:
         part = next(corrected(text))
         text, start = part, start + len(text) - len(part)

@@ -44,7 +44,7 @@ _NUMBER = re.compile(
 _COUNTED = re.compile(r"\s+(?:people|inhabitants|residents|persons|citizens|members|individuals|at\s+the|in\s+(?:\d{4}|the)|as\s+of|according|worldwide)\b.*", re.IGNORECASE | re.DOTALL)
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DATE = re.compile(
-    rf"{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?(?:,?\s+\d{{3,4}})?|\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+\d{{3,4}})?|{_MONTH}(?:\s+of)?\s+\d{{3,4}}|"
+    rf"{_MONTH}\s+\d{{1,2}}(?!\d)(?:st|nd|rd|th)?(?:,?\s+\d{{3,4}})?|\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+\d{{3,4}})?|{_MONTH}(?:\s+of)?\s+\d{{3,4}}|"
     r"(?:the\s+)?(?:(?:early|mid|late)[\s-]+)?\d{1,2}(?:st|nd|rd|th)\s+century(?:\s+(?:BCE?|AD|CE))?|(?<![\w-])(?:(?:early|mid|late)[\s-]+)?(?:AD\s+)?\d{3,4}s?(?:\s*(?:BCE?|B\.C\.|AD|CE))?(?![\w-])(?![,.]\d)"
 )
 _WHEN = re.compile(r"^\W*when\b|\b(?:what|which|in\s+what)\s+(?:year|date|century|decade)\b|\b(?:date|year)\s+of\b", re.IGNORECASE)
@@ -136,7 +136,7 @@ def _within(sentence: str, question: str, statement: bool) -> tuple[int, int]:
         return typed
     copulas = list(_COPULA.finditer(sentence))
     head = without_remark(sentence)
-    if copulas and len(head) < copulas[0].start() and (statement or _is_name(head)):
+    if (copulas and len(head) < copulas[0].start() and (statement or _is_name(head))) or (statement and _is_name(head)):
         return 0, len(head)
     full = len(sentence.split()) > 6 or sentence.rstrip(" *_").endswith(".") or not statement
     subject = sentence[: copulas[0].start()].strip() if copulas else ""

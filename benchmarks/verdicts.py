@@ -115,6 +115,7 @@ def _bare(text: str, conclusion: str) -> str:
     text = re.sub(r"\\(?:text|textbf|mathrm|mathbf|mbox|boxed|fbox)\s*\{", blank, text)
     text = _QUOTED.sub(unquoted, text)
     text = _IGNORANT.sub(blank, text)
+    text = re.sub(r"(?<=\w)[*_]{0,2}[,;]\s*(?:and\s+)?not\s+(?:as\s+)?[*_]{0,2}(?:true|false|uncertain|unknown|correct|incorrect)\b(?:\s*(?:n?or|and)\s+\w+)?", blank, text, flags=re.IGNORECASE)
     text = re.sub(r"neither\s+(?:\w+\s+)?true\s+n?or\s+(?:\w+\s+)?false", lambda m: "uncertain".ljust(len(m[0])), text, flags=re.IGNORECASE)
     text = _BOTH.sub(blank, text)
     return _CONDITION.sub(lambda m: m[0] if _UNKNOWN_IF.match(m[0]) else blank(m), text)
