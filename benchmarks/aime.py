@@ -9,9 +9,9 @@ import re
 from typing import ClassVar
 
 from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
-from benchmarks.sources import field, numbered, rows
 from benchmarks.integers import digits, integer
 from benchmarks.sentences import first_sentence, last_sentence, refuses
+from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import Span, candidates, corrected
 
 _NUMBER = re.compile(
@@ -19,7 +19,10 @@ _NUMBER = re.compile(
     r"(?![\d]|[.,]\d|\s*/\s*\d|-?(?:st|nd|rd|th)\b)"
 )
 _ANY_NUMBER = re.compile(r"\d")
-_NAMED = re.compile(r"\b(?:problem|step|case|part|equation|line|option|question|section|method|page|aime|chapter|premise)s?\s*(?:no\.?\s*|#\s*)?\d+", re.IGNORECASE)
+_NAMED = re.compile(
+    r"\b(?:problem|step|case|part|equation|line|option|question|section|method|page|aime|chapter|premise)s?\s*(?:no\.?\s*|#\s*)?\d+",
+    re.IGNORECASE,
+)
 _CLAUSE_END = re.compile(
     r"\s[(\[](?!\\)|,\s(?![^,.;]{0,40}=)|\s(?:[—–-]{1,2})\s|;|。|,(?![\d\s])|\s[|]\s|\b(?:because|since|as|so|which|where|when|whenever|rather|instead|not|"
     r"if|but|with|for|by|given|while|whereas|from|out|unless|although|though|plus)\b",
@@ -70,7 +73,7 @@ class Aime:
         ]
 
     def extract(self, answer_part: str, item: Item, cut: bool = False) -> Extraction | None:
-        """The integer in the last box with a number, or in a label's statement behind it; else stated, bold, or in the last line.
+        """The integer in the last box with a number, or labelled behind it; else stated, bold, or in the last line.
 
         The most explicit place that names a number decides: where that is a fraction or negative, nothing is an answer.
         """
@@ -135,7 +138,11 @@ def _prose(text: str, first: bool) -> str | None:
         elif not first:
             return _last(bare)
     clause = _clause(bare)
-    without_units = re.sub(r"(?<=\d)\s*(?:[a-zA-Z]{1,3}/[a-zA-Z]{1,4}|cm|mm|km|m|ft|in|units?|inches|feet|meters?|metres?)\s*(?:\^\s*\{?\d\}?|\d|[²³])(?!\w)", " ", clause)
+    without_units = re.sub(
+        r"(?<=\d)\s*(?:[a-zA-Z]{1,3}/[a-zA-Z]{1,4}|cm|mm|km|m|ft|in|units?|inches|feet|meters?|metres?)\s*(?:\^\s*\{?\d\}?|\d|[²³])?(?!\w)",
+        " ",
+        clause,
+    )
     exclaimed = without_units.rstrip(" .").removesuffix("!") if "$" not in text and "\\" not in text else without_units
     if _ALGEBRA.search(exclaimed):
         return integer(exclaimed)

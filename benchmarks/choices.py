@@ -61,8 +61,13 @@ _DENIED = re.compile(
     r"\s*(?:be\s+)?(?:the\s+)?(?:options?\s*|choices?\s*|(?:from|between|either|both)\s+)*[*_(\s\"“]*$",
     re.IGNORECASE,
 )
-_LISTED = re.compile(r"[)\].*_\s]*(?:,|/|&|and|or|nor|,\s*and|,\s*or|,\s*nor)\s+(?:(?:options?|choices?)\s*)?[*_(\s]*$|[)\].*_\s]*[,/][*_(\s]*$", re.IGNORECASE)
-_WORD_A = re.compile(r"\s+(?!(?:and|or|is|was|because|since|as|fits|works|overlaps|conflicts|seems|matches|would|could|has|can|cannot|must|remains|only)\b)[a-z]")
+_LISTED = re.compile(
+    r"[)\].*_\s]*(?:,|/|&|and|or|nor|,\s*and|,\s*or|,\s*nor)\s+(?:(?:options?|choices?)\s*)?[*_(\s]*$|[)\].*_\s]*[,/][*_(\s]*$",
+    re.IGNORECASE,
+)
+_WORD_A = re.compile(
+    r"\s+(?!(?:and|or|is|was|because|since|as|fits|works|overlaps|conflicts|seems|matches|would|could|has|can|cannot|must|remains|only)\b)[a-z]"
+)
 _ALL_BUT = re.compile(
     rf"\b(?:everything|nothing|none|all|every\s+(?:\w+\s+){{0,2}}?|all\s+(?:\w+\s+){{1,3}}?|no\s+(?:other\s+)?(?:option|choice|time|slot))s?\s*(?:but|except(?:\s+for)?|other\s+than|besides)\s+(?:option\s+)?(?:{_LETTERS.pattern})(?!\s+(?:is|are)\s+(?:correct|possible|right))",
     re.IGNORECASE,
@@ -94,7 +99,10 @@ def is_option(line: str, options: Options) -> bool:
         return True
     option = options.get(match["letter"].upper())
     found = intervals(text)
-    return option is not None and (text.lower() == option.text.lower() or bool(len(found) == 1 and option.interval and found[0].same(option.interval) and len(text) < 40))
+    return option is not None and (
+        text.lower() == option.text.lower()
+        or bool(len(found) == 1 and option.interval and found[0].same(option.interval) and len(text) < 40)
+    )
 
 
 def chosen(text: str, options: Options, explicit: bool) -> Choice | None:
@@ -159,7 +167,9 @@ def _after_list(text: str, mentions: list[_Mention], mention: _Mention) -> str:
     """What is said of a list of options ("(A), (B) and (D) are out"): the text behind its last one."""
     last = mention
     for other in mentions[mentions.index(mention) + 1 :]:
-        if not re.fullmatch(r"[)\].*_\s]*(?:,|and|or|nor|/|&|,\s*and)?\s*(?:options?\s*)?[*_(\s]*", text[last.end : other.start]):
+        if not re.fullmatch(
+            r"[)\].*_\s]*(?:,|and|or|nor|/|&|,\s*and)?\s*(?:options?\s*)?[*_(\s]*", text[last.end : other.start]
+        ):
             break
         last = other
     after = text[last.end : last.end + 160]
@@ -211,7 +221,10 @@ def _denied(text: str, mention: _Mention) -> bool:
 
 def _ruled_out(text: str, mention: _Mention) -> bool:
     """Whether the words right behind an option rule it out: "(A) is wrong", "A and C overlap"."""
-    after = re.match(r"[)\].*_\s]*(?:(?:,\s*and|,\s*or|,|and|or|nor|/|&)\s*(?:options?\s*)?[*_(\s]*[A-D][)\].*_\s]*)*", text[mention.end : mention.end + 60])
+    after = re.match(
+        r"[)\].*_\s]*(?:(?:,\s*and|,\s*or|,|and|or|nor|/|&)\s*(?:options?\s*)?[*_(\s]*[A-D][)\].*_\s]*)*",
+        text[mention.end : mention.end + 60],
+    )
     said = text[mention.end + (after.end() if after else 0) : mention.end + 80]
     return bool(
         re.match(
@@ -226,7 +239,11 @@ def _ruled_out(text: str, mention: _Mention) -> bool:
 def _mentions(text: str, options: Options) -> list[_Mention]:
     """Every option that a text names by letter, place or text, in order."""
     plain = _plain(text)
-    found = [_Mention((m["a"] or m["b"] or m["c"] or m["d"] or m["e"]).upper(), "letter", m.start(), m.end()) for m in _LETTERS.finditer(plain) if not _article(plain, m)]
+    found = [
+        _Mention((m["a"] or m["b"] or m["c"] or m["d"] or m["e"]).upper(), "letter", m.start(), m.end())
+        for m in _LETTERS.finditer(plain)
+        if not _article(plain, m)
+    ]
     letters = sorted(options)
     for match in _ORDINAL.finditer(plain):
         place = int(match["number"]) - 1 if match["number"] else _PLACES[match["word"].lower()]
@@ -236,7 +253,14 @@ def _mentions(text: str, options: Options) -> list[_Mention]:
     found.sort(key=lambda mention: mention.start)
     kept: list[_Mention] = []
     for mention in found:
-        beside = kept and mention.by == "option text" and re.fullmatch(r"[)\].:,*_\s\"'“\\${}—–-]*(?:which\s+is\s+|i\.e\.,?\s*|is\s+|from\s+|between\s+|text(?:bf)?\s*)*", plain[kept[-1].end : mention.start])
+        beside = (
+            kept
+            and mention.by == "option text"
+            and re.fullmatch(
+                r"[)\].:,*_\s\"'“\\${}—–-]*(?:which\s+is\s+|i\.e\.,?\s*|is\s+|from\s+|between\s+|text(?:bf)?\s*)*",
+                plain[kept[-1].end : mention.start],
+            )
+        )
         if not beside or kept[-1].by == "option text":
             kept.append(mention)
     return kept

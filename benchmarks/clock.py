@@ -14,7 +14,10 @@ _SPAN = re.compile(
 )
 _MARKUP = re.compile(r"[*_`$~]|\\[,;: ]|\\(?:text|mathrm|textbf|mbox)\s*\{|[{}]")
 _HOURS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_NUMERALS = re.compile(rf"\b({'|'.join(_HOURS)})\b(?=\s*(?:o['’]clock|[ap]\.?m|to\b|and\b|until\b|till\b|in\s+the\b|at\s+night|[-–—]))", re.IGNORECASE)
+_NUMERALS = re.compile(
+    rf"\b({'|'.join(_HOURS)})\b(?=\s*(?:o['’]clock|[ap]\.?m|to\b|and\b|until\b|till\b|in\s+the\b|at\s+night|[-–—]))",
+    re.IGNORECASE,
+)
 _PART = re.compile(r"(?:in\s+the|at)\s+(morning|afternoon|evening|night)\b", re.IGNORECASE)
 DAY = 24 * 60
 
@@ -44,7 +47,9 @@ def intervals(text: str) -> list[Interval]:
     text = _MARKUP.sub(lambda match: " " * len(match[0]), text)
     text = _NUMERALS.sub(lambda m: str(_HOURS.index(m[1].lower()) + 1).ljust(len(m[0])), text)
     text = _PART.sub(lambda m: ("am" if m[1].lower() == "morning" else "pm").ljust(len(m[0])), text)
-    text = re.sub(r"\b(?:12\s+)?(noon|midday|midnight)\b", lambda m: _NAMED[m[1].lower()].ljust(len(m[0])), text, flags=re.IGNORECASE)
+    text = re.sub(
+        r"\b(?:12\s+)?(noon|midday|midnight)\b", lambda m: _NAMED[m[1].lower()].ljust(len(m[0])), text, flags=re.IGNORECASE
+    )
     return [_interval(match) for match in _SPAN.finditer(text) if match["am"] or match["ax"] or match["bm"] or match["bx"]]
 
 

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.metrics import normalise
-from benchmarks.sources import field, numbered, rows
 from benchmarks.sentences import first_sentence, sentence_ends
+from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import WINDOW, Span, candidates, corrected, first_line, plain
 from benchmarks.verdicts import verdict
 
@@ -59,7 +59,7 @@ class Folio:
         return items
 
     def extract(self, answer_part: str, item: Item, cut: bool = False) -> Extraction | None:
-        """A verdict from an explicit statement, else the last one on the conclusion, else from a first line, bold text or the last line.
+        """A verdict from a statement or box, a first line, the last one on the conclusion, bold text or the last line.
 
         Without any, an answer that says the conclusion again affirms it, and a conclusion may be called supported or invalid.
         """
@@ -87,7 +87,7 @@ class Folio:
 
 
 def _stated(span: Span, conclusion: str) -> Extraction | None:
-    """The verdict that a statement, box, bold text or line gives: behind a correction, else in its first sentence that has one."""
+    """The verdict of a statement, box, bold text or line: behind a correction, else in its first sentence that has one."""
     text = span.text[:LONGEST]
     short = _SHORT.get(text.strip(" .*_`(){}$").lower())
     if short:

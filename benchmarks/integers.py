@@ -12,12 +12,17 @@ import threading
 import unicodedata
 
 _NESTED = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
-_TEXT = re.compile(r"\\(?:text|mbox|hbox|textrm|mathrm|textnormal|operatorname|textit|mathit|mathsf|texttt|mathtt)\s*\{([^{}]*)\}(\s*\^\s*(?:\{[^{}]{0,9}\}|\w))?")
+_TEXT = re.compile(
+    r"\\(?:text|mbox|hbox|textrm|mathrm|textnormal|operatorname|textit|mathit|mathsf|texttt|mathtt)\s*\{([^{}]*)\}(\s*\^\s*(?:\{[^{}]{0,9}\}|\w))?"
+)
 _STYLE = re.compile(
     r"\\(?:textbf|mathbf|boldsymbol|bm|underline|overline|emph|boxed|fbox|displaystyle|textstyle|large|Large|huge|bf)(?![a-zA-Z])\s*"
     r"|\\(?:text)?color\s*\{[^{}]*\}"
 )
-_THIN = re.compile(r"\\(?:[,;:!> ]|quad|qquad|left|right|big+[lr]?|Big+[lr]?|checkmark|square|blacksquare|qed|%|\$)(?![a-zA-Z])|[$~]|\\[()\[\]]")
+_THIN = re.compile(
+    r"\\(?:[,;:!> ]|quad|qquad|left|right|big+[lr]?|Big+[lr]?|checkmark|square|blacksquare|qed|%|\$)(?![a-zA-Z])|[$~]"
+    r"|\\[()\[\]]"
+)
 _DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degree|[°%✓✔]")
 _REMAINDER = re.compile(r"\(\s*(?:mod(?:ulo)?)\s*\d+\s*\)|\\pmod\s*\{?\s*\d+\s*\}?|,?\s*\\mod\s*\{?\s*\d+\s*\}?")
 _MOD = re.compile(r"^(\d{1,12})\s*(?:\\bmod|mod(?:ulo)?)\s*\{?\s*(\d{1,9})\s*\}?$")
@@ -27,9 +32,13 @@ _BETWEEN = re.compile(r"\s*(?:=|\\approx|≈|\\equiv|≡|\\Rightarrow|\\rightarr
 _UNIT = re.compile(r"(?<=\d)\s*(?:[A-Za-z²³/.-]*[A-Za-z]{2,}[A-Za-z²³/.\s-]*|\s[mgshLNJ]|[²³])(?:\s*\^\s*\{?\d\}?|\d)?\s*$")
 _INTEGER = re.compile(r"\+?(\d+)(?:\.0*)?")
 _SYMBOLS = {"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "√": "\\sqrt", "²": "^2", "³": "^3"}
-_COMMANDS = frozenset(("frac", "dfrac", "tfrac", "cfrac", "sqrt", "cdot", "times", "div", "binom", "dbinom", "lfloor", "rfloor", "lceil", "rceil"))
+_COMMANDS = frozenset(
+    ("frac", "dfrac", "tfrac", "cfrac", "sqrt", "cdot", "times", "div", "binom", "dbinom", "lfloor", "rfloor", "lceil", "rceil")
+)
 _ALLOWED = re.compile(r"(?:\\[a-zA-Z]+|[\d\s+\-*/(){}\[\]^!.])*")
-_POWER = re.compile(r"\^\s*(?:\{\s*-?\s*(\d{1,2})\s*\}|(\d)|\{\s*(?:\\[dt]?frac\s*\{?\s*\d\s*\}?\s*\{?\s*\d\s*\}?|\d\s*/\s*\d)\s*\})")
+_POWER = re.compile(
+    r"\^\s*(?:\{\s*-?\s*(\d{1,2})\s*\}|(\d)|\{\s*(?:\\[dt]?frac\s*\{?\s*\d\s*\}?\s*\{?\s*\d\s*\}?|\d\s*/\s*\d)\s*\})"
+)
 LONGEST, DEEPEST, LARGEST = 160, 12, 10**12
 """Characters and nesting of an expression that is evaluated, and the value it may have."""
 _LOCK = threading.Lock()
@@ -67,7 +76,13 @@ def _bare(text: str) -> str:
         if re.fullmatch(r"[\d\s.,+\-/()=!]+", inner) or inner in ("or", "and"):
             return f" {inner} {match[2] or ''}"
         after = re.search(r"(?:^|[:=\s])(-?\d[\d,]*)\s*[.]?$", inner)
-        return f" {after[1]}" if after and not re.search(r"\bmod|\bnot\b", inner) else " ; " if inner.startswith(("(", ",", "since", "because")) else " "
+        return (
+            f" {after[1]}"
+            if after and not re.search(r"\bmod|\bnot\b", inner)
+            else " ; "
+            if inner.startswith(("(", ",", "since", "because"))
+            else " "
+        )
 
     text = _THOUSANDS.sub(joined, text)
     text = _STYLE.sub(" ", text)
@@ -141,5 +156,5 @@ def _evaluated(expression: str) -> str | None:
                 return None
             nearest = round(number)
             return str(int(nearest)) if abs(number - nearest) < 1e-25 else None
-        except Exception:
+        except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError, RecursionError):
             return None

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
 from benchmarks.metrics import exact_match, f1
-from benchmarks.sources import Row, field, numbered, rows
 from benchmarks.sentences import first_sentence, last_sentence, refuses
 from benchmarks.short_answers import asked, cleaned, from_sentence, is_typed, is_typed_value, remark_start
+from benchmarks.sources import Row, field, numbered, rows
 from benchmarks.statements import Span, candidates, corrected, first_line, plain
 
 SAMPLE = 100
@@ -23,9 +23,14 @@ _HEADING = re.compile(
     r"(?:step|part|explanation|reasoning|conclusion|(?:final\s+)?answer|summary|note|analysis|question|background|context|details?|key\s+\w+|solution|result|first|second|third|next|finally)\b[\s\d:.)]*",
     re.IGNORECASE,
 )
-_LABEL = re.compile(r"(?:[-*•>#\s]|\d{1,2}[.)]\s)*(?:\*\*[^*\n]{1,60}:\*\*|\*\*[^*\n]{1,60}\*\*\s*:|[^\W\d_][\w '’()-]{0,40}:(?=\s))\s*")
+_LABEL = re.compile(
+    r"(?:[-*•>#\s]|\d{1,2}[.)]\s)*(?:\*\*[^*\n]{1,60}:\*\*|\*\*[^*\n]{1,60}\*\*\s*:|[^\W\d_][\w '’()-]{0,40}:(?=\s))\s*"
+)
 _IS_THE = re.compile(r"\*\*\s*(?:is|was|are|were)\s+(?:the|an?)\s+(?!part\b|member\b|subsidiary\b)", re.IGNORECASE)
-_NO_ANSWER = re.compile(r"[\s*_]*(?:supported|based|derived|correct|wrong|incorrect|as\s+follows|below|above|found|given|confirmed|consistent|unique)\b", re.IGNORECASE)
+_NO_ANSWER = re.compile(
+    r"[\s*_]*(?:supported|based|derived|correct|wrong|incorrect|as\s+follows|below|above|found|given|confirmed|consistent|unique)\b",
+    re.IGNORECASE,
+)
 _OPENER = re.compile(r"(?:sure|okay|ok|let|to|hello|hi|well|first|here|i|we|the\s+question|alright|hmm|so)\b", re.IGNORECASE)
 LONGEST = 1_500
 """Characters of a place that are read."""
@@ -105,9 +110,8 @@ def _unstated(answer: str, spans: list[Span], question: str) -> Extraction | Non
         if extraction := _of_bold(line, question):
             return extraction
     opening = first_line(answer)
-    if opening and opening.start != last.start and len(opening.text.split()) <= 6 and not opening.text.endswith((":", "?", ",")):
-        if opening.text[:1].isalnum() and not _OPENER.match(opening.text) and not _HEADING.fullmatch(opening.text):
-            return _short(opening, question, statement=True)
+    if opening and opening.start != last.start and _is_short(opening.text):
+        return _short(opening, question, statement=True)
     label = _LABEL.match(last.text)
     if label and label.end() < len(last.text):
         last = Span(last.rule, last.text[label.end() :], last.start + label.end())
@@ -115,14 +119,28 @@ def _unstated(answer: str, spans: list[Span], question: str) -> Extraction | Non
     return _short(last, question)
 
 
+def _is_short(line: str) -> bool:
+    """Whether a first line is an answer by itself, which the rest explains."""
+    few = len(line.split()) <= 6 and line[:1].isalnum() and not line.endswith((":", "?", ","))
+    return few and not _OPENER.match(line) and not _HEADING.fullmatch(line)
+
+
 def _heading(span: Span, answer: str) -> bool:
     """Whether bold text is a heading: it ends in a colon, or says what comes next."""
-    return span.text.rstrip().endswith(":") or answer[span.end + 2 : span.end + 3] == ":" or bool(_HEADING.fullmatch(span.text.strip()))
+    return (
+        span.text.rstrip().endswith(":")
+        or answer[span.end + 2 : span.end + 3] == ":"
+        or bool(_HEADING.fullmatch(span.text.strip()))
+    )
 
 
 def _of_bold(line: Span, question: str) -> Extraction | None:
     """The bold words of a line that answer: the subject of "is the ...", else the last ones that the question does not have."""
-    marks = [m for m in _BOLD.finditer(line.text) if not m[2] and not m[1].rstrip().endswith(":") and not _HEADING.fullmatch(m[1].strip())]
+    marks = [
+        m
+        for m in _BOLD.finditer(line.text)
+        if not m[2] and not m[1].rstrip().endswith(":") and not _HEADING.fullmatch(m[1].strip())
+    ]
     new = [m for m in marks if asked(m[1], question) < 1]
     asks_otherwise = from_sentence(line.text.replace("**", "  "), question)
     if not new and marks and asked(asks_otherwise.answer, question) < 1:
@@ -130,7 +148,12 @@ def _of_bold(line: Span, question: str) -> Extraction | None:
     new = new or marks[-1:]
     if not new:
         return None
-    if asks_otherwise.answer and is_typed(question) and not any(is_typed_value(m[1], question) for m in new) and is_typed_value(asks_otherwise.answer, question):
+    if (
+        asks_otherwise.answer
+        and is_typed(question)
+        and not any(is_typed_value(m[1], question) for m in new)
+        and is_typed_value(asks_otherwise.answer, question)
+    ):
         return Extraction(asks_otherwise.answer, "bold", line.start + asks_otherwise.start, line.start + asks_otherwise.end)
     last_begin, _ = last_sentence(line.text[: new[-1].end()])
     new = [m for m in new if m.start() >= last_begin] or new

@@ -27,9 +27,14 @@ def split(text: str, finish_reason: str | None) -> Parts:
     mark = closing(text, _last_mark)
     if mark is not None:
         return Parts(text[: mark[0]], text[mark[1] :], mark[1])
-    if finish_reason in ("stop", None):
+    if not was_cut(finish_reason):
         return Parts("", text, 0)
     return Parts(text, "", None)
+
+
+def was_cut(finish_reason: str | None) -> bool:
+    """Whether an output was cut off, so that its answer part may lack its end."""
+    return finish_reason not in ("stop", None)
 
 
 def words(text: str) -> int:

@@ -5,8 +5,56 @@ from __future__ import annotations
 import re
 
 _ABBREVIATIONS = frozenset(
-    "st mt ft dr mr mrs ms jr sr prof gen gov sen rep rev hon pres no vs inc ltd co corp bros dept univ vol ed capt col lt sgt "
-    "maj u.s u.k u.n d.c e.g i.e etc ph.d b.c a.d a.m p.m approx ca c".split()
+    (
+        "st",
+        "mt",
+        "ft",
+        "dr",
+        "mr",
+        "mrs",
+        "ms",
+        "jr",
+        "sr",
+        "prof",
+        "gen",
+        "gov",
+        "sen",
+        "rep",
+        "rev",
+        "hon",
+        "pres",
+        "no",
+        "vs",
+        "inc",
+        "ltd",
+        "co",
+        "corp",
+        "bros",
+        "dept",
+        "univ",
+        "vol",
+        "ed",
+        "capt",
+        "col",
+        "lt",
+        "sgt",
+        "maj",
+        "u.s",
+        "u.k",
+        "u.n",
+        "d.c",
+        "e.g",
+        "i.e",
+        "etc",
+        "ph.d",
+        "b.c",
+        "a.d",
+        "a.m",
+        "p.m",
+        "approx",
+        "ca",
+        "c",
+    )
 )
 _STOP = re.compile(r"[.!?](?=[\"'”’)\]*_]{0,3}(?:\s|$))|。|！|？")
 _WORD_BEFORE = re.compile(r"[^\s(\[\"“*_]{1,30}$")
@@ -28,7 +76,11 @@ _BARE_REFUSAL = re.compile(
     r"undetermined|unanswerable|indeterminate|idk|none|null|\?+|i\s+(?:refuse|decline)\b.*)",
     re.IGNORECASE,
 )
-_REFUSALS_ELSEWHERE = re.compile(r"不知道|无法(?:确定|回答)|無法|わかりません|分かりません|모르겠|알 수 없|не\s+знаю|no\s+(?:lo\s+)?sé|je\s+ne\s+sais|weiß\s+(?:es\s+)?nicht|не\s+знам", re.IGNORECASE)
+_REFUSALS_ELSEWHERE = re.compile(
+    r"不知道|无法(?:确定|回答)|無法|わかりません|分かりません|모르겠|알 수 없|не\s+знаю|no\s+(?:lo\s+)?sé|je\s+ne\s+sais|"
+    r"weiß\s+(?:es\s+)?nicht|не\s+знам",
+    re.IGNORECASE,
+)
 
 
 def sentence_ends(text: str) -> list[int]:
@@ -47,7 +99,7 @@ def _abbreviated(text: str, stop: int) -> bool:
     if not before or not rest or rest[0] == "\n":
         return False
     word = before[0]
-    single = len(word) == 1 and word.isupper() or bool(re.fullmatch(r"(?:[^\W\d_]\.)+[^\W\d_]", word))
+    single = (len(word) == 1 and word.isupper()) or bool(re.fullmatch(r"(?:[^\W\d_]\.)+[^\W\d_]", word))
     return single or word.lower().strip(".") in _ABBREVIATIONS
 
 

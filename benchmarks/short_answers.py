@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from benchmarks.metrics import normalise
 from benchmarks.sentences import sentence_ends
@@ -28,7 +29,10 @@ _TO_NAME = re.compile(
     r"(?!(?:the|an?|one|not)\b)(?:[a-z]+\s+){0,5}?(?:in|at|by|as|on|to|from|with|for|of|under|during|near|label)\s+(?:the\s+(?:(?:city|town|county|state|country|municipality|village|province|region|company|year|label)\s+(?:of\s+)?)?)?"
     r"(?=[\"“*]{0,3}(?:[^\Wa-z_]|[$€£]))"
 )
-_OPENING = re.compile(rf"(?:{_HEDGES})*(?:{_PLACED})?(?:{_HEDGES})*(?:(?:the\s+year|in|the\s+(?:city|town|county|state|country|municipality|village|province|region|company|band|group|movie|film|song|album|river)\s+of)\s+)?(?:(?:the)\s+)?", re.IGNORECASE)
+_OPENING = re.compile(
+    rf"(?:{_HEDGES})*(?:{_PLACED})?(?:{_HEDGES})*(?:(?:the\s+year|in|the\s+(?:city|town|county|state|country|municipality|village|province|region|company|band|group|movie|film|song|album|river)\s+of)\s+)?(?:(?:the)\s+)?",
+    re.IGNORECASE,
+)
 _REMARK = re.compile(
     r"\s*;\s|\s+[—–-]{1,2}\s+|:\s+(?=[a-z])|,?\s+(?:who|which|whose|whom|because|since|although|though|whereas|while|where|according\s+to)(?![^\W_])|"
     r",\s+(?:as|not|but|so|when|that|an?|the|one\s+of|based|located|known|founded|formed|born|formerly|also|with|and\s+(?:it|he|she|they|this|the|was|is|has|not)|it|he|she|they|this|there|then|"
@@ -41,19 +45,63 @@ _NUMBER = re.compile(
     r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred)\b",
     re.IGNORECASE,
 )
-_COUNTED = re.compile(r"\s+(?:people|inhabitants|residents|persons|citizens|members|individuals|at\s+the|in\s+(?:\d{4}|the)|as\s+of|according|worldwide)\b.*", re.IGNORECASE | re.DOTALL)
+_COUNTED = re.compile(
+    r"\s+(?:people|inhabitants|residents|persons|citizens|members|individuals|at\s+the|in\s+(?:\d{4}|the)|as\s+of|according|worldwide)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DATE = re.compile(
     rf"{_MONTH}\s+\d{{1,2}}(?!\d)(?:st|nd|rd|th)?(?:,?\s+\d{{3,4}})?|\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+\d{{3,4}})?|{_MONTH}(?:\s+of)?\s+\d{{3,4}}|"
     r"(?:the\s+)?(?:(?:early|mid|late)[\s-]+)?\d{1,2}(?:st|nd|rd|th)\s+century(?:\s+(?:BCE?|AD|CE))?|(?<![\w-])(?:(?:early|mid|late)[\s-]+)?(?:AD\s+)?\d{3,4}s?(?:\s*(?:BCE?|B\.C\.|AD|CE))?(?![\w-])(?![,.]\d)"
 )
-_WHEN = re.compile(r"^\W*when\b|\b(?:what|which|in\s+what)\s+(?:year|date|century|decade)\b|\b(?:date|year)\s+of\b", re.IGNORECASE)
+_DATED_BY = re.compile(rf"({_DATE.pattern})\s+by\s+(?=(?:the\s+)?[^\Wa-z_\d])")
+_WHEN = re.compile(
+    r"^\W*when\b|\b(?:what|which|in\s+what)\s+(?:year|date|century|decade)\b|\b(?:date|year)\s+of\b", re.IGNORECASE
+)
 _COUNT = re.compile(r"\bhow\s+(?:many|much)\b|\bpopulation\b", re.IGNORECASE)
-_PRONOUN = re.compile(r"(?:it|he|she|they|this|that|there|these|those)['’]?s?(?:\s+(?:would|should|must|could|might)\s+be)?$", re.IGNORECASE)
-_GOES_ON = re.compile(r"[\s*_]*(?:it|he|she|they|his|her|their|its|this|these|however|note|in\s+addition|additionally|also|if)(?![^\W_])", re.IGNORECASE)
+_PRONOUN = re.compile(
+    r"(?:it|he|she|they|this|that|there|these|those)['’]?s?(?:\s+(?:would|should|must|could|might)\s+be)?$", re.IGNORECASE
+)
+_GOES_ON = re.compile(
+    r"[\s*_]*(?:it|he|she|they|his|her|their|its|this|these|however|note|in\s+addition|additionally|also|if)(?![^\W_])",
+    re.IGNORECASE,
+)
 _EMPTY = re.compile(r"(?:located|born|situated|based|known|found|unknown|released|founded|[a-z]{1,3})", re.IGNORECASE)
 _DEFINITE = re.compile(r"\s*(?:the|an?|one\s+of\s+the|both\s+the)\s+(?!part\b|member\b|subsidiary\b|division\b)[a-z]")
-_SMALL = frozenset("of the de da do dos del della la le van von der den di al el bin ibn for and & y e du des st on in upon".split())
+_SMALL = frozenset(
+    (
+        "of",
+        "the",
+        "de",
+        "da",
+        "do",
+        "dos",
+        "del",
+        "della",
+        "la",
+        "le",
+        "van",
+        "von",
+        "der",
+        "den",
+        "di",
+        "al",
+        "el",
+        "bin",
+        "ibn",
+        "for",
+        "and",
+        "&",
+        "y",
+        "e",
+        "du",
+        "des",
+        "st",
+        "on",
+        "in",
+        "upon",
+    )
+)
 _FOREIGN_END = re.compile(r"\s*(?:です|でした|である|だ|입니다|이다|예요|이에요)?\s*[。．]?\s*$")
 
 
@@ -67,14 +115,16 @@ class Short:
 
 
 def from_sentence(text: str, question: str = "", statement: bool = False) -> Short:
-    """The short answer of a line; `statement`: a label stands before it, so that what is no sentence is the answer as it stands."""
+    """The short answer of a line; `statement`: a label stands before it, so that what is no sentence is the whole answer."""
     start, end = _sentence(text, first=statement)
     lead = _LEAD_IN.match(text[start:end])
     if lead and re.search(r"[^\W_]", text[start + lead.end() : end]):
         start += lead.end()
     sentence = text[start:end]
     begin, stop = _within(sentence, question, statement)
-    if not statement and _EMPTY.fullmatch(sentence[begin:stop].strip()) or (asked(sentence[begin:stop], question) == 1 and asked(sentence, question) > 0.8):
+    if (not statement and _EMPTY.fullmatch(sentence[begin:stop].strip())) or (
+        asked(sentence[begin:stop], question) == 1 and asked(sentence, question) > 0.8
+    ):
         begin, stop = 0, len(sentence)
     return Short(sentence[begin:stop], start + begin, start + stop)
 
@@ -122,10 +172,12 @@ def is_typed_value(text: str, question: str) -> bool:
 def _sentence(text: str, first: bool) -> tuple[int, int]:
     """The sentence that answers: the first of a statement, else the last one that does not go on about "it" or "them"."""
     ends = [0, *sentence_ends(text), len(text)]
-    parts = [(a, b) for a, b in zip(ends, ends[1:], strict=False) if re.search(r"[^\W_]", text[a:b])]
+    parts = [(a, b) for a, b in pairwise(ends) if re.search(r"[^\W_]", text[a:b])]
     if not parts:
         return 0, len(text)
-    chosen = parts[0] if first else next((part for part in reversed(parts) if not _GOES_ON.match(text[part[0] : part[1]])), parts[0])
+    chosen = (
+        parts[0] if first else next((part for part in reversed(parts) if not _GOES_ON.match(text[part[0] : part[1]])), parts[0])
+    )
     return chosen[0] + len(text[chosen[0] : chosen[1]]) - len(text[chosen[0] : chosen[1]].lstrip()), chosen[1]
 
 
@@ -164,9 +216,9 @@ def _typed(sentence: str, question: str) -> tuple[int, int] | None:
 def _about_copula(sentence: str, copulas: list[re.Match[str]], question: str) -> tuple[int, int]:
     """The side of "is" that answers: what stands behind it, or a name before it that a description follows."""
     first = copulas[0]
-    name, description = sentence[: first.start()].strip(" *_\"“”"), sentence[first.end() :]
+    name, description = sentence[: first.start()].strip(' *_"“”'), sentence[first.end() :]
     known = asked(name, question)
-    if _is_name(name) and (_DEFINITE.match(description) and known < 0.5 or asked(description, question) > known + 0.4):
+    if _is_name(name) and ((_DEFINITE.match(description) and known < 0.5) or asked(description, question) > known + 0.4):
         return 0, len(without_remark(name)) + sentence.index(name)
     trailing = _REMARK.search(sentence, first.end())
     inside = [c for c in copulas if not trailing or c.end() <= trailing.start()]
@@ -189,14 +241,18 @@ def _short_of(sentence: str, at: int, question: str) -> tuple[int, int]:
         if opening and re.search(r"[^\W_]", sentence[opening.end() :]):
             start = opening.end()
     text = without_remark(sentence[start:])
-    if re.match(r"an?\s+[a-z\s]+$", text) and (described := re.match(r"\s+(?:who|that|which)\s", sentence[start + len(text) :])):
+    if re.match(r"an?\s+[a-z\s]+$", text) and (
+        described := re.match(r"\s+(?:who|that|which)\s", sentence[start + len(text) :])
+    ):
         value = _behind_verb(sentence[start + len(text) + described.end() - 1 :], "")
         if value:
             shift = start + len(text) + described.end() - 1
             return shift + value[0], shift + value[1]
-    made = re.match(rf"(?:{_DATE.pattern})\s+by\s+(?=(?:the\s+)?[^\Wa-z_\d])", text)
-    if made:
-        start, text = (start + made.end(), text[made.end() :]) if re.search(r"\bwho\b", question, re.IGNORECASE) else (start, _DATE.match(text)[0])  # type: ignore[index]
+    if dated := _DATED_BY.match(text):
+        if re.search(r"\bwho\b", question, re.IGNORECASE):
+            start, text = start + dated.end(), text[dated.end() :]
+        else:
+            text = dated[1]
     number = _NUMBER.match(text)
     if number:
         counted = _COUNTED.match(text, number.end())
@@ -215,10 +271,16 @@ def _places(text: str) -> str:
 
 def _behind_verb(sentence: str, question: str) -> tuple[int, int] | None:
     """The first name or number behind a sentence's verb that the question does not have."""
-    verb = re.search(r"\s(?:[a-z]+(?:ed|ew|ook|ang|ought|aught)|died|became|grossed|married|won|wrote|led|played|plays|came|went|lies|belongs|stands|has|had|did|made|built|met|born|left|lost|held|ran|comes|owns|means|refers|contains|borders|takes|took|wins|begins|began|lives|formed|stars|shares|works|serves|flows|says|uses|hosts|airs)\s", sentence)
+    verb = re.search(
+        r"\s(?:[a-z]+(?:ed|ew|ook|ang|ought|aught)|died|became|grossed|married|won|wrote|led|played|plays|came|went|lies|belongs|stands|has|had|did|made|built|met|born|left|lost|held|ran|comes|owns|means|refers|contains|borders|takes|took|wins|begins|began|lives|formed|stars|shares|works|serves|flows|says|uses|hosts|airs)\s",
+        sentence,
+    )
     if not verb:
         return None
-    for match in re.finditer(r"(?<![^\s\"“(*])(?:US\s?)?[$€£]?\d[\d,.]*\d?(?:\s+(?:million|billion|thousand))?|(?<![^\s\"“(*])[^\Wa-z_\d][\w'’.&-]*(?:\s+[^\s,;()]+)*", sentence[verb.end() - 1 :]):
+    for match in re.finditer(
+        r"(?<![^\s\"“(*])(?:US\s?)?[$€£]?\d[\d,.]*\d?(?:\s+(?:million|billion|thousand))?|(?<![^\s\"“(*])[^\Wa-z_\d][\w'’.&-]*(?:\s+[^\s,;()]+)*",
+        sentence[verb.end() - 1 :],
+    ):
         at = verb.end() - 1 + match.start()
         date = _DATE.match(sentence, at)
         if date:
@@ -261,6 +323,8 @@ def _is_name(text: str) -> bool:
     """Whether a text is one name: up to eight words that begin with capitals, but for small ones."""
     words = [word.strip("\"“”'’*_(),.") for word in text.split()]
     words = [word for word in words if word]
-    return 0 < len(words) <= 8 and words[0] not in ("It", "He", "She", "They", "This", "That", "There", "The", "A", "An") and all(
-        word[0].isupper() or word[0].isdigit() or word.lower() in _SMALL for word in words
+    return (
+        0 < len(words) <= 8
+        and words[0] not in ("It", "He", "She", "They", "This", "That", "There", "The", "A", "An")
+        and all(word[0].isupper() or word[0].isdigit() or word.lower() in _SMALL for word in words)
     )

@@ -32,7 +32,8 @@ _NAME = (
     r"(?:correct|right|best)\s+(?:answer|option|choice|time)|answer|verdict)(?![a-z])"
 )
 _VERB = (
-    r"(?:(?:(?:should|must|would|has\s+to|turns\s+out\s+to)\s+(?:\w+\s+)?be|is|are|was|were|equals|remains)(?![^\W_])|=)[*_`#:\s]*+"
+    r"(?:(?:(?:should|must|would|has\s+to|turns\s+out\s+to)\s+(?:\w+\s+)?be|"
+    r"is|are|was|were|equals|remains)(?![^\W_])|=)[*_`#:\s]*+"
 )
 _GAP = r"(?:[*_`#:\s>]|\\[\[(]|\$\$)*+"
 _LEAD = r"(?:(?:option|indeed|therefore,?|thus,?|hence,?|then|simply|clearly|that)\s+)?"
@@ -139,7 +140,11 @@ def first_line(answer: str) -> Span | None:
 def _statements(text: str) -> list[Span]:
     """What follows "answer" and a verb, a colon or a line break, in many languages; the last ones first."""
     found = [match for pattern in (_EXPLICIT, _ANSWER_TO, _FOREIGN) for match in pattern.finditer(text)]
-    stated = [m for m in found if m["verb"] or ":" in (m["gap"] or "") or "\n" in (m["gap"] or "") or "<" in text[max(0, m.start() - 1) : m.start()]]
+    stated = [
+        m
+        for m in found
+        if m["verb"] or ":" in (m["gap"] or "") or "\n" in (m["gap"] or "") or "<" in text[max(0, m.start() - 1) : m.start()]
+    ]
     stated = [m for m in stated if not _CONDITION.search(text, max(0, m.start() - 30), m.start())]
     spans = [Span("statement", m["answer"], m.start("answer"), not m["verb"] or ":" in (m["gap"] or "")) for m in stated]
     return sorted(spans, key=lambda span: span.start, reverse=True)[:MOST]

@@ -9,9 +9,9 @@ import re
 from typing import ClassVar
 
 from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
-from benchmarks.sources import field, numbered, rows
 from benchmarks.choices import Choice, Option, Options, by_verdicts, chosen, is_option
 from benchmarks.clock import intervals
+from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import WINDOW, Span, candidates, corrected, first_line, plain
 
 _OPTION = re.compile(r"^\s*\(?([A-Z])[).:]\s*(.+?)\s*$", re.MULTILINE)
@@ -82,7 +82,13 @@ class Temporal:
         tail = plain(answer_part[-WINDOW:]).rstrip()
         lines = _LISTED.search(tail)
         choice = by_verdicts(lines[0], options, one_good=True) if lines else None
-        return Extraction(choice.letter, "verdicts", len(answer_part[:-WINDOW]) + lines.start(), len(answer_part[:-WINDOW]) + lines.end()) if choice and lines else None
+        return (
+            Extraction(
+                choice.letter, "verdicts", len(answer_part[:-WINDOW]) + lines.start(), len(answer_part[:-WINDOW]) + lines.end()
+            )
+            if choice and lines
+            else None
+        )
 
     def _ruled(self, answer_part: str, options: Options) -> Extraction | None:
         """The one option that a list of verdicts calls possible, or that is left when all others are ruled out."""

@@ -12,7 +12,10 @@ _KNOW = (
     r"(?:determined?|concluded?|inferr?e?d?|confirm(?:ed)?|verif(?:y|ied)|establish(?:ed)?|prov(?:e|ed|en)|decided?|known?|say|said|tell|judged?|deduced?|"
     r"ascertain(?:ed)?|derived?|evaluated?|resolved?|settled?|assess(?:ed)?|answer(?:ed)?|validated?|certain|sure|definitively\s+\w+)"
 )
-_CANNOT = r"(?:can\s?not|can['’]?t|could\s?n[o'’]t|could\s+not|unable\s+to|(?:im|not\s+)possible\s+to|not\s+able\s+to|hard\s+to|no\s+way\s+(?:to|of))"
+_CANNOT = (
+    r"(?:can\s?not|can['’]?t|could\s?n[o'’]t|could\s+not|"
+    r"unable\s+to|(?:im|not\s+)possible\s+to|not\s+able\s+to|hard\s+to|no\s+way\s+(?:to|of))"
+)
 _SOURCE = r"(?:information|evidence|data|facts|premises|details|support|basis|grounds|knowledge)"
 _UNCERTAIN = (
     rf"neither\s+(?:\w+\s+){{0,2}}?(?:true|provable|proved|proven|confirmed|entailed)\s*,?\s+(?:n?or)\s+(?:\w+\s+){{0,2}}?(?:false|disprov\w+|refuted|denied|contradicted)|"
@@ -34,15 +37,21 @@ _TRUE = (
     r"wahr|richtig|vrai|vraie|verdadero|verdadera|vero|vera|verdadeiro|истина|истинно|верно|(?<!不)真的?|(?<!不)正确|正しい|成立|참"
 )
 _WORDS = re.compile(rf"(?<![A-Za-z])(?:(?P<u>{_UNCERTAIN})|(?P<f>{_FALSE})|(?P<t>{_TRUE}))(?![A-Za-z])", re.IGNORECASE)
-_QUOTED = re.compile(r"\"[^\"\n]{1,400}\"|“[^”\n]{1,400}”|(?<![^\W_])'[^'\n]{1,400}'(?![^\W_])|‘[^’\n]{1,400}’|«[^»\n]{1,400}»|「[^」\n]{1,400}」")
+_QUOTED = re.compile(
+    r"\"[^\"\n]{1,400}\"|“[^”\n]{1,400}”|(?<![^\W_])'[^'\n]{1,400}'(?![^\W_])|‘[^’\n]{1,400}’|«[^»\n]{1,400}»|「[^」\n]{1,400}」"
+)
 _BOTH = re.compile(
-    r"(?:either\s+|both\s+|as\s+)?(?:definitively\s+)?true\s*(?:,|or|/|nor|and)\s*(?:definitively\s+)?false(?:\s*,?\s*(?:or|/)\s*(?:uncertain|unknown))?(?!\s+(?:answer))", re.IGNORECASE
+    r"(?:either\s+|both\s+|as\s+)?(?:definitively\s+)?true\s*(?:,|or|/|nor|and)\s*(?:definitively\s+)?false(?:\s*,?\s*(?:or|/)\s*(?:uncertain|unknown))?(?!\s+(?:answer))",
+    re.IGNORECASE,
 )
 _CONDITION = re.compile(
     r"(?<![^\W_])(?:only\s+if|even\s+if|if|unless|assuming|suppose|supposing|provided|were\s+(?!uncertain|unknown)|in\s+case|when(?:ever)?|whether)(?![^\W_])[^,;.\n]*|(?<![^\W_])(?:would|could|might|may)\s+(?:\w+\s+){0,2}?be\s+(?:\w+\s+)?(?:true|false|correct|incorrect)|otherwise\s+(?:true|false)",
     re.IGNORECASE,
 )
-_MEASURED = re.compile(r"\b(?:most\s+likely|probably|likely|possibly|presumably|seems?|appears?|tempting|plausibl[ey])\b[^,.;\n]{0,30}$", re.IGNORECASE)
+_MEASURED = re.compile(
+    r"\b(?:most\s+likely|probably|likely|possibly|presumably|seems?|appears?|tempting|plausibl[ey])\b[^,.;\n]{0,30}$",
+    re.IGNORECASE,
+)
 _BEFORE = re.compile(
     r"(?:^|[*_\"“'(:;,.—–=>\[{|-]|\b(?:is|are|was|be|as|remains?|considered|deemed|judged|making\s+(?:it|[^.,]{1,60})|holds?|say|answer|conclude|stands?|therefore|thus|hence|evaluates\s+to|it['’]s|that['’]s|proves|proven|"
     r"found|called|marked|labell?ed|option|final|verdict|becomes?|both|is\s+not|actually|follows))"
@@ -96,7 +105,10 @@ def first_clause(text: str) -> str:
     return text[: ends[0]] if ends else text
 
 
-_IGNORANT = re.compile(r"\bI(?:\s+am|['’]m)?\s+(?:really\s+|honestly\s+|just\s+)?(?:do\s+not|don['’]t)\s+know|\bI(?:\s+am|['’]m)\s+(?:not\s+sure|unsure|not\s+certain)|\bI\s+can(?:not|['’]t)\s+(?:answer|help|assist|say)", re.IGNORECASE)
+_IGNORANT = re.compile(
+    r"\bI(?:\s+am|['’]m)?\s+(?:really\s+|honestly\s+|just\s+)?(?:do\s+not|don['’]t)\s+know|\bI(?:\s+am|['’]m)\s+(?:not\s+sure|unsure|not\s+certain)|\bI\s+can(?:not|['’]t)\s+(?:answer|help|assist|say)",
+    re.IGNORECASE,
+)
 """Said of oneself, not of the premises: no verdict."""
 
 
@@ -115,8 +127,18 @@ def _bare(text: str, conclusion: str) -> str:
     text = re.sub(r"\\(?:text|textbf|mathrm|mathbf|mbox|boxed|fbox)\s*\{", blank, text)
     text = _QUOTED.sub(unquoted, text)
     text = _IGNORANT.sub(blank, text)
-    text = re.sub(r"(?<=\w)[*_]{0,2}[,;]\s*(?:and\s+)?not\s+(?:as\s+)?[*_]{0,2}(?:true|false|uncertain|unknown|correct|incorrect)\b(?:\s*(?:n?or|and)\s+\w+)?", blank, text, flags=re.IGNORECASE)
-    text = re.sub(r"neither\s+(?:\w+\s+)?true\s+n?or\s+(?:\w+\s+)?false", lambda m: "uncertain".ljust(len(m[0])), text, flags=re.IGNORECASE)
+    text = re.sub(
+        r"(?<=\w)[*_]{0,2}[,;]\s*(?:and\s+)?not\s+(?:as\s+)?[*_]{0,2}(?:true|false|uncertain|unknown|correct|incorrect)\b(?:\s*(?:n?or|and)\s+\w+)?",
+        blank,
+        text,
+        flags=re.IGNORECASE,
+    )
+    text = re.sub(
+        r"neither\s+(?:\w+\s+)?true\s+n?or\s+(?:\w+\s+)?false",
+        lambda m: "uncertain".ljust(len(m[0])),
+        text,
+        flags=re.IGNORECASE,
+    )
     text = _BOTH.sub(blank, text)
     return _CONDITION.sub(lambda m: m[0] if _UNKNOWN_IF.match(m[0]) else blank(m), text)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from benchmarks.base import Benchmark, Grade, Item
-from benchmarks.parts import split, words
+from benchmarks.parts import split, was_cut, words
 from core.collapse import HEALTHY, Verdict
 from core.store.columns import GradeColumns, LengthColumns, LoopColumns, OutputColumns, ServerColumns
 
@@ -30,7 +30,7 @@ def columns(
 
 def grade_columns(benchmark: Benchmark, item: Item, answer: str, reason: str | None) -> GradeColumns:
     """The columns that describe the grade of an answer part; all None for a response that ended in an error."""
-    grade = benchmark.grade(answer, item) if reason != "error" else Grade(None)
+    grade = benchmark.grade(answer, item, was_cut(reason)) if reason != "error" else Grade(None)
     extraction = grade.extraction
     return {
         "parsed": extraction.answer if extraction else None,
