@@ -15,7 +15,7 @@ from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import Span, candidates, corrected
 
 _NUMBER = re.compile(
-    r"(?<![\d.,^_A-Za-z\\/])(?<!\^\{)(?<!_\{)(?P<sign>[-−+]\s?)?\$?(?P<digits>\d{1,3}(?:(?:,|\{,\}|\\,)\d{3}){1,9}|\d+)(?P<zeros>\.0+(?!\d))?"
+    r"(?<![\d.,^_A-Za-z\\/])(?<!\^\{)(?<!_\{)(?P<sign>[-−+]\s?)?\$?(?P<digits>\d{1,3}(?:(?:,\\!|,|\{,\}|\\,)\d{3}){1,9}|\d+)(?P<zeros>\.0+(?!\d))?"
     r"(?![\d]|[.,]\d|\s*/\s*\d|-?(?:st|nd|rd|th)\b)"
 )
 _ANY_NUMBER = re.compile(r"\d")

@@ -124,7 +124,8 @@ def chosen(text: str, options: Options, explicit: bool) -> Choice | None:
         if not explicit and len({mention.letter for mention in named}) > 1:
             named = _concluded(part, options) or named
         if named:
-            return _choice(named)
+            several = len({mention.letter for mention in named}) > 1
+            return (by_verdicts(text, options) if several else None) or _choice(named)
     verdict = by_verdicts(text, options)
     if verdict:
         return verdict

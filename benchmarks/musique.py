@@ -27,6 +27,9 @@ _LABEL = re.compile(
     r"(?:[-*•>#\s]|\d{1,2}[.)]\s)*(?:\*\*[^*\n]{1,60}:\*\*|\*\*[^*\n]{1,60}\*\*\s*:|[^\W\d_][\w '’()-]{0,40}:(?=\s))\s*"
 )
 _IS_THE = re.compile(r"\*\*\s*(?:is|was|are|were)\s+(?:the|an?)\s+(?!part\b|member\b|subsidiary\b)", re.IGNORECASE)
+_NAMES = re.compile(
+    r"(?:\b(?:is|are|was|were|by|named|called|be)|:)\s+(?:(?:the|an?|most\s+likely|likely|probably)\s+){0,2}[\"“]?$"
+)
 _NO_ANSWER = re.compile(
     r"[\s*_]*(?:supported|based|derived|correct|wrong|incorrect|as\s+follows|below|above|found|given|confirmed|consistent|unique)\b",
     re.IGNORECASE,
@@ -161,7 +164,8 @@ def _of_bold(line: Span, question: str) -> Extraction | None:
     remark = remark_start(line.text, first.end())
     new = [m for m in new if remark is None or m.start() < remark]
     subject = not line.text[: first.start()].strip(" -*•>") and _IS_THE.match(line.text, first.end() - 2)
-    chosen = first if subject else new[-1]
+    named = [m for m in new if _NAMES.search(line.text, 0, m.start())]
+    chosen = first if subject else (named or new)[-1]
     return _extraction(chosen[1], "bold", line.start + chosen.start(1))
 
 
@@ -177,6 +181,9 @@ def _short(span: Span, question: str, statement: bool = False) -> Extraction | N
         text, start = part, start + len(text) - len(part)
         if boxes := [box for box in candidates(text) if box.rule == "boxed"]:
             return _extraction(boxes[0].text, span.rule, start + boxes[0].start)
+        opened, mark, _ = text.partition("**")
+        if text.count("**") % 2 and re.search(r"\w", opened):
+            text = opened
         if "**" in text.strip("* ") and (bold := _of_bold(Span(span.rule, text, start), question)):
             return Extraction(bold.answer, span.rule, bold.start, bold.end)
     short = from_sentence(text, question, statement)

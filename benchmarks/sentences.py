@@ -62,7 +62,7 @@ _REFUSAL = re.compile(
     r"\b(?:(?:do\s+not|don['’]t|does\s+not|doesn['’]t|did\s+not|didn['’]t)\s+(?:\w+\s+)?(?:know|have\s+(?:\w+\s+){0,3}"
     r"(?:information|knowledge|access|data|details|answer))|"
     r"(?:can\s?not|can['’]t|could\s+not|couldn['’]t|unable\s+to|not\s+able\s+to|(?:not|im)\s?possible\s+to|difficult\s+to|hard\s+to)\s+(?:\w+\s+){0,2}"
-    r"(?:answer|determine|provide|identify|find|give|say|tell|verify|confirm|help|assist|comply|fulfil\w*|be\s+(?:\w+\s+)?"
+    r"(?:answer|determine|provide|identify|find|know|give|say|tell|verify|confirm|help|assist|comply|fulfil\w*|be\s+(?:\w+\s+)?"
     r"(?:determined|identified|found|answered|known|verified|confirmed))|"
     r"(?:is|are|was|were)\s+(?:\w+\s+)?(?:unknown|not\s+(?:\w+\s+)?(?:known|clear|specified|available|provided|disclosed|given|stated|mentioned|"
     r"determinable|answerable|certain|sure|documented|recorded)|unclear|unspecified|undetermined|unavailable|unanswerable|indeterminate)|"

@@ -39,7 +39,7 @@ _REMARK = re.compile(
     r"making|being|having|\w+ing|\w+ed|is|was|in\s+(?:the|which|\d)|during|given|if|i\s)(?![^\W_])|\s+that\s+(?:is|was|were|are|has|had|released|won)\b|\s+(?:so|but)\s+(?=[a-z])",
 )
 _BRACKET = re.compile(r"\s*[(\[]([^()\[\]]{0,200})[)\]]")
-_ALIAS = re.compile(r"(?:born|née)\s.{1,40}|[^\Wa-z_]{2,8}|(?:[^\Wa-z_\d][\w.'’-]*\s*){1,3}")
+_ALIAS = re.compile(r"(?=.*[^\W\d_])(?:(?:born|née)\s.{1,40}|[^\Wa-z_]{2,8}|(?:[^\Wa-z_\d][\w.'’-]*\s*){1,3})")
 _NUMBER = re.compile(
     r"(?<![\w.])(?:US\s?)?[$€£¥]?\d[\d,]*(?:\.\d+)?(?:\s*[-–]\s*\d[\d,]*)?(?:\s+(?:hundred|thousand|million|billion|trillion))?(?![\w])|"
     r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred)\b",
@@ -133,6 +133,13 @@ def without_remark(text: str) -> str:
     """A name without the relative clause, the remark in brackets and the explanation behind it."""
     remark = _REMARK.search(text, 1)
     text = text[: remark.start()] if remark else text
+    for comma in re.finditer(r",\s+", text):
+        described = re.split(r",", text[comma.end() :], maxsplit=1)[0].split()
+        if _is_name(text[: comma.start()]) and any(
+            word.islower() and word.isalpha() and word not in _SMALL for word in described
+        ):
+            text = text[: comma.start()]
+            break
     bracket = _BRACKET.search(text, 1)
     if bracket and not _ALIAS.fullmatch(bracket[1].strip()):
         text = text[: bracket.start()]
@@ -141,7 +148,7 @@ def without_remark(text: str) -> str:
 
 def remark_start(text: str, start: int) -> int | None:
     """Where the first remark behind an offset begins; None where there is none."""
-    remark = _REMARK.search(text.replace("*", " "), start)
+    remark = re.compile(rf"{_REMARK.pattern}|\s+[(\[]").search(text.replace("*", " "), start)
     return remark.start() if remark else None
 
 
@@ -188,7 +195,7 @@ def _within(sentence: str, question: str, statement: bool) -> tuple[int, int]:
         return typed
     copulas = list(_COPULA.finditer(sentence))
     head = without_remark(sentence)
-    if (copulas and len(head) < copulas[0].start() and (statement or _is_name(head))) or (statement and _is_name(head)):
+    if (copulas and len(head) < copulas[0].start() and statement) or _is_name(head):
         return 0, len(head)
     full = len(sentence.split()) > 6 or sentence.rstrip(" *_").endswith(".") or not statement
     subject = sentence[: copulas[0].start()].strip() if copulas else ""

@@ -35,7 +35,7 @@ _VERB = (
     r"(?:(?:(?:should|must|would|has\s+to|turns\s+out\s+to)\s+(?:\w+\s+)?be|"
     r"is|are|was|were|equals|remains)(?![^\W_])|=)[*_`#:\s]*+"
 )
-_GAP = r"(?:[*_`#:\s>]|\\[\[(]|\$\$)*+"
+_GAP = r"(?:[*_`#:\s>]|\\[\[(]|\$\$|(?<=[\s*])[-–—]{1,2}(?=\s))*+"
 _LEAD = r"(?:(?:option|indeed|therefore,?|thus,?|hence,?|then|simply|clearly|that)\s+)?"
 _EXPLICIT = re.compile(
     rf"(?:{_NAME})(?:\s*\([^()\n]{{1,60}}\))?(?P<gap>{_GAP})(?P<verb>{_VERB})?{_LEAD}(?P<answer>[^\n]+)", re.IGNORECASE
@@ -47,6 +47,7 @@ _ANSWER_TO = re.compile(
 _FOREIGN = re.compile(
     rf"(?:{_OTHER_LANGUAGES})(?P<gap>{_GAP})(?P<verb>(?:{_OTHER_VERBS})[*_`#:\s]*+)?(?P<answer>[^\n]+)", re.IGNORECASE
 )
+_LABELS = re.compile(r"[:\n–—-]")
 _LABEL_FIRST = re.compile(r"(?:^|[.!?>\n]\s*|\n[\s*_#>\d.)-]*)(?:\w+\s+){0,3}$")
 _CONDITION = re.compile(r"\b(?:if|whether|unless|suppose|once)\s+(?:that\s+)?(?:the\s+|your\s+|an?\s+)?$", re.IGNORECASE)
 _BOLD = re.compile(r"\*\*(?P<answer>[^*\n]+)\*\*|(?<![^\W_])__(?P<under>[^_\n]+)__(?![^\W_])")
@@ -140,11 +141,7 @@ def first_line(answer: str) -> Span | None:
 def _statements(text: str) -> list[Span]:
     """What follows "answer" and a verb, a colon or a line break, in many languages; the last ones first."""
     found = [match for pattern in (_EXPLICIT, _ANSWER_TO, _FOREIGN) for match in pattern.finditer(text)]
-    stated = [
-        m
-        for m in found
-        if m["verb"] or ":" in (m["gap"] or "") or "\n" in (m["gap"] or "") or "<" in text[max(0, m.start() - 1) : m.start()]
-    ]
+    stated = [m for m in found if m["verb"] or _LABELS.search(m["gap"] or "") or "<" in text[max(0, m.start() - 1) : m.start()]]
     stated = [m for m in stated if not _CONDITION.search(text, max(0, m.start() - 30), m.start())]
     spans = [Span("statement", m["answer"], m.start("answer"), not m["verb"] or ":" in (m["gap"] or "")) for m in stated]
     return sorted(spans, key=lambda span: span.start, reverse=True)[:MOST]

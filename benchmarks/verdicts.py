@@ -29,11 +29,13 @@ _UNCERTAIN = (
     r"不确定|不確定|无法(?:确定|判断|得知)|無法(?:確定|判斷)|不能确定|未知|不明|判断できない|わからない|불확실|알\s*수\s*없|неопредел[её]нн?\w*|неизвестно|incertain\w?|indétermin\w+|ungewiss|unbestimmt|unsicher|incierto|indeterminado|incerto|indeterminato"
 )
 _FALSE = (
-    r"not\s+(?:\w+ly\s+)?(?:true|correct|valid|the\s+case)|isn['’]t\s+(?:true|correct)|untrue|false|incorrect|invalid|refuted|disproved|disproven|contradicted|"
+    r"(?:can\s?not|can['’]t|could\s?n[o'’]t)\s+(?:possibly\s+)?be\s+(?:true|correct)|"
+    r"not\s+(?:\w+ly\s+)?(?:true|correct|right|valid|the\s+case)|isn['’]t\s+(?:true|correct)|untrue|false|incorrect|wrong|invalid|refuted|disproved|disproven|contradicted|"
     r"falsch|faux|fausse|falso|falsa|ложь|ложно|неверно|(?<![不真])假的?|错误?|錯誤?|不正确|不成立|偽|誤り|間違い|거짓"
 )
 _TRUE = (
-    r"not\s+(?:false|untrue|incorrect|wrong)|isn['’]t\s+(?:false|untrue)|true|correct|entailed|"
+    r"(?:can\s?not|can['’]t|could\s?n[o'’]t)\s+(?:possibly\s+)?be\s+(?:false|incorrect|untrue)|"
+    r"not\s+(?:false|untrue|incorrect|wrong)|isn['’]t\s+(?:false|untrue)|true|correct|right|entailed|"
     r"wahr|richtig|vrai|vraie|verdadero|verdadera|vero|vera|verdadeiro|истина|истинно|верно|(?<!不)真的?|(?<!不)正确|正しい|成立|참"
 )
 _WORDS = re.compile(rf"(?<![A-Za-z])(?:(?P<u>{_UNCERTAIN})|(?P<f>{_FALSE})|(?P<t>{_TRUE}))(?![A-Za-z])", re.IGNORECASE)
