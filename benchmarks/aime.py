@@ -9,7 +9,7 @@ import re
 from typing import ClassVar
 
 from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
-from benchmarks.integers import digits, integer
+from benchmarks.integers import digits, integer, without_separators
 from benchmarks.sentences import first_sentence, last_sentence, refuses
 from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import Span, candidates, corrected
@@ -129,7 +129,7 @@ def _stated(span: Span) -> str | None:
 
 def _prose(text: str, first: bool) -> str | None:
     """The integer of a sentence: its first where it begins with it, else what follows "is" or "=", else the first or last."""
-    text = _DENIED.sub(" ", first_sentence(text))
+    text = _DENIED.sub(" ", first_sentence(without_separators(text)))
     bare = _MARKUP.sub(" ", text).strip()
     if not re.match(r"[-−+\d\\√(\[{$]|\w{1,3}\s*(?:[-+]\s*\w\s*)*=|approximately|about|exactly", bare):
         results = list(_RESULT.finditer(bare))

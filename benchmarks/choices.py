@@ -57,7 +57,7 @@ _NONE = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:\bnot|n['’]t|\bnever|\brather\s+than|\binstead\s+of|\bexcept(?:\s+for)?|\bneither|\bnor|\bunlike|\bexclud\w+|\beliminat\w+|\brul(?:e|es|ed|ing)\s+out|\breject\w*|\bwithout)"
+    r"(?:\bnot|n['’]t|\bnever|\brather\s+than|\binstead\s+of|\bexcept(?:\s+for)?|\bneither|\bnor|\bunlike|\bexclud\w+|\beliminat\w+|\brul(?:e|es|ed|ing)\s+out|\breject\w*|\bwithout|\b(?:impossible|wrong|incorrect|unavailable|busy|out|invalid)\s*:)"
     r"\s*(?:be\s+)?(?:the\s+)?(?:options?\s*|choices?\s*|(?:from|between|either|both)\s+)*[*_(\s\"“]*$",
     re.IGNORECASE,
 )
@@ -74,7 +74,7 @@ _ALL_BUT = re.compile(
 )
 _SO = re.compile(r"\b(?:so|therefore|thus|hence|leaving|leaves|only|consequently)\b", re.IGNORECASE)
 _STOP = re.compile(
-    r"因为|因為|由于|なぜなら|ので|왜냐하면|потому|поскольку|\b(?:porque|ya\s+que|pois|parce\s+que|puisque|car\s|weil|denn|perché|because|since|as\s|given\s+that|whereas|while|for\s+(?=[(A-D])|due\s+to|unlike|which|where|when\s)|[,.;]\s*(?:so\b|not\b|and\s+not\b|but\s+not\b|rather\b|with\b)|;|\s[(\[](?=[^()]{4,})|\s[—–]\s",
+    r"因为|因為|由于|なぜなら|ので|왜냐하면|потому|поскольку|\b(?:porque|ya\s+que|pois|parce\s+que|puisque|car\s|weil|denn|perché|because|since|as\s|given\s+that|whereas|while|even\s+though|although|though|despite|for\s+(?=[(A-D])|due\s+to|unlike|which|where|when\s)|[,.;]\s*(?:so\b|not\b|and\s+not\b|but\s+not\b|rather\b|with\b)|;|\s[(\[](?=[^()]{4,})|\s[—–]\s",
     re.IGNORECASE,
 )
 _GOOD = re.compile(
@@ -140,7 +140,8 @@ def by_verdicts(text: str, options: Options, one_good: bool = False) -> Choice |
     letters = set(options) or set("ABCD")
     good: dict[str, _Mention] = {}
     bad: set[str] = set()
-    mentions = _mentions(text, options)[-60:]
+    every = _polarity(text, options)[-60:]
+    mentions, denied = [mention for mention, _ in every], {mention for mention, no in every if no}
     for mention, following in zip(mentions, [*mentions[1:], None], strict=False):
         said = text[mention.end : following.start if following else mention.end + 160]
         if following and re.fullmatch(r"[)\].*_\s]*(?:,|and|or|nor|/|&|,\s*and)?\s*(?:options?\s*)?[*_(\s]*", said):
@@ -149,7 +150,7 @@ def by_verdicts(text: str, options: Options, one_good: bool = False) -> Choice |
         ends = sentence_ends(said)
         said = said.split("\n", 1)[0][: ends[0] if ends else None]
         first_good, first_bad = _GOOD.search(said), _BAD.search(said)
-        if _denied(text, mention) or (first_bad and (not first_good or first_bad.start() <= first_good.start())):
+        if mention in denied or (first_bad and (not first_good or first_bad.start() <= first_good.start())):
             bad.add(mention.letter)
             good.pop(mention.letter, None)
         elif first_good:
@@ -203,15 +204,16 @@ def _concluded(text: str, options: Options) -> list[_Mention]:
 
 def _positive(text: str, options: Options) -> list[_Mention]:
     """The options that a text names and does not deny; a letter's own text beside it counts as the letter."""
-    named: list[_Mention] = []
-    denied = False
-    end = -1
+    return [mention for mention, denied in _polarity(text, options) if not denied]
+
+
+def _polarity(text: str, options: Options) -> list[tuple[_Mention, bool]]:
+    """The options that a text names, and whether it denies each."""
+    named: list[tuple[_Mention, bool]] = []
     for mention in _mentions(text, options):
-        listed = denied and end >= 0 and bool(_LISTED.fullmatch(text[end : mention.start]))
-        denied = listed or _denied(text, mention) or _ruled_out(text, mention)
-        end = mention.end
-        if not denied:
-            named.append(mention)
+        before = named[-1] if named else None
+        listed = before is not None and before[1] and bool(_LISTED.fullmatch(text[before[0].end : mention.start]))
+        named.append((mention, listed or _denied(text, mention) or _ruled_out(text, mention)))
     return named
 
 

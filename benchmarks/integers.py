@@ -39,9 +39,16 @@ _ALLOWED = re.compile(r"(?:\\[a-zA-Z]+|[\d\s+\-*/(){}\[\]^!.])*")
 _POWER = re.compile(
     r"\^\s*(?:\{\s*-?\s*(\d{1,2})\s*\}|(\d)|\{\s*(?:\\[dt]?frac\s*\{?\s*\d\s*\}?\s*\{?\s*\d\s*\}?|\d\s*/\s*\d)\s*\})"
 )
+_REMARK = "\0"
+"""Stands where a remark begins: what follows it is not the answer."""
 LONGEST, DEEPEST, LARGEST = 160, 12, 10**12
 """Characters and nesting of an expression that is evaluated, and the value it may have."""
 _LOCK = threading.Lock()
+
+
+def without_separators(text: str) -> str:
+    """A text whose numbers have no separators of thousands."""
+    return _THOUSANDS.sub(lambda match: re.sub(r"\D", "", match[1]), text)
 
 
 def digits(text: str) -> str:
@@ -68,29 +75,24 @@ def integer(text: str) -> str | None:
 def _bare(text: str) -> str:
     """An expression without markup, remarks and units."""
 
-    def joined(match: re.Match[str]) -> str:
-        return re.sub(r"\D", "", match[1])
-
     def worded(match: re.Match[str]) -> str:
         inner = match[1].strip()
         if re.fullmatch(r"[\d\s.,+\-/()=!]+", inner) or inner in ("or", "and"):
             return f" {inner} {match[2] or ''}"
-        after = re.search(r"(?:^|[:=\s])(-?\d[\d,]*)\s*[.]?$", inner)
-        return (
-            f" {after[1]}"
-            if after and not re.search(r"\bmod|\bnot\b", inner)
-            else " ; "
-            if inner.startswith(("(", ",", "since", "because"))
-            else " "
-        )
+        if inner.startswith(("(", ",", "since", "because", "where")):
+            return _REMARK
+        number = re.search(r"(?:^|[:=\s])(-?\d[\d,]*)\s*[.]?$", inner) or re.match(r"(-?\d[\d,]*)\s*[A-Za-z°%/ ]+$", inner)
+        return f" {number[1]}" if number and not re.search(r"\bmod|\bnot\b", inner) else " "
 
-    text = _THOUSANDS.sub(joined, text)
+    text = without_separators(text)
     text = _STYLE.sub(" ", text)
     text = _TEXT.sub(worded, text)
+    before, _, behind = text.partition(_REMARK)
+    text = before if re.search(r"\d", before) else behind.replace(_REMARK, " ")
     text = _BASE.sub("", _DEGREES.sub(" ", _REMAINDER.sub(" ", text)))
     text = _THIN.sub(" ", text)
     text = re.sub(r"\s[(\[](?=[^()\[\]\\]*[A-Za-z]{2})[^()\[\]\\]*[)\]]|^\s*\{?\s*\(?[A-E]\)\s*\}?(?=\s*\d)", " ", text)
-    text = _THOUSANDS.sub(joined, text)
+    text = without_separators(text)
     return text.strip(" .*_`")
 
 

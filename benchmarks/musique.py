@@ -193,7 +193,7 @@ def _short(span: Span, question: str, statement: bool = False) -> Extraction | N
 def _extraction(text: str, rule: str, start: int) -> Extraction | None:
     """A short answer without marks around it; None where nothing is left."""
     begin, end = _trimmed(text)
-    core = cleaned(text[begin:end])
+    core = cleaned(text)
     begin_core, end_core = _trimmed(core)
     core = core[begin_core:end_core]
     if not re.search(r"\w", core) or re.fullmatch(r"(?:final\s+)?answer:?", core, re.IGNORECASE):

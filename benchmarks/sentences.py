@@ -67,7 +67,7 @@ _REFUSAL = re.compile(
     r"(?:is|are|was|were)\s+(?:\w+\s+)?(?:unknown|not\s+(?:\w+\s+)?(?:known|clear|specified|available|provided|disclosed|given|stated|mentioned|"
     r"determinable|answerable|certain|sure|documented|recorded)|unclear|unspecified|undetermined|unavailable|unanswerable|indeterminate)|"
     r"isn['’]t\s+(?:specified|known|available|clear|provided|given|stated)|no\s+(?:\w+\s+)?(?:information|answer|data|record)\b|"
-    r"not\s+enough\s+(?:information|context|data)|insufficient\s+(?:information|context|data)|"
+    r"not\s+enough\s+(?:information|context|data)|(?:none|nobody|no\s+one|nothing)\b[^.]{0,60}\bknown|insufficient\s+(?:information|context|data)|"
     r"i['’]?\s?a?m\s+(?:(?:really|very|so|afraid|just)\s+)?(?:not\s+(?:\w+\s+)?(?:sure|certain|aware|familiar)|unsure)|no\s+idea)\b",
     re.IGNORECASE,
 )
