@@ -73,10 +73,10 @@ class Benchmark(Protocol):
         """All items in their published order. Raises `core.errors.DataError` naming file, line and remedy."""
         ...
 
-    def extract(self, answer_part: str, item: Item) -> Extraction | None:
-        """The first rule that yields an answer, or None (the response is then *unparsed*)."""
+    def extract(self, answer_part: str, item: Item, cut: bool = False) -> Extraction | None:
+        """The first rule that yields an answer, or None (the response is then *unparsed*); `cut`: the answer was cut off."""
         ...
 
-    def grade(self, answer_part: str, item: Item) -> Grade:
+    def grade(self, answer_part: str, item: Item, cut: bool = False) -> Grade:
         """Extraction and score of one answer part (an empty string where the output never answered)."""
         ...

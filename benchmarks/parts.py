@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from core.engines.thinking import Marks, State, in_text
@@ -24,17 +25,29 @@ class Parts:
 def split(text: str, finish_reason: str | None, marks: Marks | None = None, prompt: State | str | None = None) -> Parts:
     """Cut an output at the last closing mark of its family (`marks`; None: the family that the text shows).
 
-    Without one, an output that itself opens its thinking is all thinking. Else one that stopped by itself (or whose reason
-    is unknown), or whose `prompt` closed the thinking, is all answer part; one that was cut off is all thinking.
+    One that stands behind the answer is stray. Without a mark, an output whose thinking is open (the output opens it, or the
+    `prompt` did) is all thinking, however it ended. Else it is all answer part; but where nobody knows what the prompt did
+    (None) and the output was cut off, it is all thinking.
     """
     marks = marks or in_text(text)
-    opened, begin, close = marks.opened(text), marks.begin(text), marks.last_close(text)
+    opened, begin, close = marks.opened(text), marks.begin(text), closing(text, marks)
     if close is not None:
         start, end = close
-        return Parts(text[min(begin, start) : start], marks.trimmed(text[end:]), end, opened, closed=True)
-    if not opened and (finish_reason in ("stop", None) or prompt == "closed"):
+        if not opened and prompt in ("closed", "none") and not _says(text[end:]):
+            return Parts("", text[:start], 0)
+        stray = marks.last_close(text[end:])
+        answer = text[end:] if stray is None else text[end : end + stray[0]]
+        return Parts(text[min(begin, start) : start], marks.trimmed(answer), end, opened, closed=True)
+    if opened or prompt == "opened":
+        return Parts(text[begin:], "", None, opened)
+    if prompt is not None or not was_cut(finish_reason):
         return Parts("", text, 0)
-    return Parts(text[begin:], "", None, opened)
+    return Parts(text[begin:], "", None)
+
+
+def was_cut(finish_reason: str | None) -> bool:
+    """Whether an output was cut off, so that its answer part may lack its end."""
+    return finish_reason not in ("stop", None)
 
 
 def answer_of(text: str, finish_reason: str | None, start: int | None) -> str:
@@ -45,3 +58,17 @@ def answer_of(text: str, finish_reason: str | None, start: int | None) -> str:
 def words(text: str) -> int:
     """Length in words, split at white space: the paper's unit."""
     return len(text.split())
+
+
+def closing(text: str, marks: Marks) -> tuple[int, int] | None:
+    """Start and end of the mark that closes the thinking: the last one, or the one before where it stands behind the answer."""
+    mark = marks.last_close(text)
+    if mark is None or _says(text[mark[1] :]):
+        return mark
+    earlier = marks.last_close(text[: mark[0]])
+    return earlier if earlier is not None and _says(text[earlier[1] : mark[0]]) else mark
+
+
+def _says(text: str) -> bool:
+    """Whether a text has a letter or a digit outside marks such as `<|im_end|>`."""
+    return bool(re.search(r"[^\W_]", re.sub(r"</?[^<>\s]{1,40}>", " ", text)))

@@ -9,19 +9,15 @@ import re
 from typing import ClassVar
 
 from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
+from benchmarks.choices import Choice, Option, Options, by_verdicts, chosen, is_option
+from benchmarks.clock import intervals
 from benchmarks.sources import field, numbered, rows
-from benchmarks.statements import Span, candidates
+from benchmarks.statements import WINDOW, Span, candidates, corrected, first_line, plain
 
-_LETTER = re.compile(r"\(\s*([A-Da-d])\s*\)|(?<![A-Za-z\\'’])([A-D])(?![A-Za-z'’])")
-_DENIED = re.compile(
-    r"(?:\bnot|n't|\bnever|\brather\s+than|\binstead\s+of|\bexcept)\s*(?:option\s*)?[*_(\s\"]*$", re.IGNORECASE
-)
-_TEXT = re.compile(r"\\text(?:bf)?\{")
-_NONE = re.compile(r"\b(?:none\s+of|no\s+(?:\w+\s+)?(?:option|time|slot|answer)s?)\b", re.IGNORECASE)
-_OPENING = re.compile(r"\s*(?P<answer>\(?[A-D]\)[^\n]{0,20000})")
-NEAR = 80
-"""Characters on either side of a letter that may deny it or make it a word."""
-_OPTION = re.compile(r"^\(([A-D])\)\s*(.+?)\s*$", re.MULTILINE)
+_OPTION = re.compile(r"^\s*\(?([A-Z])[).:]\s*(.+?)\s*$", re.MULTILINE)
+_LISTED = re.compile(r"(?:^[-*•|>#\s]{0,9}(?:Option\s+)?[*_(]{0,3}[A-D]\b[^\n]{0,300}(?:\n\s{0,99}|\Z)){3,6}\Z", re.MULTILINE)
+LONGEST = 1_500
+"""Characters of a place that are read for letters and times."""
 
 
 class Temporal:
@@ -51,74 +47,77 @@ class Temporal:
             for number, (where, row) in enumerate(numbered(questions, "Temporal Sequences"))
         ]
 
-    def extract(self, answer_part: str, item: Item) -> Extraction | None:
-        """A letter from the most explicit place; where none names one, the text of exactly one option.
+    def extract(self, answer_part: str, item: Item, cut: bool = False) -> Extraction | None:
+        """The option that the most explicit place names by letter or text; an answer that names several, or none, has none.
 
-        An explicit place that names several letters, or says that none is right, is no answer. The last place is a first
-        line that is an option: models without reasoning answer there and then explain.
+        Before bold text and the last line comes a first line that is an option: models without reasoning answer there and
+        then explain. At last a verdict on every option counts, and three that are ruled out.
         """
-        spans = list(candidates(answer_part))
+        options = _options(item)
+        spans = list(candidates(answer_part, cut))
         for span in spans:
-            extraction = self._letter(span)
-            if extraction:
-                return extraction
-        if any(span.rule in ("statement", "boxed") and self._undecided(span) for span in spans):
+            if span.rule not in ("statement", "boxed"):
+                break
+            for text in corrected(span.text[:LONGEST]):
+                choice = chosen(text, options, explicit=True)
+                if choice is not None:
+                    return _extraction(choice, span, text)
+        if cut:
             return None
+        opening = first_line(plain(answer_part))
+        if opening and is_option(opening.text, options):
+            return _extraction(chosen(opening.text, options, explicit=True), opening, opening.text)
+        listed = self._listed(answer_part, options)
+        if listed:
+            return listed
         for span in spans:
-            extraction = self._option(span, item)
-            if extraction:
-                return extraction
-        opening = _OPENING.match(answer_part)
-        return self._letter(Span("first line", opening["answer"], opening.start("answer"))) if opening else None
+            text = span.text[:LONGEST] + _rest_of_line(answer_part, span)
+            choice = chosen(text, options, explicit=span.rule != "last line")
+            if choice is not None:
+                return _extraction(choice, span, text)
+        return self._ruled(answer_part, options)
 
-    def _undecided(self, span: Span) -> bool:
-        return bool(_NONE.search(span.text)) or len({_name(m) for m in _stated(span.text)}) > 1
+    def _listed(self, answer_part: str, options: Options) -> Extraction | None:
+        """The option that a closing list calls possible, one line an option."""
+        tail = plain(answer_part[-WINDOW:]).rstrip()
+        lines = _LISTED.search(tail)
+        choice = by_verdicts(lines[0], options, one_good=True) if lines else None
+        return (
+            Extraction(
+                choice.letter, "verdicts", len(answer_part[:-WINDOW]) + lines.start(), len(answer_part[:-WINDOW]) + lines.end()
+            )
+            if choice and lines
+            else None
+        )
 
-    def _letter(self, span: Span) -> Extraction | None:
-        text = _TEXT.sub(lambda match: " " * len(match[0]), span.text)
-        stated = _stated(text)
-        letters = {_name(m) for m in stated}
-        if len(letters) != 1:
-            return None
-        start = stated[0].start(1) if stated[0][1] else stated[0].start(2)
-        return Extraction(letters.pop(), span.rule, span.start + start, span.start + start + 1)
+    def _ruled(self, answer_part: str, options: Options) -> Extraction | None:
+        """The one option that a list of verdicts calls possible, or that is left when all others are ruled out."""
+        tail = plain(answer_part[-WINDOW:])
+        choice = by_verdicts(tail, options)
+        return Extraction(choice.letter, "verdicts", len(answer_part) - len(tail), len(answer_part)) if choice else None
 
-    def _option(self, span: Span, item: Item) -> Extraction | None:
-        stated = _times(span.text)
-        options = {letter: _times(text) for letter, text in _OPTION.findall(item.fields["input"])}
-        named = [letter for letter, times in options.items() if times and times in stated]
-        if len(named) != 1:
-            return None
-        return Extraction(named[0], f"{span.rule}, option text", span.start, span.end)
-
-    def grade(self, answer_part: str, item: Item) -> Grade:
+    def grade(self, answer_part: str, item: Item, cut: bool = False) -> Grade:
         """Correct where the letter is the gold one."""
-        extraction = self.extract(answer_part, item)
+        extraction = self.extract(answer_part, item, cut)
         return Grade(extraction, correct=extraction is not None and extraction.answer == item.gold[0])
 
 
-def _name(match: re.Match[str]) -> str:
-    """The option that a letter stands for; in brackets small ones count too."""
-    return (match[1] or match[2]).upper()
+def _options(item: Item) -> Options:
+    """The letters of a question with their times."""
+    listed = _OPTION.findall(item.fields.get("input", ""))
+    return {letter: Option(text, next(iter(intervals(text)), None)) for letter, text in listed}
 
 
-def _stated(text: str) -> list[re.Match[str]]:
-    """The letters that a text names and does not deny."""
-    return [m for m in _LETTER.finditer(text) if not _denied(text, m) and not _article(text, m)]
+def _rest_of_line(answer: str, span: Span) -> str:
+    """What follows bold text in its line: "**A** is wrong"."""
+    return answer[span.end : span.end + 200].split("\n", 1)[0] if span.rule == "bold" else ""
 
 
-def _denied(text: str, match: re.Match[str]) -> bool:
-    """Whether the words right in front of a letter deny it; only those are looked at, however long the text is."""
-    return bool(_DENIED.search(text[max(0, match.start() - NEAR) : match.start()]))
-
-
-def _article(text: str, match: re.Match[str]) -> bool:
-    """ "A" that begins a sentence is a word, not an option; in "A and B" it is one."""
-    return match[2] == "A" and bool(re.match(r"\s+(?!(?:and|or)\b)[a-z]", text[match.end() : match.end() + NEAR]))
-
-
-def _times(text: str) -> str:
-    """One spelling for intervals: "**6 PM** - 9pm" and "6pm and 9pm" become "6pm to 9pm"."""
-    plain = re.sub(r"[*_`]", "", text.lower())
-    plain = re.sub(r":00|\.(?=m)|(?<=m)\.", "", re.sub(r"(\d)\s+([ap])\.?m", r"\1\2m", plain))
-    return re.sub(r"(\d[ap]m)\s*(?:to|and|until|till|-|–|—)\s*(?=\d)", r"\1 to ", plain)
+def _extraction(choice: Choice | None, span: Span, text: str) -> Extraction | None:
+    """A choice with its place; None where a place decides that there is no answer."""
+    if choice is None or not choice.letter:
+        return None
+    offset = max(0, len(span.text[:LONGEST]) - len(text)) if span.rule != "bold" else 0
+    start, end = (min(len(span.text), offset + place) for place in (choice.start, choice.end))
+    rule = span.rule if choice.by == "letter" else f"{span.rule}, {choice.by}"
+    return Extraction(choice.letter, rule, span.start + start, span.start + end)

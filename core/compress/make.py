@@ -48,6 +48,8 @@ class VariantMaker:
         Raises UsageError, ModelError, DataError, CompressionError (DiskFull among them) and OSError.
         """
         check(recipe, source, target)
+        if self._model.is_dir():
+            HfFolder.open(self._model)
         self.model_stamp = stamp(self._model)
         if recipe == Recipe() and target == source:
             artifact = Artifact(self._model, facts(self._model))
@@ -55,7 +57,6 @@ class VariantMaker:
             self._check_unchanged()
             return artifact
         self._artifacts.open()
-        HfFolder.open(self._model)
         self._progress(0, 1, "reading the model")
         self.model_sha256 = sha256(self._model)
         self._check_unchanged()

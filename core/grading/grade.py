@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.base import Benchmark, Grade, Item
-from benchmarks.parts import split, words
+from benchmarks.parts import split, was_cut, words
+from benchmarks.sentences import refuses
 from core.collapse import HEALTHY, Verdict
 from core.engines.thinking import Marks
-from core.store.columns import GradeColumns, LengthColumns, LoopColumns, OutputColumns, ServerColumns
+from core.grading.endings import Ending, Output, ending
+from core.store.columns import GradeColumns, LengthColumns, LenientColumns, LoopColumns, OutputColumns, ServerColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +30,54 @@ UNKNOWN = Thinking()
 
 
 def columns(
-    benchmark: Benchmark, item: Item, text: str, ids: Sequence[int], reason: str, thinking: Thinking = UNKNOWN
+    benchmark: Benchmark,
+    item: Item,
+    text: str,
+    ids: Sequence[int],
+    reason: str,
+    thinking: Thinking = UNKNOWN,
+    *,
+    collapsed: bool = False,
+    filtered: bool = False,
+    stops: Sequence[str] = (),
 ) -> OutputColumns:
-    """The columns that describe a response's text. Lengths are words (split at white space) and engine tokens."""
+    """The columns that describe a response's text. Lengths are words (split at white space) and engine tokens.
+
+    `collapsed`, `filtered` and `stops` are as in `endings.Output`.
+    """
     parts = split(text, reason, thinking.marks, thinking.prompt)
+    grade = grade_columns(benchmark, item, "" if filtered else parts.answer, reason)
+    declined = grade["parsed"] is None and refuses(parts.answer)
+    output = Output(text, parts, reason, thinking.prompt, grade["parsed"], collapsed, filtered, declined, stops)
+    ended = ending(output)
     before = len(text) if parts.answer_start is None else parts.answer_start
     thinking_tokens = _thinking_tokens(ids, before, len(text), thinking.close_ids, bool(parts.thinking))
     return {
         "finish_reason": reason,
+        "ending": ended,
+        "prompt_thinking": thinking.prompt,
+        **lenient_columns(benchmark, item, text, ended),
         "answer_start": parts.answer_start,
         "thinking_words": words(parts.thinking),
         "answer_words": words(parts.answer),
         "thinking_tokens": thinking_tokens,
         "answer_tokens": len(ids) - thinking_tokens,
-        **grade_columns(benchmark, item, parts.answer, reason),
+        **grade,
     }
+
+
+def lenient_columns(benchmark: Benchmark, item: Item, text: str, ended: Ending | None) -> LenientColumns:
+    """The grade of an output that ended within its thinking, as if all of it were the answer; None for any other."""
+    if ended != "ended_in_thinking":
+        return {"lenient_credit": None, "lenient_score": None}
+    grade = benchmark.grade(text, item)
+    credit = grade.em if grade.correct is None else float(grade.correct)
+    return {"lenient_credit": credit, "lenient_score": credit if grade.f1 is None else grade.f1}
 
 
 def grade_columns(benchmark: Benchmark, item: Item, answer: str, reason: str | None) -> GradeColumns:
     """The columns that describe the grade of an answer part; all None for a response that ended in an error."""
-    grade = benchmark.grade(answer, item) if reason != "error" else Grade(None)
+    grade = benchmark.grade(answer, item, was_cut(reason)) if reason != "error" else Grade(None)
     extraction = grade.extraction
     return {
         "parsed": extraction.answer if extraction else None,

@@ -10,7 +10,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import cast
 
@@ -43,9 +43,23 @@ SELECT id, ?, ?, {", ".join(COLUMNS)} FROM responses WHERE id = ?
 _WRITE = f"UPDATE responses SET {', '.join(f'{name} = :{name}' for name in COLUMNS)} WHERE id = :id"
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One response whose grade would change: what was and would be extracted, by which rule, and its worth (0 to 1)."""
+
+    response: int
+    key: str
+    parsed: tuple[str | None, str | None]
+    rule: tuple[str | None, str | None]
+    worth: tuple[float, float]
+
+
 @dataclass(slots=True)
 class Regraded:
-    """One run: how many finished responses, how many grades changed, and for how many the verdict (or F1) went up or down."""
+    """One run: how many finished responses, how many grades changed, and for how many the verdict (or F1) went up or down.
+
+    `before` and `after` are the sums of what its responses are worth (verdict or F1); a dry run lists its `changes`.
+    """
 
     run: int
     variant: str
@@ -54,6 +68,9 @@ class Regraded:
     changed: int = 0
     better: int = 0
     worse: int = 0
+    before: float = 0.0
+    after: float = 0.0
+    changes: list[Changed] = field(default_factory=list)
 
 
 def regrade(
@@ -72,7 +89,7 @@ def regrade(
         raise UsageError(f"There is no run {', '.join(map(str, unknown))}.", "`lrm-tui ls` lists them; nothing was graded.")
     for run in regraded:
         for batch in _batches(connection, run.run):
-            changes = [change for row in batch if (change := _change(run, row))]
+            changes = [change for row in batch if (change := _change(run, row, dry))]
             if changes and not dry:
                 _write(connection, changes)
             progress(run)
@@ -86,16 +103,21 @@ def _batches(connection: sqlite3.Connection, run: int) -> Iterator[list[sqlite3.
         after = int(rows[-1]["id"])
 
 
-def _change(run: Regraded, row: sqlite3.Row) -> Columns | None:
+def _change(run: Regraded, row: sqlite3.Row, dry: bool) -> Columns | None:
     """The new grade of a response with its id; None where it is the old one."""
     item = Item(row["key"], json.loads(row["fields"]), json.loads(row["gold"]))
     answer = answer_of(row["text"] or "", row["finish_reason"], row["answer_start"])
     new = grade_columns(get(run.benchmark), item, answer, row["finish_reason"])
     run.responses += 1
     values: Columns = {**new}
+    worth = _worth(row["correct"], row["f1"]), _worth(new["correct"], new["f1"])
+    run.before, run.after = run.before + worth[0], run.after + worth[1]
     if all(values[name] == row[name] for name in COLUMNS):
         return None
-    gain = _worth(new["correct"], new["f1"]) - _worth(row["correct"], row["f1"])
+    gain = worth[1] - worth[0]
+    if dry:
+        pairs = (row["parsed"], new["parsed"]), (row["rule"], new["rule"])
+        run.changes.append(Changed(row["id"], row["key"], *pairs, worth))
     run.changed, run.better, run.worse = run.changed + 1, run.better + (gain > 0), run.worse + (gain < 0)
     return {**values, "id": row["id"]}
 

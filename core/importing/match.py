@@ -13,7 +13,8 @@ from core.collapse import Detector, Verdict
 from core.compress.methods import pruned_share
 from core.engines.thinking import first_close
 from core.errors import DataError
-from core.grading.grade import columns, loop_columns
+from core.grading.endings import state_of_prompt
+from core.grading.grade import Thinking, columns, loop_columns
 from core.importing.record import MEND, Record
 from core.store.columns import Columns
 
@@ -124,9 +125,10 @@ def _row(record: Record, item: Item) -> Columns:
     verdict = detector.verdict
     collapsed = verdict.state == "collapsed"
     reason = record.reason or ("length" if collapsed and ends_in_loop(record.output, verdict) else "stop")
+    thinking = Thinking(prompt=state_of_prompt(record.prompt))
     return {
-        **columns(get(record.benchmark), item, record.output, [], reason),
-        **{"thinking_tokens": None, "answer_tokens": None},
+        **columns(get(record.benchmark), item, record.output, [], reason, thinking, collapsed=collapsed),
+        **{"thinking_tokens": None, "answer_tokens": None, "inferred": int(record.reason is None)},
         **loop_columns(verdict, audit=True),  # imported outputs were never stopped by a rule
     }
 

@@ -37,7 +37,7 @@ def from_path(path: Path) -> Iterator[Output]:
         for file in sorted(files, key=_natural):
             yield Output(file.name, _text(file))
     elif str(path) == "-" or path.name.endswith((".jsonl", ".jsonl.gz")):
-        with _lines(path) as lines:
+        with open_lines(path) as lines:
             yield from _rows(path, lines)
     else:
         yield Output(path.name, _text(path))
@@ -68,7 +68,8 @@ def _text(path: Path) -> str:
 
 
 @contextmanager
-def _lines(path: Path) -> Iterator[TextIO]:
+def open_lines(path: Path) -> Iterator[TextIO]:
+    """The lines of a .jsonl or .jsonl.gz file, or of standard input (`-`). Raises DataError where it cannot be read."""
     if str(path) == "-":
         yield sys.stdin
         return

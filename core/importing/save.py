@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.grading.settle import settle
 from core.importing.match import Run
 from core.spec import TemplateOptions
 from core.store.connection import transaction
@@ -65,6 +66,7 @@ def _one(connection: sqlite3.Connection, run: Run, source: str) -> Imported:
             "INSERT INTO response_texts (response_id, prompt, text) VALUES (?, ?, ?)",
             (cursor.lastrowid, response.prompt, response.text),
         )
+    settle(connection, job)
     return Imported(job, run, False)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.engines.host.options import ENGINES
 from core.errors import UsageError
+from core.files.content import model_files
 from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
 from core.jobs.identity import model_row
 from core.jobs.models import named, resolve
@@ -97,6 +98,7 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
     if form in WITHOUT_WEIGHTS and form != model.format:
         raise UsageError(f"The engine {spec.engine} takes no weights.", "Name a model as openai:URL#NAME or replay:RUNS_DB.")
     if model.format not in WITHOUT_WEIGHTS:
+        model_files(Path(model.source))  # refuses a model of which a part is missing
         recipes.check(recipe, model.format, form)
     if spec.limit is not None and spec.limit < 1:
         raise UsageError(f"A limit of {spec.limit} questions makes no run.", "Give 1 or more.")

@@ -21,6 +21,7 @@ from core.engines.thinking import PLAIN, of
 from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.files.redact import mask
 from core.grading.grade import Thinking, columns, loop_columns, server_columns
+from core.grading.settle import settle
 from core.jobs.engines import FORMATS, WITHOUT_WEIGHTS
 from core.runner.child import TRIES, ChildDied
 from core.runner.engine_process import EngineProcess
@@ -53,6 +54,7 @@ class Response:
     usage: Mapping[str, int] | None = None
     empty_replies: int = 0
     prompt_state: str | None = None  # where the prompt leaves the thinking
+    filtered: bool = False  # whether a server's content filter withheld the rest
 
     def restart(self) -> None:
         """Start again without the tokens generated so far."""
@@ -145,6 +147,8 @@ class Run:
             self.wake.clear()
         self._flush()
         self._end_unloaded()
+        with self.store.fenced() as connection:
+            settle(connection, self.id)
         if self.weights.written_since():
             self.store.doubt(self.id, "its weights were written into while it ran")
         return "done"
@@ -349,6 +353,7 @@ class Run:
             case wire.Finished(key, reason, error) if key in streams:
                 stream = streams.pop(key)
                 stream.usage, stream.empty_replies = event.usage, stream.pending.empty_replies + event.empty_replies
+                stream.prompt_state, stream.filtered = stream.prompt_state or event.thinking, event.filtered
                 self._finish(stream, reason, error, _thinking(replica.engine.ready, stream))
                 replica.progressed = True
 
@@ -368,7 +373,11 @@ class Run:
         verdict = stream.detector.verdict
         reason = "repetition" if reason == "cancelled" and stream.stopped else reason
         pending = stream.pending
-        row = columns(self.benchmark, Item(pending.key, pending.fields, pending.gold), text, ids, reason, thinking)
+        item = Item(pending.key, pending.fields, pending.gold)
+        looped, stops = verdict.state == "collapsed", self.job.sampling.stop
+        row = columns(
+            self.benchmark, item, text, ids, reason, thinking, collapsed=looped, filtered=stream.filtered, stops=stops
+        )  # fmt: skip
         outcome: Columns = {
             **row,
             "error": None if error is None else mask(error),

@@ -55,6 +55,8 @@ class LengthColumns(TypedDict):
     """How an output ended and how long its parts are, in words and in engine tokens."""
 
     finish_reason: str
+    ending: str | None
+    prompt_thinking: str | None
     answer_start: int | None
     thinking_words: int
     answer_words: int
@@ -62,7 +64,14 @@ class LengthColumns(TypedDict):
     answer_tokens: int
 
 
-class OutputColumns(LengthColumns, GradeColumns):
+class LenientColumns(TypedDict):
+    """What an output that ended within its thinking is worth (0 to 1) if all of it is read as the answer, else None."""
+
+    lenient_credit: float | None
+    lenient_score: float | None
+
+
+class OutputColumns(LengthColumns, LenientColumns, GradeColumns):
     """All that is read off the text of a finished output."""
 
 

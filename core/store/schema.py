@@ -128,10 +128,17 @@ def artifacts_variants_protocols(db: Database) -> None:
     mark_doubtful(db)
 
 
-@steps(name="0012_samples_of_a_question")
-def samples_of_a_question(db: Database) -> None:
-    """How many responses a run asks for to each question."""
+@steps(name="0012_samples_and_endings")
+def samples_and_endings(db: Database) -> None:
+    """How many responses a run asks for to each question; how each ended, and where its prompt left the thinking.
+
+    `inferred`: its finish reason is unknown, so that the ending is inferred. What ended within its thinking is graded leniently
+    beside: `lenient_credit`, `lenient_score` (0 to 1) as if all of it were the answer.
+    """
     db.execute("ALTER TABLE jobs ADD COLUMN samples INTEGER NOT NULL DEFAULT 1 CHECK (samples >= 1)")
+    for column in ("ending TEXT", "prompt_thinking TEXT", "lenient_credit REAL", "lenient_score REAL", "inferred INTEGER"):
+        db.execute(f"ALTER TABLE responses ADD COLUMN {column}")
+    db.execute("CREATE INDEX responses_by_ending ON responses (ending) WHERE state = 'done'")
 
 
 def _edit_schema(db: Database, table: str, old: str, new: str) -> None:

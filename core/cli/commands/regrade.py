@@ -11,7 +11,7 @@ from core.cli.call import Call
 from core.cli.grammar import RESULTS, argument, command, printing
 
 if TYPE_CHECKING:
-    from core.grading.regrade import Regraded
+    from core.grading.regrade import Changed, Regraded
 
 
 @command(RESULTS, "lrm-tui regrade --dry-run", order=7)
@@ -41,13 +41,30 @@ def _name(run: Regraded) -> str:
     return f"#{run.run} {run.variant} {run.benchmark}"
 
 
+def _mean(total: float, run: Regraded) -> str:
+    """The mean worth of a run's responses in percent."""
+    return f"{100 * total / run.responses:.1f}"
+
+
+def _shown(change: Changed) -> str:
+    """One response: what was extracted and would be, and what that is worth."""
+    was, new = (("nothing" if answer is None else repr(answer[:60])) for answer in change.parsed)
+    extracted = f"{was} ({change.rule[0] or 'no rule'}) → {new} ({change.rule[1] or 'no rule'})"
+    return (
+        f"response {change.response}, question {change.key}: {extracted}, worth {change.worth[0]:.2g} → {change.worth[1]:.2g}"
+    )
+
+
 def _print_changes(runs: list[Regraded], every: bool, verb: str) -> None:
-    """A line a run that changed (every run where asked), then the sum."""
+    """A line a run that changed (every run where asked), of a dry run also one a response, then the sum."""
     from core.text import printable
 
     for run in runs:
         if run.changed or every:
             ends = f"{run.changed} of {run.responses} grades changed: {run.better} better, {run.worse} worse"
-            print(printable(f"{_name(run)}: {ends}"))
+            scores = "" if not run.responses else f"; mean {_mean(run.before, run)} → {_mean(run.after, run)}"
+            print(printable(f"{_name(run)}: {ends}{scores}"))
+            for change in run.changes:
+                print(printable(f"  {_shown(change)}"))
     total, changed = sum(run.responses for run in runs), sum(run.changed for run in runs)
     print(f"{total:,} responses graded again, {changed:,} grades {verb}.")

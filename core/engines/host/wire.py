@@ -168,7 +168,8 @@ class Finished:
     """One response has ended. The end-of-sequence token is in no `Delta`.
 
     From a remote server: `usage` as it counted (prompt_tokens, completion_tokens, reasoning_tokens where it says so), and
-    how many `empty_replies` came before this one.
+    how many `empty_replies` came before this one. `thinking` is `opened` where a server's stream ended within its reasoning;
+    `filtered`: a content filter withheld the rest.
     """
 
     id: str
@@ -176,6 +177,8 @@ class Finished:
     error: str | None = None
     usage: Mapping[str, int] | None = None
     empty_replies: int = 0
+    thinking: str | None = None
+    filtered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,12 @@ class Try:
     def __init__(self, options: OpenAIOptions, cap: float) -> None:
         self._silence, self._cap = options.silence, cap
         self._last_text = time.monotonic()
-        self._reasoning = self._answering = False
+        self._reasoning = self._answering = self.filtered = False
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the reasoning has begun and not ended."""
+        return self._reasoning
 
     async def texts(self, client: openai.AsyncOpenAI, model: str, request: Generate) -> AsyncIterator[str]:
         """The pieces of reasoning, `</think>` and content. Raises Broken, OutOfTime or openai.APIStatusError."""
@@ -83,7 +88,8 @@ class Try:
             return []
         choice = chunk.choices[0]
         if choice.finish_reason:
-            self.reason = _reason(choice.finish_reason)
+            self.reason = "length" if choice.finish_reason == "length" else "stop"
+            self.filtered = choice.finish_reason == "content_filter"
         if not hasattr(choice, "delta"):  # the completions of raw prompts
             return [choice.text] if choice.text else []
         delta = choice.delta
@@ -121,10 +127,6 @@ def _part_text(part: Mapping[str, Any]) -> str:
 
 async def _next(pieces: AsyncIterator[T]) -> T | None:
     return await anext(pieces, None)
-
-
-def _reason(word: str) -> FinishReason:
-    return {"length": "length", "content_filter": "error"}.get(word, "stop")  # type: ignore[return-value]
 
 
 def _usage(usage: Any) -> dict[str, int]:

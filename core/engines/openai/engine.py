@@ -144,8 +144,8 @@ class OpenAI(Tasks):
 def _end(request: Generate, attempt: Try, empty: int, any_text: bool) -> Finished:
     if not any_text:
         return Finished(request.id, "error", f"The server sent {empty + 1} empty replies.", attempt.usage, empty + 1)
-    error = "The server withheld the rest (content filter)." if attempt.reason == "error" else None
-    return Finished(request.id, attempt.reason or "stop", error, attempt.usage, empty)
+    thinking = "opened" if attempt.thinks else None
+    return Finished(request.id, attempt.reason or "stop", None, attempt.usage, empty, thinking, attempt.filtered)
 
 
 def _make_room(slots: int) -> None:

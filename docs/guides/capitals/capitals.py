@@ -38,14 +38,14 @@ class Capitals:
             for where, row in numbered(questions, "Capitals")
         ]
 
-    def extract(self, answer_part: str, item: Item) -> Extraction | None:
+    def extract(self, answer_part: str, item: Item, cut: bool = False) -> Extraction | None:
         """What the most explicit place says."""
-        for span in candidates(answer_part):
+        for span in candidates(answer_part, cut):
             return Extraction(span.text, span.rule, span.start, span.end)
         return None
 
-    def grade(self, answer_part: str, item: Item) -> Grade:
+    def grade(self, answer_part: str, item: Item, cut: bool = False) -> Grade:
         """Correct where that place names the capital."""
-        extraction = self.extract(answer_part, item)
+        extraction = self.extract(answer_part, item, cut)
         words = normalise(extraction.answer).split() if extraction else []
         return Grade(extraction, correct=set(normalise(item.gold[0]).split()) <= set(words))
