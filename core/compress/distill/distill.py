@@ -27,7 +27,7 @@ from core.compress.recipes import Distillation
 from core.engines.decode.prompt import Prompts
 from core.engines.hf_vocabulary import HfVocabulary
 from core.engines.host.wire import Generate, Sampling
-from core.engines.thinking import THINK, THINK_END
+from core.engines.thinking import PLAIN, THINK, THINK_END, in_text
 from core.errors import CompressionError, DataError
 from core.files.content import companions
 
@@ -88,6 +88,9 @@ def _rows(answers: tuple[Answer, ...], tokenizer: PreTrainedTokenizerBase, conte
 
 def _opened(text: str, prompt: str) -> str:
     """A teacher's output with its thinking opened once, by the student's prompt or by the output itself."""
+    marks = in_text(text)
+    if marks != PLAIN and (close := marks.last_close(text)) is not None:  # a teacher of another family
+        text = f"{THINK}\n{text[marks.begin(text) : close[0]].strip()}\n{THINK_END}{marks.trimmed(text[close[1] :])}"
     opened = text.lstrip().startswith(THINK)
     if prompt.rstrip().endswith(THINK):
         return text.lstrip().removeprefix(THINK).removeprefix("\n") if opened else text

@@ -10,7 +10,7 @@ import pytest
 
 from core import cli
 from core.grading.regrade import COLUMNS, former, regrade
-from core.results.summary_cache import cache_ended, cached
+from core.results.summary_cache import cache_ended, cached_summaries
 from core.results.tables.scores import scores_rows
 from core.store.columns import FormerGrade
 from tests.helpers.book import Book
@@ -48,7 +48,7 @@ def test_changed_grades_are_written_and_the_old_ones_kept(book: Book) -> None:
     assert old.keys() == FormerGrade.__annotations__.keys()
     assert (old["parsed"], old["rule"], old["correct"], old["span_end"]) == ("A", "old", 0, 1)
     assert old["replaced_by"].startswith("lrm-tui ")
-    assert cached(book.reader) == {} and scores_rows(book.reader)[0]["benchmarks"]["temporal"]["accuracy"] == 100.0
+    assert cached_summaries(book.reader) == {} and scores_rows(book.reader)[0]["benchmarks"]["temporal"]["accuracy"] == 100.0
 
 
 def test_a_second_time_changes_nothing(book: Book) -> None:

@@ -137,6 +137,12 @@ def test_thinking_is_opened_once_whoever_opened_it_for_the_teacher(text: str, pr
     assert whole.replace("\n<think>", "<think>") == f"<|assistant|><think>\n {ANSWER}"
 
 
+def test_a_teacher_of_another_family_is_written_with_the_students_marks() -> None:
+    for text in ("[THINK]6 x 7[/THINK]\n\n42", "<|START_THINKING|>6 x 7<|END_THINKING|>\n\n42<|END_RESPONSE|>"):
+        assert distill._opened(text, "<|assistant|>") == "<think>\n6 x 7\n</think>\n\n42"
+        assert distill._opened(text, "<|assistant|><think>\n") == "6 x 7\n</think>\n\n42"
+
+
 def test_an_answer_without_thinking_stays_as_it_is() -> None:
     assert distill._opened("Paris", "<|assistant|>") == "Paris"
     assert distill._opened(" Paris", "<|assistant|><think>\n") == " Paris"
