@@ -53,7 +53,7 @@ _ORDINAL = re.compile(
 _PLACES = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "last": -1}
 _NONE = re.compile(
     r"\b(?:none\s+of\s+(?!the\s+other|these\s+other)|no\s+(?:\w+\s+)?(?:option|choice|time|slot|answer|interval|window)s?\b(?!\s+(?:other|but|except|besides))|neither\s+of|"
-    r"all\s+of\s+(?:the\s+)?(?:above|them|these)|both\b(?=[^.]{0,40}\band\b)|cannot\s+be\s+determined|not\s+enough\s+information|i\s+(?:do\s+not|don['’]t)\s+know)|^\W*(?:none|neither|unknown)\W*$",
+    r"all\s+of\s+(?:the\s+)?(?:above|them|these)|both\b(?=[^.]{0,40}\band\b)|cannot\s+be\s+determined|not\s+enough\s+information|i\s+(?:do\s+not|don['’]t)\s+know)|^\W*(?:none|neither|unknown|n/a)\W*$",
     re.IGNORECASE,
 )
 _DENIED = re.compile(

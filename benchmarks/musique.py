@@ -107,9 +107,8 @@ def _unstated(answer: str, spans: list[Span], question: str) -> Extraction | Non
         return None
     bold = next((span for span in spans if span.rule == "bold" and not _heading(span, answer)), None)
     if bold:
-        begin = answer.rfind("\n", 0, bold.start) + 1
-        end = answer.find("\n", bold.end)
-        line = Span("bold", answer[begin : end if end >= 0 else None], begin)
+        begin = max(answer.rfind("\n", 0, bold.start) + 1, bold.start - LONGEST // 2)
+        line = Span("bold", answer[begin : bold.end + LONGEST // 2].split("\n", 1)[0], begin)
         if extraction := _of_bold(line, question):
             return extraction
     opening = first_line(answer)

@@ -14,7 +14,7 @@ from benchmarks.sentences import sentence_ends
 
 WINDOW = 20_000
 """Characters at the end of an answer part in which an answer is looked for; real answers are shorter than 5,000."""
-MOST = 40
+MOST = 20
 """Places of one rule that are read, the last ones: an answer that states more is noise."""
 
 _OTHER_LANGUAGES = (
@@ -101,7 +101,8 @@ def candidates(answer: str, cut: bool = False) -> Iterator[Span]:
         closed = (closed for span in spans if (closed := _closed(span, text)))
         spans = [span for span in closed if not _DOUBT.search(text, span.end)]
     else:
-        spans += [Span("bold", m[m.lastgroup or 0], m.start(m.lastgroup or 0)) for m in reversed(list(_BOLD.finditer(text)))]
+        bold = reversed(list(_BOLD.finditer(text))[-MOST:])
+        spans += [Span("bold", match[match.lastgroup or 0], match.start(match.lastgroup or 0)) for match in bold]
         last = last_line(text)
         spans += [last] if last else []
     for span in spans:
