@@ -35,9 +35,7 @@ def split(text: str, finish_reason: str | None, marks: Marks | None = None, prom
         start, end = close
         if not opened and prompt in ("closed", "none") and not _says(text[end:]):
             return Parts("", text[:start], 0)
-        stray = marks.last_close(text[end:])
-        answer = text[end:] if stray is None else text[end : end + stray[0]]
-        return Parts(text[min(begin, start) : start], marks.trimmed(answer), end, opened, closed=True)
+        return Parts(text[min(begin, start) : start], marks.trimmed(text[end:]), end, opened, closed=True)
     if opened or prompt == "opened":
         return Parts(text[begin:], "", None, opened)
     if prompt is not None or not was_cut(finish_reason):
