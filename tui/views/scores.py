@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 from rich.text import Text
 
 from benchmarks.base import Suite
-from core.results.rows import SCORE_NAMES, ScoreCell, ScoreRow
+from core.results.rows import SCORE_NAMES, Differences, LengthRow, ScoreCell, ScoreRow
 from core.spec import REFERENCES
 from core.store.filters import ResponseFilter
 from tui.shown import interval, lines, number, right, safe
@@ -114,18 +114,20 @@ class ScoresView(VariantsView[ScoredRow]):
 class PublishedView(VariantsView[ScoreRow]):
     """One's own scores with their distance from the paper's, each above the rows that were printed of it."""
 
-    name, called = "Published", "printed"
+    name = "Published"
+    uses: tuple[str, ...] = ("edition",)
     suite: ClassVar[Suite] = "paper"
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[ScoreRow]:
         """Of the rows of `lrm-tui scores --published` those with this view's benchmarks."""
         from benchmarks.registry import of
-        from core.results.tables.published import published_rows, same_variant, with_differences
+        from core.results.tables.differences import with_differences
+        from core.results.tables.published import published_rows, same_variant
         from core.results.tables.scores import scores_rows
 
         suite = set(of(self.suite))
-        own = [row for row in with_differences(scores_rows(connection)) if suite & set(row["benchmarks"])]
-        printed = [row for row in published_rows() if suite & set(row["benchmarks"])]
+        own = [row for row in with_differences(scores_rows(connection), choices.edition) if suite & set(row["benchmarks"])]
+        printed = [row for row in published_rows(choices.edition) if suite & set(row["benchmarks"])]
         ordered: list[ScoreRow] = []
         for row in sorted(own, key=lambda row: not any(same_variant(row, other) for other in printed)):
             ordered.append(row)
@@ -133,8 +135,8 @@ class PublishedView(VariantsView[ScoreRow]):
         return [*ordered, *(other for other in printed if other not in ordered)]
 
     def title(self, records: Sequence[ScoreRow], choices: Choices) -> str:
-        """What the numbers are."""
-        return f"Own scores, their distance from the {self.called} (~ within noise); dim: {self.called}."
+        """What the numbers are, and which edition has more of one's own variants."""
+        return f"Own scores, distance from {choices.edition} (~ within noise); dim: printed.{elsewhere(records, choices)}"
 
     def columns(self, records: Sequence[ScoreRow], width: int) -> Sequence[Column]:
         """This view's benchmarks."""
@@ -172,16 +174,32 @@ class PublishedView(VariantsView[ScoreRow]):
 class RecordedView(PublishedView):
     """The same beside the embedded family's recorded study."""
 
-    name, called = "Recorded", "recorded"
+    name = "Recorded"
+    uses: tuple[str, ...] = ()
     suite: ClassVar[Suite] = "pocket"
+
+    def title(self, records: Sequence[ScoreRow], choices: Choices) -> str:
+        """What the numbers are."""
+        return "Own scores, their distance from the recorded (~ within noise); dim: recorded."
 
 
 def _with_difference(cell: ScoreCell) -> str:
-    shown = score(cell, False)
-    printed = cell.get("published")
-    gaps = [printed[name] for name in SCORE_NAMES if name in printed] if printed else []
-    distance = "/".join(f"{gap['difference']:+.1f}{'~' if gap['within_noise'] else ''}" for gap in gaps)
-    return f"{shown} {distance}" if distance else shown
+    return f"{score(cell, False)} {distance(cell.get('published') or {})}".rstrip()
+
+
+def distance(printed: Differences) -> str:
+    """How far a score is from a printed one, marked where that is within noise; empty where none was printed."""
+    gaps = [printed[name] for name in SCORE_NAMES if name in printed]
+    return "/".join(f"{gap['difference']:+.1f}{'~' if gap['within_noise'] else ''}" for gap in gaps)
+
+
+def elsewhere(records: Sequence[ScoreRow | LengthRow], choices: Choices) -> str:
+    """Which other editions have variants of one's own that the chosen one lacks."""
+    from core.results.tables.published import other_editions
+
+    own = [record for record in records if record.get("origin") not in REFERENCES]
+    others = other_editions(own, choices.edition)
+    return f" e: {' and '.join(others)} has yours." if others else ""
 
 
 def main_score(cell: ScoreCell) -> float | None:

@@ -204,5 +204,10 @@ def same_variant(one: ScoreRow | LengthRow, other: ScoreRow | LengthRow) -> bool
 
 def other_editions(rows: Iterable[ScoreRow | LengthRow], edition: Edition = FIRST) -> list[Edition]:
     """The editions that have scores of a variant of these rows, where the chosen one has none of it."""
-    missing = {plain(row) for row in rows} - {plain(row) for row in published_rows(edition)}
-    return [other for other in EDITIONS if missing & {plain(row) for row in published_rows(other)}]
+    missing = {plain(row) for row in rows} - _variants(edition)
+    return [other for other in EDITIONS if missing & _variants(other)]
+
+
+@cache
+def _variants(edition: Edition) -> frozenset[tuple[str, str]]:
+    return frozenset(plain(row) for row in published_rows(edition))
