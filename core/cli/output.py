@@ -14,7 +14,6 @@ from core.cli.call import Call
 from core.text import json_text
 
 if TYPE_CHECKING:
-    from core.results.rows import LengthRow, ScoreRow
     from core.results.show.plots import Plot
     from core.results.show.sheets import Sheet
     from core.results.tables.printed import Edition
@@ -74,11 +73,9 @@ def show(
             console().print(table)
 
 
-def name_other_editions(rows: Sequence[ScoreRow | LengthRow], edition: Edition) -> None:
-    """Say on the error stream where an edition that was not chosen has numbers of variants that the chosen one lacks."""
-    from core.results.tables.published import other_editions
-
-    if others := other_editions(rows, edition):
+def name_other_editions(others: Sequence[Edition], edition: Edition) -> None:
+    """Say on the error stream which other editions have numbers of variants that the chosen one lacks."""
+    if others:
         options = " and ".join(f"--edition {other}" for other in others)
         click.echo(f"{edition} lacks variants of this store that other editions have: {options}.", err=True)
 

@@ -338,6 +338,36 @@ async def test_published_numbers_stand_there(library: Path) -> None:
         await see(app, "DeepSeek-R1")
 
 
+async def test_the_edition_is_one_choice_of_both_panes(library: Path) -> None:
+    app = LrmApp(library)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        pane = await at_view(app, pilot, "3", "Published")
+        assert {record["edition"] for record in pane.records if record["origin"] == "published"} == {"v1"}
+        await see(app, "distance from v1")
+        await pilot.press("e")
+        await see(app, "distance from v3")
+        await eventually(lambda: any(record.get("edition") == "v3" for record in pane.records), 120)
+        lengths = await at_view(app, pilot, "4", "Published")
+        await see(app, "Ends of 30 %, distance from v3")
+        await pilot.press("e", "e")
+        await see(app, "distance from v1")
+        await pilot.press("end")
+        await see(app, "T4 R1-Distill-Qwen-32B sparsegpt-30", "26.7/40.7", "arXiv 2504.02010v1")
+        await pilot.press("t", "end")
+        await see(app, "Ends of 20 %", "T5 R1-Distill-Qwen-32B sparsegpt-30", "30.0/36.6")
+        assert pane.choices.edition == lengths.choices.edition == "v1"
+        await pilot.press("3", "e")
+        kept = {one.id: one.remember() for one in app._panes()}
+    app = LrmApp(library)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        for one in app._panes():
+            one.restore(kept[one.id])
+        assert {one.choices.edition for one in app.query(ReportPane)} == {"v3"}
+        kept["scores"]["choices"]["edition"] = "v2"
+        pane.restore(kept["scores"])
+        assert pane.choices.edition == "v3", "a file may hold anything"
+
+
 async def test_the_recorded_study_stands_in_a_view_of_its_own(library: Path) -> None:
     app = LrmApp(library)
     async with app.run_test(size=SIZE, notifications=True) as pilot:

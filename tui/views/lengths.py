@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 
 from rich.text import Text
 
@@ -117,8 +118,13 @@ class PublishedLengthsView(LengthsView):
 
     def title(self, records: Sequence[LengthRow], choices: Choices) -> str:
         """What the numbers are, and which edition has more of one's own variants."""
-        of = f"{choices.share:g} %, distance from {choices.edition}"
-        return f"Shortest and longest {of} (~ within noise); dim: printed.{elsewhere(records, choices)}"
+        from core.results.tables.published import other_editions, published_lengths
+
+        own = [record for record in records if record.get("origin") not in REFERENCES]
+        others = other_editions(own, choices.edition, partial(published_lengths, choices.share))
+        return (
+            f"Ends of {choices.share:g} %, distance from {choices.edition} (~ within noise); dim: printed.{elsewhere(others)}"
+        )
 
     def columns(self, records: Sequence[LengthRow], width: int) -> Sequence[Column]:
         """Both ends, without words, which the paper did not print."""
@@ -138,7 +144,7 @@ class PublishedLengthsView(LengthsView):
         style = "dim" if origin in REFERENCES else ""
         names = {"published": f"T{record.get('table')} {record['variant']}", "recorded": f"study {record['variant']}"}
         printed = record.get("published")
-        gaps = {end: f" {distance(printed[end])}".rstrip() if printed else "" for end in ENDS}
+        gaps = {end: f" {distance(printed[end], 0)}".rstrip() if printed else "" for end in ENDS}
         return {
             "label": safe(names.get(origin, record["label"]), style),
             "benchmark": safe(short_names().get(record["benchmark"], record["benchmark"]), style),

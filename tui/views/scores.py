@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 from rich.text import Text
 
 from benchmarks.base import Suite
-from core.results.rows import SCORE_NAMES, Differences, LengthRow, ScoreCell, ScoreRow
+from core.results.rows import SCORE_NAMES, Differences, ScoreCell, ScoreRow
 from core.spec import REFERENCES
 from core.store.filters import ResponseFilter
 from tui.shown import interval, lines, number, right, safe
@@ -136,7 +136,10 @@ class PublishedView(VariantsView[ScoreRow]):
 
     def title(self, records: Sequence[ScoreRow], choices: Choices) -> str:
         """What the numbers are, and which edition has more of one's own variants."""
-        return f"Own scores, distance from {choices.edition} (~ within noise); dim: printed.{elsewhere(records, choices)}"
+        from core.results.tables.published import other_editions
+
+        others = other_editions([r for r in records if r["origin"] not in REFERENCES], choices.edition)
+        return f"Own scores, distance from {choices.edition} (~ within noise); dim: printed.{elsewhere(others)}"
 
     def columns(self, records: Sequence[ScoreRow], width: int) -> Sequence[Column]:
         """This view's benchmarks."""
@@ -187,19 +190,19 @@ def _with_difference(cell: ScoreCell) -> str:
     return f"{score(cell, False)} {distance(cell.get('published') or {})}".rstrip()
 
 
-def distance(printed: Differences) -> str:
-    """How far a score is from a printed one, marked where that is within noise; empty where none was printed."""
+def distance(printed: Differences, pair_digits: int = 1) -> str:
+    """How far a score is from a printed one, marked where that is within noise; empty where none was printed.
+
+    Two distances (EM/F1) have `pair_digits` behind the point.
+    """
     gaps = [printed[name] for name in SCORE_NAMES if name in printed]
-    return "/".join(f"{gap['difference']:+.1f}{'~' if gap['within_noise'] else ''}" for gap in gaps)
+    digits = pair_digits if len(gaps) > 1 else 1
+    return "/".join(f"{gap['difference']:+.{digits}f}{'~' if gap['within_noise'] else ''}" for gap in gaps)
 
 
-def elsewhere(records: Sequence[ScoreRow | LengthRow], choices: Choices) -> str:
+def elsewhere(others: Sequence[str]) -> str:
     """Which other editions have variants of one's own that the chosen one lacks."""
-    from core.results.tables.published import other_editions
-
-    own = [record for record in records if record.get("origin") not in REFERENCES]
-    others = other_editions(own, choices.edition)
-    return f" e: {' and '.join(others)} has yours." if others else ""
+    return f" e: {', '.join(others)} has yours." if others else ""
 
 
 def main_score(cell: ScoreCell) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from core.cli.call import Call
@@ -26,7 +28,7 @@ def lengths(call: Call, q: float, deciles: bool, published: bool, edition: Editi
     from core.results.show.writers import rich_table
     from core.results.tables.differences import lengths_with_differences
     from core.results.tables.lengths import lengths_rows
-    from core.results.tables.published import published_lengths
+    from core.results.tables.published import other_editions, published_lengths
 
     if not 0 < q <= 50:
         raise UsageError(f"--q {q} is out of range.", "Give more than 0 and at most 50 percent.")
@@ -36,7 +38,7 @@ def lengths(call: Call, q: float, deciles: bool, published: bool, edition: Editi
         rows = lengths_rows(connection, q)
     if published or edition:
         edition = edition or EDITIONS[0]
-        name_other_editions(rows, edition)
+        name_other_editions(other_editions(rows, edition, partial(published_lengths, q)), edition)
         rows = [*lengths_with_differences(rows, edition), *published_lengths(q, edition)]
     show(call, rows, rows, lambda: [lengths_sheet(rows)], lambda: [rich_table(narrow.lengths_sheet(rows))], NOTHING)
     return 0

@@ -17,14 +17,14 @@ def scores(call: Call, published: bool, edition: Edition | None) -> int:
     from core.results.show.sheets import scores_sheets
     from core.results.show.writers import stacked
     from core.results.tables.differences import with_differences
-    from core.results.tables.published import published_rows
+    from core.results.tables.published import other_editions, published_rows
     from core.results.tables.scores import by_benchmark, scores_rows
 
     with tables(call) as connection:
         rows = scores_rows(connection)
     if published or edition:
         edition = edition or EDITIONS[0]
-        name_other_editions(rows, edition)
+        name_other_editions(other_editions(rows, edition), edition)
         rows = [*with_differences(rows, edition), *published_rows(edition)]
     show(
         call,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TypedDict, cast
@@ -202,12 +202,11 @@ def same_variant(one: ScoreRow | LengthRow, other: ScoreRow | LengthRow) -> bool
     return plain(one) == plain(other)
 
 
-def other_editions(rows: Iterable[ScoreRow | LengthRow], edition: Edition = FIRST) -> list[Edition]:
-    """The editions that have scores of a variant of these rows, where the chosen one has none of it."""
-    missing = {plain(row) for row in rows} - _variants(edition)
-    return [other for other in EDITIONS if missing & _variants(other)]
-
-
-@cache
-def _variants(edition: Edition) -> frozenset[tuple[str, str]]:
-    return frozenset(plain(row) for row in published_rows(edition))
+def other_editions(
+    rows: Iterable[ScoreRow | LengthRow],
+    edition: Edition,
+    printed: Callable[[Edition], Iterable[ScoreRow | LengthRow]] = published_rows,
+) -> list[Edition]:
+    """The editions that print a variant of these rows of which the chosen one prints nothing; `printed` has their rows."""
+    missing = {plain(row) for row in rows} - {plain(row) for row in printed(edition)}
+    return [other for other in EDITIONS if missing & {plain(row) for row in printed(other)}] if missing else []
