@@ -125,7 +125,7 @@ def _cell(value: float | PrintedCell, name: str) -> ScoreCell:
 
 
 def questions_of(n: int, edition: str, passes: int) -> int:
-    """How many different questions are behind a printed n: the study counts responses of all passes, the paper its questions."""
+    """How many questions are behind a printed n: the study counts the responses of all passes, the paper its questions."""
     return n // passes if edition == RECORDED_EDITION else n
 
 
