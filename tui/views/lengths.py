@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from functools import partial
 
 from rich.text import Text
 
@@ -13,7 +12,7 @@ from core.results.show.plots import Plot, Point, Series
 from core.spec import REFERENCES
 from core.store.filters import ResponseFilter
 from tui.shown import lines, number, right, safe
-from tui.views.scores import distance, elsewhere
+from tui.views.scores import distance, elsewhere, sure
 from tui.views.view import Choices, View, short_names
 from tui.widgets.table import Cells, Column
 
@@ -118,10 +117,10 @@ class PublishedLengthsView(LengthsView):
 
     def title(self, records: Sequence[LengthRow], choices: Choices) -> str:
         """What the numbers are, and which edition has more of one's own variants."""
-        from core.results.tables.published import other_editions, published_lengths
+        from core.results.tables.published import other_editions
 
         own = [record for record in records if record.get("origin") not in REFERENCES]
-        others = other_editions(own, choices.edition, partial(published_lengths, choices.share))
+        others = other_editions(own, choices.edition, "lengths")
         return (
             f"Ends of {choices.share:g} %, distance from {choices.edition} (~ within noise); dim: printed.{elsewhere(others)}"
         )
@@ -156,9 +155,11 @@ class PublishedLengthsView(LengthsView):
         }
 
     def about(self, record: LengthRow) -> Text:
-        """Where a printed line stands, and what is odd about it."""
+        """How sure the distances of one's own are; where a printed line stands, and what is odd about it."""
         if record.get("origin") not in REFERENCES:
-            return super().about(record)
+            printed = record.get("published")
+            gaps = (f"{name}est {sure(printed[name]) if printed else 'not printed'}" for name in ENDS)
+            return lines(f"{record['label']} on {record['benchmark']} · " + " · ".join(gaps))
         note = f" · {record['note']}" if record.get("note") else ""
         return lines(f"{record['label']} on {record['benchmark']} · {record['source']}{note}")
 

@@ -167,9 +167,10 @@ class PublishedView(VariantsView[ScoreRow]):
         }
 
     def about(self, record: ScoreRow) -> Text:
-        """Where a printed row stands, and what is odd about it."""
+        """How sure the distances of one's own are; where a printed row stands, and what is odd about it."""
         if record["origin"] not in REFERENCES:
-            return super().about(record)
+            gaps = (f"{name} {sure(cell.get('published') or {})}" for name, cell in record["benchmarks"].items())
+            return lines(f"{record['label']} · " + " · ".join(gaps))
         note = f" · {record['note']}" if record.get("note") else ""
         return lines(f"{record['label']} · {record['source']}{note}")
 
@@ -198,6 +199,16 @@ def distance(printed: Differences, pair_digits: int = 1) -> str:
     gaps = [printed[name] for name in SCORE_NAMES if name in printed]
     digits = pair_digits if len(gaps) > 1 else 1
     return "/".join(f"{gap['difference']:+.{digits}f}{'~' if gap['within_noise'] else ''}" for gap in gaps)
+
+
+def sure(printed: Differences) -> str:
+    """The distances from printed scores with their 95 % intervals, in words."""
+    parts = []
+    for name in (one for one in SCORE_NAMES if one in printed):
+        gap, called = printed[name], "" if name == "accuracy" else f"{name.upper()} "
+        ends = " to ".join(f"{end:+.0f}" for end in gap["difference_ci"] or ())
+        parts.append(f"{called}{gap['difference']:+.1f} ({ends})")
+    return ", ".join(parts) or "not printed"
 
 
 def elsewhere(others: Sequence[str]) -> str:

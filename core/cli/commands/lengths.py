@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import click
 
 from core.cli.call import Call
@@ -38,7 +36,7 @@ def lengths(call: Call, q: float, deciles: bool, published: bool, edition: Editi
         rows = lengths_rows(connection, q)
     if published or edition:
         edition = edition or EDITIONS[0]
-        name_other_editions(other_editions(rows, edition, partial(published_lengths, q)), edition)
+        name_other_editions(other_editions(rows, edition, "lengths"), edition)
         rows = [*lengths_with_differences(rows, edition), *published_lengths(q, edition)]
     show(call, rows, rows, lambda: [lengths_sheet(rows)], lambda: [rich_table(narrow.lengths_sheet(rows))], NOTHING)
     return 0

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import math
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import Literal, TypedDict, cast
 
 import benchmarks
 from benchmarks.registry import get, names, of
@@ -203,10 +203,12 @@ def same_variant(one: ScoreRow | LengthRow, other: ScoreRow | LengthRow) -> bool
 
 
 def other_editions(
-    rows: Iterable[ScoreRow | LengthRow],
-    edition: Edition,
-    printed: Callable[[Edition], Iterable[ScoreRow | LengthRow]] = published_rows,
+    rows: Iterable[ScoreRow | LengthRow], edition: Edition, part: Literal["scores", "lengths"] = "scores"
 ) -> list[Edition]:
-    """The editions that print a variant of these rows of which the chosen one prints nothing; `printed` has their rows."""
-    missing = {plain(row) for row in rows} - {plain(row) for row in printed(edition)}
-    return [other for other in EDITIONS if missing & {plain(row) for row in printed(other)}] if missing else []
+    """The editions whose scores or lengths have a variant of these rows of which those of the chosen one have nothing."""
+    missing = {plain(row) for row in rows}
+    printed: dict[str, set[tuple[str, str]]] = {}
+    for row in tables()[part]:
+        printed.setdefault(row["edition"], set()).add((plain_model(row["model"]), plain_compression(row["compression"])))
+    missing -= printed.get(edition, set()) | printed.get(RECORDED_EDITION, set())
+    return [other for other in EDITIONS if missing & printed.get(other, set())]
