@@ -158,7 +158,9 @@ class PublishedLengthsView(LengthsView):
         """How sure the distances of one's own are; where a printed line stands, and what is odd about it."""
         if record.get("origin") not in REFERENCES:
             printed = record.get("published")
-            gaps = (f"{name}est {sure(printed[name]) if printed else 'not printed'}" for name in ENDS)
+            if printed is None:
+                return super().about(record)
+            gaps = (f"{name}est {sure(printed[name])}" for name in ENDS)
             return lines(f"{record['label']} on {record['benchmark']} · " + " · ".join(gaps))
         note = f" · {record['note']}" if record.get("note") else ""
         return lines(f"{record['label']} on {record['benchmark']} · {record['source']}{note}")

@@ -169,8 +169,8 @@ class PublishedView(VariantsView[ScoreRow]):
     def about(self, record: ScoreRow) -> Text:
         """How sure the distances of one's own are; where a printed row stands, and what is odd about it."""
         if record["origin"] not in REFERENCES:
-            gaps = (f"{name} {sure(cell.get('published') or {})}" for name, cell in record["benchmarks"].items())
-            return lines(f"{record['label']} · " + " · ".join(gaps))
+            gaps = [f"{name} {sure(cell['published'])}" for name, cell in record["benchmarks"].items() if "published" in cell]
+            return lines(f"{record['label']} · " + " · ".join(gaps)) if gaps else super().about(record)
         note = f" · {record['note']}" if record.get("note") else ""
         return lines(f"{record['label']} · {record['source']}{note}")
 
