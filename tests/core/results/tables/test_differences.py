@@ -205,7 +205,7 @@ def test_every_printed_variant_meets_a_run_of_it(book: Book) -> None:
 
 
 def test_own_samples_make_the_noise_smaller(book: Book) -> None:
-    """Thrice 18 of 30 right: the same score as once, beside the same 73.3, with less noise."""
+    """18 of 30 right, once, and then in three more samples, which are pooled: the same score beside 73.3, with less noise."""
     variant = book.variant("none", model="DeepSeek-R1")
     book.run(variant, "aime", graded(1, 18) + graded(0, 12))
     [once] = with_differences(scores_rows(book.reader))
@@ -217,12 +217,12 @@ def test_own_samples_make_the_noise_smaller(book: Book) -> None:
             book.insert(
                 "responses", job_id=run, item_id=item, position=position, sample=sample, seed=0, state="done", **response
             )
-    [thrice] = with_differences(scores_rows(book.reader))
-    cells = [row["benchmarks"]["aime"]["published"]["accuracy"] for row in (once, thrice)]
+    [pooled] = with_differences(scores_rows(book.reader))
+    cells = [row["benchmarks"]["aime"]["published"]["accuracy"] for row in (once, pooled)]
     assert [cell["difference"] for cell in cells] == [pytest.approx(-13.3)] * 2
-    one, three = ([100 * end for end in noise((0.6, draws), (0.733, 30))] for draws in (30, 90))
-    assert cells[0]["difference_ci"] == pytest.approx(one) and cells[1]["difference_ci"] == pytest.approx(three)
-    assert one[0] < three[0] and three[1] < one[1]
+    one, four = ([100 * end for end in noise((0.6, draws), (0.733, 30))] for draws in (30, 120))
+    assert cells[0]["difference_ci"] == pytest.approx(one) and cells[1]["difference_ci"] == pytest.approx(four)
+    assert one[0] < four[0] and four[1] < one[1]
 
 
 def test_lengths_stand_beside_both_printed_tables(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
