@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from core.cli.call import Call
+from core.results.tables.printed import EDITIONS
 
 BEGIN = "Begin"
 QUEUE = "Queue and run"
@@ -125,6 +126,18 @@ def tabular(function: F) -> F:
     choice = click.Choice(FORMATS)
     form = click.option("--format", type=choice, callback=_keep_format, expose_value=False, help="how to print (default table)")
     return printing(form(function))
+
+
+def beside_printed(function: F) -> F:
+    """Add --published and --edition; the latter alone asks for printed numbers too."""
+    flag = click.option("--published", is_flag=True, help="the paper's and recorded numbers beside, with differences")
+    return flag(edition_option(function))
+
+
+def edition_option(function: F) -> F:
+    """Add --edition."""
+    choice = click.Choice(EDITIONS, case_sensitive=False)
+    return click.option("--edition", type=choice, help=f"the paper's version to compare with (default {EDITIONS[0]})")(function)
 
 
 def argument(

@@ -16,6 +16,7 @@ from core.text import json_text
 if TYPE_CHECKING:
     from core.results.show.plots import Plot
     from core.results.show.sheets import Sheet
+    from core.results.tables.printed import Edition
 
 Drawn = Callable[[], "Sequence[RenderableType]"]
 WIDEST = 100
@@ -70,6 +71,13 @@ def show(
     else:
         for table in drawn() if drawn else [rich_table(sheet) for sheet in sheets()]:
             console().print(table)
+
+
+def name_other_editions(others: Sequence[Edition], edition: Edition) -> None:
+    """Say on the error stream which other editions have numbers of variants that the chosen one lacks."""
+    if others:
+        options = " and ".join(f"--edition {other}" for other in others)
+        click.echo(f"{edition} lacks variants of this store that other editions have: {options}.", err=True)
 
 
 def plotted(plot: bool, plots: Callable[[], Sequence[Plot]], table: Drawn) -> Drawn:

@@ -41,6 +41,7 @@ class PublishedCell(Differences):
 
     origin: str
     table: int
+    edition: str
 
 
 class PublishedEnds(TypedDict):
@@ -48,6 +49,7 @@ class PublishedEnds(TypedDict):
 
     origin: str
     table: int
+    edition: str
     short: Differences
     long: Differences
 
@@ -87,7 +89,7 @@ class ScoreCell(TypedDict):
 
 
 class ScoreRow(TypedDict):
-    """A variant (and engine) on every benchmark; only a printed row has the last four keys."""
+    """A variant (and engine) on every benchmark; only a printed row has the last five keys."""
 
     variant: str
     label: str
@@ -108,6 +110,7 @@ class ScoreRow(TypedDict):
     table: NotRequired[int]
     edition: NotRequired[str]
     source: NotRequired[str]
+    passes: NotRequired[int]
     note: NotRequired[str | None]
 
 
@@ -125,6 +128,8 @@ class LengthRow(TypedDict):
 
     variant: str
     label: str
+    model: str
+    compression: str
     engine: str | None
     benchmark: str
     q: float
@@ -134,16 +139,17 @@ class LengthRow(TypedDict):
     ratio: float | None
     censored: int | None
     n: int
+    questions: int
     thinking_words: float | None
     answer_words: float | None
     run: int | None
     published: NotRequired[PublishedEnds]
-    model: NotRequired[str]
-    compression: NotRequired[str]
     origin: NotRequired[str]
     table: NotRequired[int]
     edition: NotRequired[str]
     source: NotRequired[str]
+    passes: NotRequired[int]
+    note: NotRequired[str | None]
 
 
 class Tenth(TypedDict):

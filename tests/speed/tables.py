@@ -20,7 +20,7 @@ from core.store.connection import connect
 TABLES = {
     "scores": ("from core.results.tables.scores import scores_rows", "scores_rows(c)"),
     "scores --published": (
-        "from core.results.tables.scores import scores_rows; from core.results.tables.published import with_differences",
+        "from core.results.tables.scores import scores_rows; from core.results.tables.differences import with_differences",
         "with_differences(scores_rows(c))",
     ),
     "lengths": ("from core.results.tables.lengths import lengths_rows", "lengths_rows(c, 30)"),

@@ -10,7 +10,6 @@ import pytest
 
 from core.jobs.models import resolve
 from core.jobs.study import BENCHMARKS, FAMILY, SEEDS, STUDY_LIMIT
-from core.results.tables import published
 from core.results.tables.published import RECORDED, published_lengths, published_rows
 from tests.helpers.book import Book, graded
 from training import record_study
@@ -73,5 +72,7 @@ def test_they_stand_beside_ones_own() -> None:
     assert {row["model"] for row in published_rows() if row["edition"] == "study"} == set(FAMILY)
     mini = [row for row in published_lengths(30) if row["edition"] == "study"]
     assert len(mini) == len(BENCHMARKS) * sum(map(len, FAMILY.values()))
-    origin, table, cell = published.reference("pocket", "none", "pocket-facts") or ("", 0, {})
-    assert (origin, table) == ("recorded", 2) and cell["em"] > 50 and cell["n"] >= STUDY_LIMIT
+    row = next(row for row in published_rows() if row["variant"] == "pocket none")
+    cell = row["benchmarks"]["pocket-facts"]
+    assert (row["origin"], row["table"]) == ("recorded", 2) and cell["em"] > 50 and cell["n"] >= STUDY_LIMIT
+    assert row["passes"] == len(SEEDS) and all(one["questions"] * one["passes"] == one["n"] for one in mini)

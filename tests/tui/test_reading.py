@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, RadioButton
 
 from core.store.filters import ResponseFilter
+from tests.helpers.book import Book, graded
 from tests.helpers.tui_rows import sql
 from tests.helpers.waiting import eventually
 from tui.app import LrmApp
@@ -336,6 +337,47 @@ async def test_published_numbers_stand_there(library: Path) -> None:
         pane = await at_view(app, pilot, "3", "Published")
         assert any(record["origin"] == "published" for record in pane.records)
         await see(app, "DeepSeek-R1")
+
+
+async def test_a_distance_from_the_paper_has_its_interval(book: Book) -> None:
+    book.run(book.variant("none", model="DeepSeek-R1"), "aime", graded(1, 17) + graded(0, 13), state="done")
+    book.run(book.variant("awq-4bit", model="R1-Distill-Llama-8B"), "aime", graded(1, 30), state="done")
+    app = LrmApp(book.path)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await at_view(app, pilot, "3", "Published")
+        await see(app, "56.7 -16.6~", "aime -16.6 (-40 to +9)", "e: v3 has yours.")
+        await at_view(app, pilot, "4", "Published")
+        await see(app, "T4 DeepSeek-R1 none", "on aime · shortest -32.2 (")
+
+
+async def test_the_edition_is_one_choice_of_both_panes(library: Path) -> None:
+    app = LrmApp(library)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        pane = await at_view(app, pilot, "3", "Published")
+        assert {record["edition"] for record in pane.records if record["origin"] == "published"} == {"v1"}
+        await see(app, "distance from v1")
+        await pilot.press("e")
+        await see(app, "distance from v3")
+        await eventually(lambda: any(record.get("edition") == "v3" for record in pane.records), 120)
+        lengths = await at_view(app, pilot, "4", "Published")
+        await see(app, "Ends of 30 %, distance from v3")
+        await pilot.press("e", "e")
+        await see(app, "distance from v1")
+        await pilot.press("slash", *"qwen sparsegpt-30 musique", "enter")
+        await see(app, "27/41", "sparsegpt-30 (Table 4) on musique", "9 right answers at both ends")
+        await pilot.press("t")
+        await see(app, "Ends of 20 %", "30/37", "sparsegpt-30 (Table 5) on musique")
+        assert pane.choices.edition == lengths.choices.edition == "v1"
+        await pilot.press("3", "e")
+        kept = {one.id: one.remember() for one in app._panes()}
+    app = LrmApp(library)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        for one in app._panes():
+            one.restore(kept[one.id])
+        assert {one.choices.edition for one in app.query(ReportPane)} == {"v3"}
+        again = app.query_one(ScoresPane)
+        again.restore({**kept["scores"], "choices": {"edition": "v2"}})
+        assert again.choices.edition == "v3", "a file may hold anything"
 
 
 async def test_the_recorded_study_stands_in_a_view_of_its_own(library: Path) -> None:

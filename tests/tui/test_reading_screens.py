@@ -24,7 +24,7 @@ from tui.dialogs.flips import FlipsScreen
 from tui.dialogs.response import ResponseScreen
 from tui.dialogs.review import ReviewScreen
 from tui.dialogs.variants import VariantsScreen
-from tui.panes import report, scores
+from tui.panes import lengths, report, scores
 from tui.panes.report import ReportPane
 from tui.panes.responses import ResponsesPane
 from tui.widgets.lazy_table import LazyTable
@@ -183,8 +183,9 @@ SCREENS: dict[str, Steps] = {
     "recommend": view("3", scores.RECOMMEND),
     "curves": view("3", scores.CURVES),
     "lengths": view("4", 0, "down"),
-    "deciles": view("4", 1, "down"),
-    "collapse": view("4", 2),
+    "printed lengths": view("4", lengths.PUBLISHED),
+    "deciles": view("4", lengths.DECILES, "down"),
+    "collapse": view("4", lengths.COLLAPSE),
 }
 
 

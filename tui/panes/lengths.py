@@ -1,4 +1,4 @@
-"""Pane 4: scores of the shortest and longest responses, scores by tenth of length, and repetition collapse."""
+"""Pane 4: scores of the shortest and longest responses, beside printed ones; by tenth of length; repetition collapse."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from typing import ClassVar
 
 from tui import keys
 from tui.panes.report import ReportPane
-from tui.views.lengths import CollapseView, DecilesView, LengthsView
+from tui.views.lengths import CollapseView, DecilesView, LengthsView, PublishedLengthsView
 from tui.views.view import AnyView
 
+TABLE, PUBLISHED, DECILES, COLLAPSE = range(4)
 SHARES = (30.0, 20.0, 10.0, 50.0)
 """Percent of the responses at each end: the paper's two, then two more."""
 
 
 class LengthsPane(ReportPane):
-    """Three views of lengths."""
+    """Four views of lengths."""
 
     BINDINGS = keys.bindings("lengths")
-    views: ClassVar[tuple[AnyView, ...]] = (LengthsView(), DecilesView(), CollapseView())
+    views: ClassVar[tuple[AnyView, ...]] = (LengthsView(), PublishedLengthsView(), DecilesView(), CollapseView())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only the first view has shares."""
-        return not (action == "share" and self.at) and super().check_action(action, parameters)
+        """Offer a key only in the views that it applies to."""
+        views_of = {"share": (TABLE, PUBLISHED), "edition": (PUBLISHED,)}
+        return self.at in views_of.get(action, (self.at,)) and super().check_action(action, parameters)
 
     def turn(self, at: int) -> None:
         """Show another view and its keys."""
@@ -36,4 +38,4 @@ class LengthsPane(ReportPane):
 
     def action_collapse(self) -> None:
         """Show the collapse table, or the first one again."""
-        self.turn(0 if self.at == 2 else 2)
+        self.turn(TABLE if self.at == COLLAPSE else COLLAPSE)

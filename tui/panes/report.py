@@ -19,6 +19,7 @@ from textual.worker import get_current_worker
 
 from core.errors import LrmError
 from core.results.show.plots import Plot
+from core.results.tables.printed import EDITIONS
 from core.store.connection import opened
 from tui.background import hand_back
 from tui.panes.pane import Pane
@@ -276,6 +277,13 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
         self.choices = choices
         self.draw()
 
+    def action_edition(self) -> None:
+        """Compare with the next edition of the paper, in every pane."""
+        edition = EDITIONS[(EDITIONS.index(self.choices.edition) + 1) % len(EDITIONS)]
+        for pane in self.app.query(ReportPane):
+            pane.choices = replace(pane.choices, edition=edition)
+        self.draw()
+
     def remember(self) -> dict[str, object]:
         """View, filter, sort orders, choices and cursor."""
         choices = {name: getattr(self.choices, name) for name in Choices.__slots__}
@@ -293,6 +301,8 @@ Tables appear here as soon as a run has finished responses; `lrm-tui import` bri
             self.sorts = {name: (str(s[0]), bool(s[1])) for name, s in pairs.items() if len(s) == 2}
         if isinstance(choices := state.get("choices"), dict):
             valid: dict[str, Any] = {n: v for n, v in choices.items() if type(v) is type(getattr(self.choices, n, None))}
+            if valid.get("edition") not in EDITIONS:
+                valid.pop("edition", None)
             self.choices = replace(self.choices, **valid)
 
 

@@ -37,6 +37,7 @@ class ScoresPane(ReportPane):
             "compare": (TABLE, PUBLISHED, RECORDED),
             "other": (COMPARE,),
             "swap": (COMPARE,),
+            "edition": (PUBLISHED,),
             "budget": (RECOMMEND,),
             "knowledge": (RECOMMEND,),
         }

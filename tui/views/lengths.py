@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from core.results.rows import CollapseCell, DecileRow, LengthEnd, LengthRow
+from core.results.rows import ENDS, CollapseCell, DecileRow, LengthEnd, LengthRow
 from core.results.show.plots import Plot, Point, Series
+from core.spec import REFERENCES
 from core.store.filters import ResponseFilter
 from tui.shown import lines, number, right, safe
-from tui.views.view import Choices, View
+from tui.views.scores import distance, elsewhere, sure
+from tui.views.view import Choices, View, short_names
 from tui.widgets.table import Cells, Column
 
 VARIANT = Column("label", "Variant", 19, grow=True, name=True)
@@ -22,7 +24,7 @@ class LengthsView(View[LengthRow]):
     """Words (thinking plus answer) and score of the shortest and longest q %."""
 
     name = "Table"
-    uses = ("share",)
+    uses: tuple[str, ...] = ("share",)
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[LengthRow]:
         """The rows of `lrm-tui lengths`."""
@@ -90,6 +92,82 @@ class LengthsView(View[LengthRow]):
     def follow(self, record: LengthRow, column: str) -> ResponseFilter | None:
         """The run, from the end that the cursor is on."""
         return ResponseFilter(job=record["run"], order="longest" if column.startswith("long") else "shortest")
+
+
+class PublishedLengthsView(LengthsView):
+    """Both ends of one's own with their distance from the paper's, each line above what was printed or recorded of it."""
+
+    name = "Published"
+    uses = ("share", "edition")
+
+    def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[LengthRow]:
+        """The rows of `lrm-tui lengths --published`."""
+        from core.results.tables.differences import lengths_with_differences
+        from core.results.tables.lengths import lengths_rows
+        from core.results.tables.published import published_lengths, same_variant
+
+        def same(one: LengthRow, other: LengthRow) -> bool:
+            return one["benchmark"] == other["benchmark"] and same_variant(one, other)
+
+        printed = published_lengths(choices.share, choices.edition)
+        ordered: list[LengthRow] = []
+        for row in lengths_with_differences(lengths_rows(connection, choices.share), choices.edition):
+            ordered += [row, *(other for other in printed if same(row, other))]
+        return [*ordered, *(other for other in printed if other not in ordered)]
+
+    def title(self, records: Sequence[LengthRow], choices: Choices) -> str:
+        """What the numbers are, and which edition has more of one's own variants."""
+        from core.results.tables.published import other_editions
+
+        own = [record for record in records if record.get("origin") not in REFERENCES]
+        others = other_editions(own, choices.edition, "lengths")
+        return (
+            f"Ends of {choices.share:g} %, distance from {choices.edition} (~ within noise); dim: printed.{elsewhere(others)}"
+        )
+
+    def columns(self, records: Sequence[LengthRow], width: int) -> Sequence[Column]:
+        """Both ends, without words, which the paper did not print."""
+        return (
+            VARIANT,
+            Column("benchmark", "On", 9),
+            Column("short_score", "Shortest", 17, number=True),
+            Column("long_score", "Longest", 17, number=True),
+            Column("ratio", "Ratio", 6, number=True),
+            Column("k", "k", 4, drop=1, number=True),
+            Column("origin", "Origin", 9, drop=2),
+        )
+
+    def cells(self, record: LengthRow, width: int) -> Cells:
+        """One line, dim where it was printed or recorded."""
+        origin = record.get("origin", "")
+        style = "dim" if origin in REFERENCES else ""
+        names = {"published": f"T{record.get('table')} {record['variant']}", "recorded": f"study {record['variant']}"}
+        printed = record.get("published")
+        gaps = {end: f" {distance(printed[end], 0)}".rstrip() if printed else "" for end in ENDS}
+        return {
+            "label": safe(names.get(origin, record["label"]), style),
+            "benchmark": safe(short_names().get(record["benchmark"], record["benchmark"]), style),
+            "k": right(record["k"], style),
+            "short_score": right(_score(record["short"]) + gaps["short"], style),
+            "long_score": right(_score(record["long"]) + gaps["long"], style),
+            "ratio": right(number(record["ratio"], 2 if not style else 1), style or "bold"),
+            "origin": safe(origin or "own", style),
+        }
+
+    def about(self, record: LengthRow) -> Text:
+        """How sure the distances of one's own are; where a printed line stands, and what is odd about it."""
+        if record.get("origin") not in REFERENCES:
+            printed = record.get("published")
+            if printed is None:
+                return super().about(record)
+            gaps = (f"{name}est {sure(printed[name])}" for name in ENDS)
+            return lines(f"{record['label']} on {record['benchmark']} · " + " · ".join(gaps))
+        note = f" · {record['note']}" if record.get("note") else ""
+        return lines(f"{record['label']} on {record['benchmark']} · {record['source']}{note}")
+
+    def follow(self, record: LengthRow, column: str) -> ResponseFilter | None:
+        """The run behind a line of one's own."""
+        return None if record["run"] is None else super().follow(record, column)
 
 
 class DecilesView(View[DecileRow]):

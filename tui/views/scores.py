@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 from rich.text import Text
 
 from benchmarks.base import Suite
-from core.results.rows import SCORE_NAMES, ScoreCell, ScoreRow
+from core.results.rows import SCORE_NAMES, Differences, ScoreCell, ScoreRow
 from core.spec import REFERENCES
 from core.store.filters import ResponseFilter
 from tui.shown import interval, lines, number, right, safe
@@ -114,18 +114,20 @@ class ScoresView(VariantsView[ScoredRow]):
 class PublishedView(VariantsView[ScoreRow]):
     """One's own scores with their distance from the paper's, each above the rows that were printed of it."""
 
-    name, called = "Published", "printed"
+    name = "Published"
+    uses: tuple[str, ...] = ("edition",)
     suite: ClassVar[Suite] = "paper"
 
     def records(self, connection: sqlite3.Connection, choices: Choices) -> Sequence[ScoreRow]:
         """Of the rows of `lrm-tui scores --published` those with this view's benchmarks."""
         from benchmarks.registry import of
-        from core.results.tables.published import published_rows, same_variant, with_differences
+        from core.results.tables.differences import with_differences
+        from core.results.tables.published import published_rows, same_variant
         from core.results.tables.scores import scores_rows
 
         suite = set(of(self.suite))
-        own = [row for row in with_differences(scores_rows(connection)) if suite & set(row["benchmarks"])]
-        printed = [row for row in published_rows() if suite & set(row["benchmarks"])]
+        own = [row for row in with_differences(scores_rows(connection), choices.edition) if suite & set(row["benchmarks"])]
+        printed = [row for row in published_rows(choices.edition) if suite & set(row["benchmarks"])]
         ordered: list[ScoreRow] = []
         for row in sorted(own, key=lambda row: not any(same_variant(row, other) for other in printed)):
             ordered.append(row)
@@ -133,8 +135,11 @@ class PublishedView(VariantsView[ScoreRow]):
         return [*ordered, *(other for other in printed if other not in ordered)]
 
     def title(self, records: Sequence[ScoreRow], choices: Choices) -> str:
-        """What the numbers are."""
-        return f"Own scores, their distance from the {self.called} (~ within noise); dim: {self.called}."
+        """What the numbers are, and which edition has more of one's own variants."""
+        from core.results.tables.published import other_editions
+
+        others = other_editions([r for r in records if r["origin"] not in REFERENCES], choices.edition)
+        return f"Own scores, distance from {choices.edition} (~ within noise); dim: printed.{elsewhere(others)}"
 
     def columns(self, records: Sequence[ScoreRow], width: int) -> Sequence[Column]:
         """This view's benchmarks."""
@@ -162,9 +167,10 @@ class PublishedView(VariantsView[ScoreRow]):
         }
 
     def about(self, record: ScoreRow) -> Text:
-        """Where a printed row stands, and what is odd about it."""
+        """How sure the distances of one's own are; where a printed row stands, and what is odd about it."""
         if record["origin"] not in REFERENCES:
-            return super().about(record)
+            gaps = [f"{name} {sure(cell['published'])}" for name, cell in record["benchmarks"].items() if "published" in cell]
+            return lines(f"{record['label']} · " + " · ".join(gaps)) if gaps else super().about(record)
         note = f" · {record['note']}" if record.get("note") else ""
         return lines(f"{record['label']} · {record['source']}{note}")
 
@@ -172,16 +178,42 @@ class PublishedView(VariantsView[ScoreRow]):
 class RecordedView(PublishedView):
     """The same beside the embedded family's recorded study."""
 
-    name, called = "Recorded", "recorded"
+    name = "Recorded"
+    uses: tuple[str, ...] = ()
     suite: ClassVar[Suite] = "pocket"
+
+    def title(self, records: Sequence[ScoreRow], choices: Choices) -> str:
+        """What the numbers are."""
+        return "Own scores, their distance from the recorded (~ within noise); dim: recorded."
 
 
 def _with_difference(cell: ScoreCell) -> str:
-    shown = score(cell, False)
-    printed = cell.get("published")
-    gaps = [printed[name] for name in SCORE_NAMES if name in printed] if printed else []
-    distance = "/".join(f"{gap['difference']:+.1f}{'~' if gap['within_noise'] else ''}" for gap in gaps)
-    return f"{shown} {distance}" if distance else shown
+    return f"{score(cell, False)} {distance(cell.get('published') or {})}".rstrip()
+
+
+def distance(printed: Differences, pair_digits: int = 1) -> str:
+    """How far a score is from a printed one, marked where that is within noise; empty where none was printed.
+
+    Two distances (EM/F1) have `pair_digits` behind the point.
+    """
+    gaps = [printed[name] for name in SCORE_NAMES if name in printed]
+    digits = pair_digits if len(gaps) > 1 else 1
+    return "/".join(f"{gap['difference']:+.{digits}f}{'~' if gap['within_noise'] else ''}" for gap in gaps)
+
+
+def sure(printed: Differences) -> str:
+    """The distances from printed scores with their 95 % intervals, in words."""
+    parts = []
+    for name in (one for one in SCORE_NAMES if one in printed):
+        gap, called = printed[name], "" if name == "accuracy" else f"{name.upper()} "
+        ends = " to ".join(f"{end:+.0f}" for end in gap["difference_ci"] or ())
+        parts.append(f"{called}{gap['difference']:+.1f} ({ends})")
+    return ", ".join(parts) or "not printed"
+
+
+def elsewhere(others: Sequence[str]) -> str:
+    """Which other editions have variants of one's own that the chosen one lacks."""
+    return f" e: {', '.join(others)} has yours." if others else ""
 
 
 def main_score(cell: ScoreCell) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from rich.text import Text
 
 from core.results.show.plots import Plot
+from core.results.tables.printed import EDITIONS, Edition
 from core.store.filters import ResponseFilter
 from tui.widgets.table import Cells, Column
 
@@ -29,13 +30,17 @@ def short_names() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the user chose in a pane, handed to every view: two variants, a budget, a share of the shortest and longest."""
+    """What the user chose in a pane, handed to every view.
+
+    Two variants, a budget, a share of the shortest and longest, and the edition of the paper to compare with.
+    """
 
     one: str = ""
     other: str = ""
     memory: str = ""
     knowledge: bool = False
     share: float = 30.0
+    edition: Edition = EDITIONS[0]
 
 
 class View(Generic[RowT]):

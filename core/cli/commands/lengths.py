@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from core.cli.call import Call
-from core.cli.grammar import RESULTS, command, tabular
+from core.cli.grammar import RESULTS, beside_printed, command, tabular
 from core.errors import UsageError
+from core.results.tables.printed import EDITIONS, Edition
 
 NOTHING = "No finished runs with enough responses yet."
 
@@ -15,16 +16,17 @@ NOTHING = "No finished runs with enough responses yet."
 @tabular
 @click.option("--q", type=float, default=30.0, metavar="Q", help="percent at either end (default 30)")
 @click.option("--deciles", is_flag=True, help="score by tenth of length instead")
-@click.option("--published", is_flag=True, help="the paper's and recorded numbers beside, with differences")
+@beside_printed
 @click.option("--plot", is_flag=True, help="plot the score by tenth of length in the terminal")
-def lengths(call: Call, q: float, deciles: bool, published: bool, plot: bool) -> int:
+def lengths(call: Call, q: float, deciles: bool, published: bool, edition: Edition | None, plot: bool) -> int:
     """Scores of the shortest and longest outputs."""
-    from core.cli.output import show, tables
+    from core.cli.output import name_other_editions, show, tables
     from core.results.show import narrow
     from core.results.show.sheets import lengths_sheet
     from core.results.show.writers import rich_table
+    from core.results.tables.differences import lengths_with_differences
     from core.results.tables.lengths import lengths_rows
-    from core.results.tables.published import lengths_with_differences, published_lengths
+    from core.results.tables.published import other_editions, published_lengths
 
     if not 0 < q <= 50:
         raise UsageError(f"--q {q} is out of range.", "Give more than 0 and at most 50 percent.")
@@ -32,8 +34,10 @@ def lengths(call: Call, q: float, deciles: bool, published: bool, plot: bool) ->
         return _show_deciles(call, plot)
     with tables(call) as connection:
         rows = lengths_rows(connection, q)
-    if published:
-        rows = [*lengths_with_differences(rows), *published_lengths(q)]
+    if published or edition:
+        edition = edition or EDITIONS[0]
+        name_other_editions(other_editions(rows, edition, "lengths"), edition)
+        rows = [*lengths_with_differences(rows, edition), *published_lengths(q, edition)]
     show(call, rows, rows, lambda: [lengths_sheet(rows)], lambda: [rich_table(narrow.lengths_sheet(rows))], NOTHING)
     return 0
 

@@ -147,7 +147,8 @@ def _head(benchmark: str, rows: Iterable[ScoreRow]) -> str:
 
 
 def _variant(row: ScoreRow) -> Cell:
-    facts = [] if row["origin"] == "measured" else [row["origin"]]
+    edition = f" {row['edition']}" if row["origin"] == "published" else ""
+    facts = [] if row["origin"] == "measured" else [row["origin"] + edition]
     if row["bits_per_weight"] is not None:
         facts.append(f"{row['bits_per_weight']:.2f} bits")
     if row["sparsity"] is not None and row["sparsity"] >= 1:

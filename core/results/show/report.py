@@ -16,23 +16,29 @@ from core.results.show.sheets import Sheet, collapse_sheet, deciles_sheet, lengt
 from core.results.show.sheets_findings import findings_sheets, points_sheet
 from core.results.show.writers import contents, csv_text, html_page, html_table, latex
 from core.results.tables.collapse_points import points
+from core.results.tables.differences import lengths_with_differences, with_differences
 from core.results.tables.findings import findings
 from core.results.tables.lengths import deciles_rows, lengths_rows
 from core.results.tables.loops import collapse_cells
-from core.results.tables.published import lengths_with_differences, published_lengths, published_rows, with_differences
+from core.results.tables.printed import Edition
+from core.results.tables.published import FIRST, published_lengths, published_rows
 from core.results.tables.recommend import recommend
 from core.results.tables.scores import by_benchmark, scores_rows
 from core.text import json_text
 
 MARK = "provenance.json"
 QS = (30.0, 20.0)
+Rows = Sequence[Mapping[str, object]]
 
 
-def export(connection: sqlite3.Connection, folder: Path, published: bool = True) -> list[Path]:
-    """Write the report and return its files. Raises UsageError for a folder with other things in it, StoreError for a disk
-    that refuses; an older report in the folder is replaced."""
+def export(connection: sqlite3.Connection, folder: Path, edition: Edition | None = FIRST) -> list[Path]:
+    """Write the report, beside an edition of the paper or (None) without printed numbers, and return its files.
+
+    An older report in the folder is replaced. Raises UsageError for a folder with other things in it, StoreError for a disk
+    that refuses.
+    """
     before = _older_files(folder)
-    files = _files(connection, published)
+    files = _files(connection, edition)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in set(before) - set(files):
@@ -54,10 +60,10 @@ def _older_files(folder: Path) -> list[str]:
         raise UsageError(f"{folder} holds other things than a report.", "Name a new or empty folder.") from error
 
 
-def _files(connection: sqlite3.Connection, published: bool) -> dict[str, str | bytes]:
+def _files(connection: sqlite3.Connection, edition: Edition | None) -> dict[str, str | bytes]:
     """Every file by name, the mark last."""
     with one_picture(connection):
-        tables = _tables(connection, published)
+        tables = _tables(connection, edition)
         plots = _plots(connection)
         origin = provenance(connection, [run.run for run in shown_runs(connection)])
     sheets = [sheet for _, some in tables.values() for sheet in some] + [provenance_sheet(origin)]
@@ -85,18 +91,18 @@ def _page(sheets: Sequence[Sheet], plots: Sequence[Plot]) -> str:
     )
 
 
-def _tables(connection: sqlite3.Connection, published: bool) -> dict[str, tuple[Sequence[Mapping[str, object]], list[Sheet]]]:
+def _tables(
+    connection: sqlite3.Connection, edition: Edition | None
+) -> dict[str, tuple[Sequence[Mapping[str, object]], list[Sheet]]]:
     """By name of file: rows for CSV, and the sheets that show them; nothing stands for what has no rows."""
     scored = scores_rows(connection)
-    if published:
-        scored = [*with_differences(scored), *published_rows()]
-    tables: dict[str, tuple[Sequence[Mapping[str, object]], list[Sheet]]] = {
-        "scores": (by_benchmark(scored), scores_sheets(scored, with_runs=True))
-    }
+    if edition:
+        scored = [*with_differences(scored, edition), *published_rows(edition)]
+    tables: dict[str, tuple[Rows, list[Sheet]]] = {"scores": (by_benchmark(scored), scores_sheets(scored, with_runs=True))}
     for q in QS:
         rows = lengths_rows(connection, q)
-        if published and rows:
-            rows = [*lengths_with_differences(rows), *published_lengths(q)]
+        if edition and rows:
+            rows = [*lengths_with_differences(rows, edition), *published_lengths(q, edition)]
         tables[f"lengths-{q:g}"] = (rows, [lengths_sheet(rows)])
     tenths, cells, collapses = deciles_rows(connection), collapse_cells(connection), points(connection)
     tables["deciles"] = (tenths, [deciles_sheet(tenths)])

@@ -120,8 +120,9 @@ def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Scor
 def _about(row: ScoreRow) -> tuple[Cell, ...]:
     notes = () if row["label"] == row["variant"] else (row["label"].removeprefix(row["variant"]).strip(" ()"),)
     source = (f"Table {row['table']}, {row['edition']}",) if row["origin"] == "published" else notes
+    odd = (text,) if (text := row.get("note")) else ()
     return (
-        Cell(row["model"], source),
+        Cell(row["model"], (*source, *odd)),
         Cell(row["compression"]),
         Cell(row["origin"]),
         Cell(parameters(row["parameters"])),

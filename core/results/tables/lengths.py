@@ -53,9 +53,9 @@ def _firsts(words: np.ndarray, censored: np.ndarray, counts: Sequence[float]) ->
 def lengths_rows(connection: sqlite3.Connection, q: float = 30) -> list[LengthRow]:
     """What `lrm-tui lengths --json` prints: one object for each variant (and engine) and benchmark with finished responses.
 
-    {variant, label, engine, benchmark, q, k (responses at each end), short and long: {words (mean), accuracy | em, f1}
-    (percent), ratio, censored (how many lengths are), n (finished), thinking_words and answer_words (means over all), run};
-    null where floor(q N) is 0.
+    {variant, label, model, compression, engine, benchmark, q, k (responses at each end), short and long: {words (mean),
+    accuracy | em, f1} (percent), ratio, censored (how many lengths are), n (finished), questions, thinking_words and
+    answer_words (means over all), run}; null where floor(q N) is 0.
     """
     return [_row(run, responses, q) for run, responses in _finished(connection)]
 
@@ -80,6 +80,8 @@ def _row(run: Run, responses: np.ndarray, q: float) -> LengthRow:
     return {
         "variant": run.variant,
         "label": run.label,
+        "model": run.model,
+        "compression": run.compression,
         "engine": run.engine,
         "benchmark": run.benchmark,
         "q": q,
@@ -89,6 +91,7 @@ def _row(run: Run, responses: np.ndarray, q: float) -> LengthRow:
         "ratio": long["words"] / short["words"] if long["words"] is not None and short["words"] else None,
         "censored": run.summary.censored,
         "n": n,
+        "questions": run.summary.n,
         "thinking_words": run.summary.thinking / n,
         "answer_words": run.summary.answer / n,
         "run": run.run,

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, get_args
+
+Edition = Literal["v1", "v3", "ICLR"]
+"""A version of the paper whose numbers can stand beside one's own; benchmarks/published.toml says what each holds."""
+EDITIONS: tuple[Edition, ...] = get_args(Edition)
+RECORDED_EDITION = "study"
+"""The edition of the embedded family's recorded rows, which stand beside those of every edition of the paper."""
 
 
 class Printed(TypedDict):
@@ -15,9 +21,11 @@ class Printed(TypedDict):
 
 
 class PrintedVariant(Printed):
-    """A row of one variant."""
+    """A row of one variant; `passes` is how often each question was asked, once where nothing is said."""
 
     compression: str
+    passes: NotRequired[int]
+    note: NotRequired[str]
 
 
 class PrintedScores(PrintedVariant):
@@ -29,8 +37,6 @@ class PrintedScores(PrintedVariant):
     sparsity: NotRequired[float]
     average: NotRequired[float]
     average_of: NotRequired[list[str]]
-    note: NotRequired[str]
-    passes: NotRequired[int]
     weights_sha256: NotRequired[str]
 
 

@@ -1,48 +1,49 @@
-"""Printed results beside one's own, and how far one's own runs are from them.
+"""Printed results in the shape of one's own.
 
-They are the paper's (origin `published`) and those of the embedded family's study, which `training.record_study` has recorded
-(origin `recorded`). Both are reference only, and never enter a mean, a finding or a recommendation of the store.
+They are the paper's (origin `published`), an edition at a time, and those of the embedded family's study, which
+`training.record_study` has recorded (origin `recorded`). Both are reference only, and never enter a mean, a finding or a
+recommendation of the store.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import Literal, TypedDict, cast
 
 import benchmarks
 from benchmarks.registry import get, names, of
-from core.results.rows import (
-    ENDS,
-    INTERVALS,
-    SCORE_NAMES,
-    Difference,
-    Differences,
-    LengthEnd,
-    LengthRow,
-    PublishedCell,
-    ScoreCell,
-    ScoreName,
-    ScoreRow,
+from core.results.rows import INTERVALS, LengthEnd, LengthRow, ScoreCell, ScoreName, ScoreRow
+from core.results.tables.names import compression_name, plain_compression, plain_model
+from core.results.tables.printed import (
+    EDITIONS,
+    RECORDED_EDITION,
+    Edition,
+    PrintedCell,
+    PrintedEnd,
+    PrintedLengths,
+    PrintedScores,
+    PrintedVariant,
+    Tables,
 )
-from core.results.stats import difference
-from core.results.tables.printed import PrintedCell, PrintedEnd, PrintedLengths, PrintedScores, PrintedVariant, Tables
 
 Q_OF_TABLE = {4: 30, 5: 20}
-"""The share at either end: Table 4 prints ninths for AIME's 30 questions, which is 30 %."""
+"""The share at either end in percent."""
 PAPER = Path(benchmarks.__file__).with_name("published.toml")
 RECORDED = Path(benchmarks.__file__).parent / "pocket" / "study.json"
+FIRST = EDITIONS[0]
 
 
 @cache
 def tables() -> Tables:
-    """The rows of benchmarks/published.toml and benchmarks/pocket/study.json as they stand."""
+    """The rows of benchmarks/published.toml and benchmarks/pocket/study.json as they stand, the study's with their passes."""
     paper, study = tomllib.loads(PAPER.read_text(encoding="utf-8")), json.loads(RECORDED.read_text(encoding="utf-8"))
+    for row in (*study["scores"], *study["lengths"]):
+        row["passes"] = len(study["seeds"])
     return {
         "sources": {**paper["sources"], **study["sources"]},
         "scores": [*paper["scores"], *study["scores"]],
@@ -63,11 +64,17 @@ class About(TypedDict):
     table: int
     edition: str
     source: str
+    passes: int
+    note: str | None
 
 
-def published_rows(table: int | None = None) -> list[ScoreRow]:
-    """Printed scores in the shape of `scores_rows`, with their `source`; None where nothing was printed or is known."""
-    return [_row(printed) for printed in tables()["scores"] if table in (None, printed["table"])]
+def published_rows(edition: Edition = FIRST, table: int | None = None) -> list[ScoreRow]:
+    """Scores of an edition and of the study in the shape of `scores_rows`; None where nothing was printed or is known.
+
+    Each says its `source`, and in a `note` what is odd about it.
+    """
+    rows = [printed for printed in tables()["scores"] if printed["edition"] in (edition, RECORDED_EDITION)]
+    return [_row(printed) for printed in rows if table in (None, printed["table"])]
 
 
 def _row(printed: PrintedScores) -> ScoreRow:
@@ -84,23 +91,25 @@ def _row(printed: PrintedScores) -> ScoreRow:
         "average": printed.get("average"),
         "average_ci": None,
         "average_of": printed.get("average_of", list(of("paper", "reasoning"))),
-        "note": printed.get("note"),
     }
 
 
 def _about(printed: PrintedVariant) -> About:
-    variant, table = f"{printed['model']} {printed['compression']}", f"Table {printed['table']}"
-    source, recorded = tables()["sources"][printed["source"]], printed["edition"] == "study"
+    compression, table = compression_name(printed["compression"]), f"Table {printed['table']}"
+    variant, recorded = f"{printed['model']} {compression}", printed["edition"] == RECORDED_EDITION
+    source = tables()["sources"][printed["source"]]
     return {
         "variant": variant,
         "label": f"{variant} ({'recorded' if recorded else table})",
         "model": printed["model"],
-        "compression": printed["compression"],
+        "compression": compression,
         "engine": None,
         "origin": "recorded" if recorded else "published",
         "table": printed["table"],
         "edition": printed["edition"],
         "source": source if recorded else f"{source}; {table}, {printed['edition']}",
+        "passes": printed.get("passes", 1),
+        "note": printed.get("note"),
     }
 
 
@@ -115,41 +124,19 @@ def _cell(value: float | PrintedCell, name: str) -> ScoreCell:
     return cell
 
 
+def questions_of(n: int, edition: str, passes: int) -> int:
+    """How many questions are behind a printed n: the study counts the responses of all passes, the paper its questions."""
+    return n // passes if edition == RECORDED_EDITION else n
+
+
 def _scores_of(benchmark: str) -> tuple[ScoreName, ...]:
     return ("em", "f1") if get(benchmark).metric == "em_f1" else ("accuracy",)
 
 
-def with_differences(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
-    """One's own rows, each cell of which that was printed for the same model and compression has `published`.
-
-    That is {origin, table, accuracy | em, f1, difference, difference_ci, within_noise}: own less printed, in percentage points.
-    Shares are compared by Newcombe's interval over the questions on both sides. F1 was printed without its spread, so that
-    only one's own interval can be asked whether it holds the printed value; `difference_ci` is then that interval shifted.
-    """
-    return [{**row, "benchmarks": {n: _compared(row, n, c) for n, c in row["benchmarks"].items()}} for row in rows]
-
-
-def _compared(row: ScoreRow, name: str, cell: ScoreCell) -> ScoreCell:
-    printed, finished = reference(row["model"], row["compression"], name), cell["finished"]
-    if printed is None or finished is None:
-        return cell
-    origin, table, values = printed
-    differences: PublishedCell = {"origin": origin, "table": table}
-    for score in SCORE_NAMES:
-        own, theirs = cell.get(score), values.get(score)
-        if own is None or theirs is None:
-            continue
-        compared = _difference(score, (own, finished), (theirs, values["n"]))
-        if score == "f1" and (ends := cell["f1_ci"]):
-            low, high = (end - theirs for end in ends)
-            compared["difference_ci"], compared["within_noise"] = [low, high], low <= 0 <= high
-        differences[score] = compared
-    return {**cell, "published": differences}
-
-
-def published_lengths(q: float) -> list[LengthRow]:
+def published_lengths(q: float, edition: Edition = FIRST) -> list[LengthRow]:
     """Printed lengths at either end in the shape of `lengths_rows`, for a q that the paper has; None where nothing is known."""
-    return [_length_row(printed, q) for printed in tables()["lengths"] if Q_OF_TABLE[printed["table"]] == q]
+    rows = [printed for printed in tables()["lengths"] if printed["edition"] in (edition, RECORDED_EDITION)]
+    return [_length_row(printed, q) for printed in rows if Q_OF_TABLE[printed["table"]] == q]
 
 
 def _length_row(printed: PrintedLengths, q: float) -> LengthRow:
@@ -165,6 +152,8 @@ def _length_row(printed: PrintedLengths, q: float) -> LengthRow:
         "table": about["table"],
         "edition": about["edition"],
         "source": about["source"],
+        "passes": about["passes"],
+        "note": about["note"],
         "benchmark": name,
         "q": q,
         "k": math.floor(q * n / 100),
@@ -176,6 +165,7 @@ def _length_row(printed: PrintedLengths, q: float) -> LengthRow:
         "answer_words": None,
         "run": None,
         "n": n,
+        "questions": questions_of(n, about["edition"], about["passes"]),
     }
 
 
@@ -187,70 +177,38 @@ def _end(printed: PrintedEnd, benchmark: str) -> LengthEnd:
     return end
 
 
-def lengths_with_differences(rows: Sequence[LengthRow]) -> list[LengthRow]:
-    """Rows of `lengths_rows`, each that was printed for the same variant, benchmark and q with `published`.
-
-    That is {origin, table, short: {accuracy | em, f1: {printed, difference, difference_ci, within_noise}}, long: {...}}.
-    Shares are compared by Newcombe's interval over the k responses on both sides; F1 was printed without its spread, so that
-    there is none.
-    """
-    printed = {(_plain(row["variant"]), row["benchmark"], row["q"]): row for q in (30, 20) for row in published_lengths(q)}
-    return [_at_ends(row, printed.get((_plain(row["variant"]), row["benchmark"], row["q"]))) for row in rows]
-
-
-def _at_ends(row: LengthRow, printed: LengthRow | None) -> LengthRow:
-    if printed is None:
-        return row
-    short, long = (_end_differences(row[end], row["k"], printed[end], printed["k"]) for end in ENDS)
-    return {**row, "published": {"origin": printed["origin"], "table": printed["table"], "short": short, "long": long}}
-
-
-def _end_differences(own: LengthEnd, own_k: int, printed: LengthEnd, printed_k: int) -> Differences:
-    differences: Differences = {}
-    for score in SCORE_NAMES:
-        mine, theirs = own.get(score), printed.get(score)
-        if mine is not None and theirs is not None:
-            differences[score] = _difference(score, (mine, own_k), (theirs, printed_k))
-    return differences
-
-
-def _difference(score: ScoreName, own: tuple[float, int], printed: tuple[float, int]) -> Difference:
-    apart: Difference = {
-        "printed": printed[0],
-        "difference": own[0] - printed[0],
-        "difference_ci": None,
-        "within_noise": None,
-    }
-    if score == "f1":
-        return apart
-    interval = difference((own[0] * own[1] / 100, own[1]), (printed[0] * printed[1] / 100, printed[1]))
-    assert interval is not None
-    low, high = (100 * end for end in interval)
-    return {**apart, "difference_ci": [low, high], "within_noise": low <= 0 <= high}
-
-
 @cache
-def _by_name() -> dict[tuple[str, str, str], tuple[str, int, ScoreCell]]:
-    """The printed cell of each variant and benchmark, from the lowest table that has it."""
-    cells: dict[tuple[str, str, str], tuple[str, int, ScoreCell]] = {}
-    for row in sorted(published_rows(), key=lambda row: row["table"]):
+def _by_name(edition: Edition) -> dict[tuple[str, str, str], tuple[ScoreRow, ScoreCell]]:
+    """The row and cell of each variant and benchmark, from the lowest table that has it."""
+    cells: dict[tuple[str, str, str], tuple[ScoreRow, ScoreCell]] = {}
+    for row in sorted(published_rows(edition), key=lambda row: row["table"]):
         for name, cell in row["benchmarks"].items():
-            cells.setdefault((_plain(row["model"]), _plain(row["compression"]), name), (row["origin"], row["table"], cell))
+            cells.setdefault((*plain(row), name), (row, cell))
     return cells
 
 
-def reference(model: str, compression: str, benchmark: str) -> tuple[str, int, ScoreCell] | None:
-    """(origin, table, printed cell) for a variant on a benchmark, as the lowest table that has it; None where none has."""
-    return _by_name().get((_plain(model), _plain(compression), benchmark))
+def reference(row: ScoreRow, benchmark: str, edition: Edition = FIRST) -> tuple[ScoreRow, ScoreCell] | None:
+    """The printed row and cell of a row's variant on a benchmark, from the lowest table that has it; None where none has."""
+    return _by_name(edition).get((*plain(row), benchmark))
 
 
-def same_variant(one: ScoreRow, other: ScoreRow) -> bool:
+def plain(row: ScoreRow | LengthRow) -> tuple[str, str]:
+    """The model and the compression of a row, spelt as in every other row of the same."""
+    return plain_model(row["model"]), plain_compression(row["compression"])
+
+
+def same_variant(one: ScoreRow | LengthRow, other: ScoreRow | LengthRow) -> bool:
     """Whether two rows speak of the same model under the same compression, however they spell it."""
-    return _plain(one["model"]) == _plain(other["model"]) and _plain(one["compression"]) == _plain(other["compression"])
+    return plain(one) == plain(other)
 
 
-@cache
-def _plain(name: str) -> str:
-    """One spelling: `deepseek-ai/DeepSeek-R1-Distill-Llama-8B` and `R1-Distill-Llama-8B` are one model."""
-    plain = re.sub(r"[^a-z0-9.]", "", name.rsplit("/", 1)[-1].lower())
-    return plain if plain == "deepseekr1" else plain.removeprefix("deepseek")
+def other_editions(
+    rows: Iterable[ScoreRow | LengthRow], edition: Edition, part: Literal["scores", "lengths"] = "scores"
+) -> list[Edition]:
+    """The editions whose scores or lengths have a variant of these rows of which those of the chosen one have nothing."""
+    missing = {plain(row) for row in rows}
+    printed: dict[str, set[tuple[str, str]]] = {}
+    for row in tables()[part]:
+        printed.setdefault(row["edition"], set()).add((plain_model(row["model"]), plain_compression(row["compression"])))
+    missing -= printed.get(edition, set()) | printed.get(RECORDED_EDITION, set())
+    return [other for other in EDITIONS if missing & printed.get(other, set())]

@@ -18,10 +18,11 @@ from core.results.show.sheets_findings import compare_sheet, findings_sheets, po
 from core.results.show.writers import rich_table, stacked
 from core.results.tables.collapse_points import points
 from core.results.tables.compare import compare
+from core.results.tables.differences import with_differences
 from core.results.tables.findings import findings
 from core.results.tables.lengths import deciles_rows, lengths_rows
 from core.results.tables.loops import collapse_cells
-from core.results.tables.published import published_rows, with_differences
+from core.results.tables.published import published_rows
 from core.results.tables.scores import scores_rows
 from tests.helpers.book import Book, graded, stopped
 

@@ -13,26 +13,22 @@ from core.results.tables.published import published_rows, tables
 from tests.helpers.book import Book, graded
 
 
-@pytest.mark.parametrize("name", ["aime", "folio"])
+@pytest.mark.parametrize("name", ["aime", "folio", "temporal", "musique"])
 def test_the_papers_table_3_gives_the_papers_own_words(name: str) -> None:
-    rows = [row for row in published_rows(3) if row["model"] == "R1-Distill-Llama-70B"]
+    rows = [row for row in published_rows(table=3) if row["model"] == "R1-Distill-Llama-70B"]
     n = get(name).questions
-    curve = [Step(row["sparsity"], row["benchmarks"][name]["accuracy"] * n / 100, n) for row in rows]
+    cells = [(row["sparsity"], row["benchmarks"][name]) for row in rows]
+    curve = [Step(sparsity, cell.get("accuracy", cell.get("em")) * n / 100, n) for sparsity, cell in cells]
     found = collapse_point(curve, get(name).chance)
     [said] = [row for row in tables()["collapse"] if row["benchmark"] == name]
     assert (found["low"], found["high"], found["state"]) == (said["low"], said["high"], "collapsed")
     assert found["low_ci"][0] <= found["low"] <= found["low_ci"][1]
 
 
-def test_what_is_known_of_musique_in_table_3_fits_the_papers_words() -> None:
-    cells = [
-        (row["sparsity"], row["benchmarks"]["musique"]["em"])
-        for row in published_rows(3)
-        if row["model"] == "R1-Distill-Llama-70B" and "musique" in row["benchmarks"]
-    ]
-    [said] = [row for row in tables()["collapse"] if row["benchmark"] == "musique"]
-    found = collapse_point([Step(sparsity, em, 100) for sparsity, em in cells], 0.0)
-    assert (found["state"], found["high"]) == ("collapsed", said["high"]) and found["low"] <= said["low"]
+def test_qwen_has_collapsed_on_musique_before_any_pruning() -> None:
+    rows = [row for row in published_rows(table=3) if row["model"] == "R1-Distill-Qwen-32B"]
+    curve = [Step(row["sparsity"], row["benchmarks"]["musique"]["em"], 100) for row in rows]
+    assert len(curve) == 8 and collapse_point(curve, 0.0)["state"] == "already collapsed"
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ def test_scores_and_ratio_of_a_run(book: Book) -> None:
     assert row == {
         **{"variant": "pocket none", "label": "pocket none", "engine": "llama.cpp", "benchmark": "folio", "q": 30, "k": 3},
         **{"short": {"words": 200.0, "accuracy": 100.0}, "long": {"words": 900.0, "accuracy": 0.0}},
+        **{"model": "pocket", "compression": "none", "questions": 10},
         **{"ratio": 4.5, "censored": 0, "n": 10, "thinking_words": 549.0, "answer_words": 1.0, "run": 1},
     }
 
