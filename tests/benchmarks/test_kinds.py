@@ -67,12 +67,14 @@ REMARKS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.integers(0, 999), NUMBER_FORMS, REMARKS)
 def test_a_number_is_read_whatever_is_remarked_behind_it(number: int, form: str, remark: str) -> None:
     text = form.format(number)
     assert read("aime", THOUGHT + text + (remark if not text.endswith(".") else remark.lstrip(",;."))) == str(number)
 
 
+@settings(deadline=None)
 @given(
     st.integers(2, 999),
     st.sampled_from(["-{}", "\\frac{{{}}}{{1009}}", "\\sqrt{{{}^2+1}}", "{}.5", "{}\\pi", "({}, 5)", "{}!^2x"]),
@@ -82,6 +84,7 @@ def test_what_is_no_integer_is_none_and_nothing_else_is_taken(number: int, form:
     assert read("aime", f"{THOUGHT}\\[\\boxed{{{form.format(number)}}}\\]\n\nStep **3** shows why{remark}") is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(1, 12), st.integers(1, 5))
 def test_expressions_are_evaluated(value: int, factor: int, root: int) -> None:
     assert integer(f"\\frac{{{value * factor}}}{{{factor}}}") == str(value)
@@ -110,8 +113,8 @@ def test_hostile_expressions_end_in_a_thread(expression: str) -> None:
     assert time.monotonic() - began < 5
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789+-*/^!(){}\\fracsqtbinoml ", max_size=80))
-@settings(deadline=2_000)
 def test_any_expression_ends(expression: str) -> None:
     answer = integer(expression)
     assert answer is None or answer.isdecimal()
@@ -126,11 +129,13 @@ LETTER_FORMS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.sampled_from("ABCD"), LETTER_FORMS, st.booleans())
 def test_a_letter_is_read_in_any_form(letter: str, form: str, stray: bool) -> None:
     assert read("temporal", THOUGHT + form.format(letter) + "\n</think>" * stray) == letter
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from("ABCD"),
     st.sampled_from(["{0}: no", "({0}) is ruled out.", "- {0} ❌", "Option {0} is impossible."]),
@@ -147,6 +152,7 @@ def test_three_options_ruled_out_leave_the_fourth(letter: str, form: str, said: 
     assert read("temporal", THOUGHT + "\n".join(lines)) == letter
 
 
+@settings(deadline=None)
 @given(st.integers(0, 22), st.integers(1, 10), st.sampled_from(["to", "until", "-", "–", "and"]))
 def test_a_span_of_the_day_is_the_same_in_either_clock(start: int, hours: int, word: str) -> None:
     end = min(23, start + hours)
@@ -176,6 +182,7 @@ WORDS = {
 }
 
 
+@settings(deadline=None)
 @given(st.sampled_from([(verdict, word) for verdict, words in WORDS.items() for word in words]), VERDICT_FORMS)
 def test_a_verdict_is_read_in_any_form(said: tuple[str, str], form: str) -> None:
     assert read("folio", THOUGHT + form.format(said[1])) == said[0]
@@ -195,11 +202,13 @@ NAME_FORMS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(NAMES, NAME_FORMS)
 def test_a_name_is_read_whole(name: str, form: str) -> None:
     assert read("musique", THOUGHT + form.format(name)) == name
 
 
+@settings(deadline=None)
 @given(
     NAMES.filter(lambda name: name[0].isalpha() and "and" not in name),
     st.sampled_from([", which was founded in 1968", " (founded in 1968)", ", who died there", " because nothing else fits"]),
@@ -253,6 +262,7 @@ def test_of_a_cut_answer_only_what_was_closed_and_stands_counts(
     assert read(name, THOUGHT + form.format(answer), "length") == (expected if closed else None)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("A B(C)\n*Tru.e\\boxed{}7 answer:is"), max_size=200), st.sampled_from(sorted(ITEMS)))
 def test_a_cut_answer_is_never_read_by_its_last_line(text: str, name: str) -> None:
     extraction = get(name).extract(text, ITEMS[name], cut=True)

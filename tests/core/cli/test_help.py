@@ -88,7 +88,7 @@ def test_a_file_in_the_folder_is_all_that_a_command_needs(
     page = "\n".join(generate.commands())
     assert "### lrm-tui greet\n\nSay hello.\n" in page and "| `--name NAME` (you, world) | whom to greet |" in page
     shell = SHELLS["bash"](program, {}, NAME, "_")
-    assert [item.value for item in shell.get_completions([], "gr")] == ["greet"]
+    assert [item.value for item in shell.get_completions([], "gree")] == ["greet"]
     assert [item.value for item in shell.get_completions(["greet", "--name"], "")] == ["you", "world"]
 
 

@@ -64,6 +64,27 @@ def test_a_dry_run_writes_nothing(book: Book) -> None:
     assert grades(book) == before and former(book.reader, 1) == []
 
 
+def test_a_dry_run_shows_each_change_and_the_score_before_and_after(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
+    before = grades(book)
+    assert cli.main(["regrade", "--dry-run", "--db", str(book.path)]) == 0
+    out = capsys.readouterr().out
+    assert "2 of 2 grades changed: 2 better, 0 worse; mean 0.0 → 100.0" in out
+    assert "response 1, question 0: 'A' (old) → 'B' (statement), worth 0 → 1" in out
+    assert "'A' (old) → nothing (no rule), worth 0 → 0" in out and "3 grades would change." in out
+    assert cli.main(["regrade", "--dry-run", "--json", "--db", str(book.path)]) == 0
+    first = json.loads(capsys.readouterr().out)[0]
+    assert [change["parsed"] for change in first["changes"]] == [["A", "B"]] * 2 and (first["before"], first["after"]) == (0, 2)
+    assert grades(book) == before
+
+
+def test_an_answer_that_was_cut_is_graded_as_one(book: Book) -> None:
+    text = "thought\n</think>\n\nSo it must be (B)"
+    book.writer.execute("UPDATE response_texts SET text = ?", (text,))
+    book.writer.commit()
+    stopped, cut = regrade(book.writer)
+    assert (stopped.better, cut.better, cut.changed) == (2, 0, 1)
+
+
 def test_the_command_takes_runs_and_show_tells_what_a_grade_was(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
     db = ["--db", str(book.path)]
     assert cli.main(["regrade", "1", *db]) == 0
