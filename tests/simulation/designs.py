@@ -73,11 +73,15 @@ def corrected_rows() -> Iterator[Row]:
     """A score corrected by an audit."""
     shares = (0.0, 0.1, 0.5, 0.9)
     for n, collapse, audit, outside, inside in product((100, 250), (0.02, 0.1, 0.4, 0.8), (0.1, 0.3, 1.0), shares, shares):
-        words = f"n {n}, {100 * collapse:g} % collapse, {100 * audit:g} % audited, {100 * outside:g} and {100 * inside:g} % right"
+        words = (
+            f"n {n}, {100 * collapse:g} % collapse, {100 * audit:g} % audited, {100 * outside:g} and {100 * inside:g} % right"
+        )
         yield f"corrected, {100 * audit:g} % audited", words, partial(_corrected, n, collapse, audit, outside, inside)
 
 
-def _corrected(n: int, collapse: float, audit: float, outside: float, inside: float, draws: Draws, repetitions: int) -> Measured:
+def _corrected(
+    n: int, collapse: float, audit: float, outside: float, inside: float, draws: Draws, repetitions: int
+) -> Measured:
     return measures.corrected(draws, n, collapse, audit, outside, inside, repetitions)
 
 

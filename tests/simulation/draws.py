@@ -93,7 +93,9 @@ def both(draws: Draws, pair: Pair, repetitions: int) -> tuple[Floats, Floats]:
     return second, scored(draws, rate, design.samples, design.kind)
 
 
-def audited(draws: Draws, n: int, collapse: float, audit: float, outside: float, inside: float, repetitions: int) -> NDArray[np.int64]:
+def audited(
+    draws: Draws, n: int, collapse: float, audit: float, outside: float, inside: float, repetitions: int
+) -> NDArray[np.int64]:
     """Counts of runs, [repetitions, 4]: collapsed, audited, correct ones that did not collapse, correct audited ones."""
     collapsed = draws.binomial(n, collapse, repetitions)
     let_run = draws.binomial(collapsed, audit)

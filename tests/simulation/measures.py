@@ -153,20 +153,20 @@ def unpaired(draws: Draws, one: Design, other: Design, repetitions: int) -> Meas
 
 
 def recovery(draws: Draws, pair: Pair, repetitions: int) -> Measured:
-    """The ratio of two variants asked the same questions, where one can be given; not measured where fewer than 1 % can."""
+    """The ratio of two variants asked the same questions, where one can be given; not measured where fewer than half can."""
     second, first = both(draws, pair, repetitions)
     low, high = ratio_bounds(second, first)
     known = np.isfinite(high)
-    if known.mean() < 0.01:
+    if known.mean() < 0.5:
         return Measured()
     return Measured(coverage=float(held((low[known], high[known]), pair.kept).mean()))
 
 
 def floor(draws: Draws, design: Design, repetitions: int) -> Measured:
-    """How often the noise floor holds the recovery that a second run of the same questions shows, where one can be given."""
+    """How often the noise floor holds the recovery that a second run of the same questions shows, measured as in `recovery`."""
     second, first = both(draws, Pair(design, 1.0, "thin"), repetitions)
     known = np.isfinite(ratio_bounds(first, first)[1])
-    if known.mean() < 0.01:
+    if known.mean() < 0.5:
         return Measured()
     second, first = second[known], first[known]
     low, high = noise_floor(first, np.full(design.questions, float(design.samples)))

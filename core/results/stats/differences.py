@@ -12,6 +12,7 @@ from core.results.stats.beta import Floats
 from core.results.stats.mean import ALPHA, Mean, share_bounds
 from core.results.stats.shares import Z
 
+ADDED = 2.5  # between 1 and 4: with it the test of yes-or-no scores is about as strict as the exact one of McNemar
 STEPS = 30  # halvings of the p-value's logarithm
 SMALLEST = 1e-15  # p-value: a smaller probability is lost when it is taken from 1
 
@@ -26,17 +27,24 @@ class Difference:
     p: float
 
 
+def added_square(differences: Floats) -> Floats:
+    """Square, [...], that is added to those of questions' differences, [..., questions], so that few of them are less certain.
+
+    ADDED times the largest of the squares. Where all are small, questions with large ones may not have been met: then that of a
+    whole question, the more so the smaller their sum is.
+    """
+    squares = differences**2
+    square: Floats = ADDED * np.maximum(squares.max(axis=-1), 1 / (1 + squares.sum(axis=-1) ** 2))
+    return square
+
+
 def paired_bounds(differences: Floats) -> tuple[Floats, Floats, Floats]:
     """Score statistic of no difference and both bounds of the mean (-1 to 1), [...]; `differences`: [..., questions].
 
-    Two questions of opposite sign are added, as Agresti and Min (2005) do for matched pairs: they carry no difference, but make
-    equal questions less certain. Their squares together equal the largest square, so that for yes-or-no scores half a question
-    is added to either side.
+    Two questions with opposite differences are added, as Agresti and Min (2005) do for matched pairs.
     """
-    squares = differences**2
-    largest = squares.max(axis=-1)
     total, n = differences.sum(axis=-1), differences.shape[-1] + 2
-    square = squares.sum(axis=-1) + np.where(largest > 0, largest, 1.0)
+    square = (differences**2).sum(axis=-1) + added_square(differences)
     statistic = total / np.sqrt(square)
     if n <= Z * Z:  # one question: the statistic is below 1, and no difference can be excluded
         return statistic, np.full_like(total, -1.0), np.full_like(total, 1.0)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from core.results.stats.beta import Floats, t_quantile
+from core.results.stats.differences import added_square
 from core.results.stats.mean import ALPHA
 from core.results.stats.shares import Interval, Z
 
@@ -52,12 +53,12 @@ def recovery(compressed: ArrayLike, dense: ArrayLike, samples: ArrayLike) -> Rec
 
 def ratio_bounds(over: Floats, under: Floats) -> tuple[Floats, Floats]:
     """Both bounds, [...], of the ratios of mean scores, [..., questions]; the upper one is infinite where none can be given."""
-    largest = ((over - under) ** 2).max(axis=-1)
-    added = np.where(largest > 0, largest, 1.0) / 2
+    added = added_square(over - under)
     tops, bottoms = over.sum(axis=-1), under.sum(axis=-1)
-    # The ratios r with (tops - r bottoms)^2 <= Z^2 (sum of (over - r under)^2 + added (1 + r^2)) solve a r^2 - 2 b r + c <= 0.
+    # The ratios r with (tops - r bottoms)^2 <= Z^2 (sum of (over - r under)^2 + added (1 - r + r^2)) solve
+    # a r^2 - 2 b r + c <= 0.
     a = bottoms**2 - Z**2 * ((under**2).sum(axis=-1) + added)
-    b = tops * bottoms - Z**2 * (over * under).sum(axis=-1)
+    b = tops * bottoms - Z**2 * ((over * under).sum(axis=-1) + added / 2)
     c = tops**2 - Z**2 * ((over**2).sum(axis=-1) + added)
     with np.errstate(all="ignore"):
         root = np.sqrt(np.maximum(0.0, b**2 - a * c))
@@ -73,18 +74,22 @@ def noise_floor(dense: Floats, samples: Floats) -> tuple[Floats, Floats]:
     `samples`: how many each mean is of, [..., questions]. Only samples of one question vary from run to run; where a question
     has one alone, its variance is taken to be that of a yes-or-no score with the mean of all questions, the largest possible.
     """
-    total, middle = dense.sum(axis=-1), dense.mean(axis=-1)
+    n, total, middle = dense.shape[-1], dense.sum(axis=-1), dense.mean(axis=-1)
     samples = np.broadcast_to(samples, dense.shape)
+    most = n * middle * (1 - middle)
     single = (middle * (1 - middle))[..., None]
     variance = np.where(samples > 1, dense * (1 - dense) / np.maximum(1, samples - 1), single).sum(axis=-1)
+    guess = 1 / (1 + most**2)
+    within = np.minimum(1, (variance + guess) / (most + guess))
     # One more sample that differs: without it a run of equal samples would have no noise at all.
     added = 1 / samples.min(axis=-1) ** 2
+    # Both runs have one true score, estimated by the mean of both. The sums s of their totals with
+    # (s - 2 total)^2 <= Z^2 (within s (2 n - s) / 2 n + added) solve a s^2 - 2 b s + c <= 0.
+    a, b, c = 1 + Z**2 * within / (2 * n), 2 * total + Z**2 * within / 2, 4 * total**2 - Z**2 * added
+    half = np.sqrt(np.maximum(0.0, b**2 - a * c))
     with np.errstate(all="ignore"):
-        # The totals x with (x - total)^2 <= Z^2 (v (x + total) + added): the variance grows with the score, v to one of it.
-        v = variance / total
-        half = Z * np.sqrt(v * v * Z**2 / 4 + 2 * v * total + added)
-        low, high = total + Z**2 * v / 2 - half, total + Z**2 * v / 2 + half
-        return np.clip(low / total, 0, 1), np.clip(high / total, 1, 1 / middle)
+        low, high = ((b - half) / a - total) / total, ((b + half) / a - total) / total
+        return np.clip(low, 0, 1), np.clip(high, 1, 1 / middle)
 
 
 def inflation(compressed: ArrayLike, dense: ArrayLike) -> Inflation | None:
