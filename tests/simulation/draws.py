@@ -47,11 +47,10 @@ def scored(draws: Draws, rate: Floats, samples: int, kind: str) -> Floats:
     hits = draws.binomial(samples, rate)
     if kind == "binary":
         return hits / samples
-    total = np.zeros(hits.shape)
-    for sample in range(samples):
-        value = draws.choice(FRACTIONS, hits.shape) if kind == "fractions" else 1 - draws.random(hits.shape)
-        total += (hits > sample) * value
-    return total / samples
+    n = int(hits.sum())
+    values = draws.choice(FRACTIONS, n) if kind == "fractions" else 1 - draws.random(n)
+    questions = np.repeat(np.arange(hits.size), hits.ravel())
+    return np.bincount(questions, values, hits.size).reshape(hits.shape) / samples
 
 
 def means(draws: Draws, design: Design, repetitions: int) -> Floats:
