@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+SEED = 0
+RESAMPLES = 2_000
+
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p-values (1979), in the order given: the chance of one false claim among all stays below the level."""

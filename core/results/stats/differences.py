@@ -22,7 +22,7 @@ SMALLEST = 1e-15  # p-value: a smaller probability is lost when it is taken from
 class Difference:
     """One mean score minus another (-1 to 1), its 95 % interval, and the two-sided p-value of no difference."""
 
-    value: float
+    difference: float
     low: float
     high: float
     p: float
@@ -59,14 +59,12 @@ def paired_bounds(differences: Floats) -> tuple[Floats, Floats, Floats]:
     )
 
 
-def paired(differences: ArrayLike) -> Difference | None:
-    """The mean of differences (-1 to 1, [questions]) between two scores of the same questions; None without questions.
+def paired(differences: ArrayLike) -> Difference:
+    """The mean of differences (-1 to 1, [questions > 0]) between two scores of the same questions.
 
     The interval holds each difference that a score test does not exclude; p comes from the same test of no difference.
     """
     values = np.asarray(differences, dtype=float)
-    if not len(values):
-        return None
     statistic, low, high = (float(number) for number in paired_bounds(values))
     return Difference(float(values.mean()), low, high, math.erfc(abs(statistic) / math.sqrt(2)))
 

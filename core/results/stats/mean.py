@@ -7,6 +7,7 @@ one) where hits and misses are many. `python -m tests.simulation.coverage` measu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,29 +67,34 @@ def effective_trials(means: Floats, samples: Floats) -> Floats:
     return capped
 
 
-def mean_of(means: ArrayLike, samples: ArrayLike) -> Mean | None:
-    """The mean over questions of their mean scores (0 to 1, [questions]), each of so many samples ([questions]).
+def mean_of(means: ArrayLike, samples: ArrayLike) -> Mean:
+    """The mean over questions of their mean scores (0 to 1, [questions > 0]), each of so many samples (> 0, [questions])."""
+    means = np.asarray(means, dtype=float)
+    trials = effective_trials(means, np.asarray(samples, dtype=float))
+    return Mean(float(np.clip(means.mean(), 0, 1)), float(trials))
 
-    Questions without a sample do not count; None where no question has one.
+
+def mean_interval(means: ArrayLike, samples: ArrayLike) -> Interval:
+    """The 95 % interval of a mean score; arguments as in `mean_of`."""
+    return mean_of(means, samples).interval()
+
+
+def mover(parts: Sequence[tuple[float, Interval, float]]) -> Interval:
+    """The interval of a weighted sum of independent estimates, one (estimate, interval, weight) each.
+
+    The method of variance estimates recovery (MOVER; Zou, Huang and Zhang 2009) adds the squares of the distances from estimate
+    to bound, which holds for few questions and extreme scores, for which a normal approximation does not.
     """
-    means, samples = np.asarray(means, dtype=float), np.asarray(samples, dtype=float)
-    means, samples = means[samples > 0], samples[samples > 0]
-    if not len(means):
-        return None
-    return Mean(float(np.clip(means.mean(), 0, 1)), float(effective_trials(means, samples)))
-
-
-def mean_interval(means: ArrayLike, samples: ArrayLike) -> Interval | None:
-    """The 95 % interval of a mean score; arguments and None as in `mean_of`."""
-    mean = mean_of(means, samples)
-    return None if mean is None else mean.interval()
+    middle = sum(weight * value for value, _, weight in parts)
+    below = (weight * (value - ends[0 if weight > 0 else 1]) for value, ends, weight in parts)
+    above = (weight * (ends[1 if weight > 0 else 0] - value) for value, ends, weight in parts)
+    return middle - math.hypot(*below), middle + math.hypot(*above)
 
 
 def average_bounds(parts: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[Floats, Floats]:
     """Both bounds (0 to 1, [...]) of the unweighted average of independent mean scores, each (value, effective trials), [...].
 
-    The method of variance estimates recovery (MOVER; Zou, Huang and Zhang 2009) adds the squares of the distances from estimate
-    to bound, which holds for few questions and extreme scores, for which a normal approximation does not.
+    It is `mover` over arrays.
     """
     values = np.array([value for value, _ in parts], dtype=float)
     low, high = share_bounds(values, np.array([trials for _, trials in parts], dtype=float))
@@ -97,14 +103,8 @@ def average_bounds(parts: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[Floats
     return np.maximum(0, middle - below / len(parts)), np.minimum(1, middle + above / len(parts))
 
 
-def average_interval(benchmarks: Sequence[tuple[ArrayLike, ArrayLike]]) -> Interval | None:
-    """The 95 % interval of the unweighted average of several benchmarks' mean scores, each (means, samples) as in `mean_of`.
-
-    None without benchmarks, and where one has no sample.
-    """
+def average_interval(benchmarks: Sequence[tuple[ArrayLike, ArrayLike]]) -> Interval:
+    """The 95 % interval of the unweighted average of mean scores, one (means, samples) a benchmark, each as in `mean_of`."""
     means = [mean_of(*benchmark) for benchmark in benchmarks]
-    known = [(mean.value, mean.trials) for mean in means if mean is not None]
-    if not known or len(known) < len(means):
-        return None
-    low, high = average_bounds(known)
+    low, high = average_bounds([(mean.value, mean.trials) for mean in means])
     return float(low), float(high)
