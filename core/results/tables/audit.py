@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.results.stats import Interval, weighted_shares, wilson
+from core.results.stats import Interval, corrected_interval, weighted_shares, wilson
 
 
 class Counts(Protocol):
@@ -54,5 +54,6 @@ class Audit:
         # A collapsed response that was not drawn says nothing, even where it ended before it could be stopped.
         uncollapsed = n - counts.collapsed
         strata = [(counts.uncollapsed_credit, uncollapsed, uncollapsed / n), (float(lost), m, counts.collapsed / n)]
-        corrected, interval = weighted_shares([stratum for stratum in strata if stratum[1]])
+        corrected, _ = weighted_shares([stratum for stratum in strata if stratum[1]])
+        interval = corrected_interval(counts)
         return cls(stopped, m, lost, wilson(lost, m), corrected, interval)
