@@ -91,8 +91,21 @@ def verdicts(text: str, conclusion: str = "") -> Iterator[Verdict]:
         yield Verdict(answer, match.start(), match.end(), said, bool(_MEASURED.search(before)))
 
 
+_OF_IT_ALL = re.compile(
+    r"[\s*_#>-]*(?:(?:so|thus|therefore|hence),?\s+)?the\s+(?:conclusion|statement|claim)\s+(?:that\b|[\"“‘'])[^\n]{1,400}\s(?:is|be)\s+"
+    r"(?:therefore\s+|thus\s+|definitely\s+|indeed\s+|itself\s+)?[*_`\"]{0,3}(?P<verdict>(?:not\s+)?\w+)[*_`\"]{0,3}[.!]?$",
+    re.IGNORECASE,
+)
+"""A sentence on the conclusion that ends in its verdict, whatever verdicts stand in the conclusion."""
+
+
 def verdict(text: str, conclusion: str = "", last: bool = False) -> Verdict | None:
     """The first verdict of a text (`last`: the last one): a predicate before a mere word, a plain one before a guess."""
+    if whole := _OF_IT_ALL.match(text.rstrip()):
+        start = whole.start("verdict")
+        ends = next((one for one in verdicts(text[start:].rstrip(), "")), None)
+        if ends and ends.start == 0:
+            return Verdict(ends.answer, start, start + ends.end, True, False)
     every = list(verdicts(text, conclusion))
     said = [one for one in every if one.said]
     firm = [one for one in said if not one.hedged] or said
