@@ -29,6 +29,8 @@ class Draft:
     seed: str
     gpus: str
     replicas: str
+    samples: str
+    name: str
     base: RunSpec
 
     @property
@@ -56,6 +58,9 @@ class Draft:
         seed = _number(self.seed, int, "seed", wrong)
         gpus = _number(self.gpus, int, "gpus", wrong)
         replicas = _number(self.replicas, int, "replicas", wrong)
+        samples = _number(self.samples, int, "samples", wrong)
+        if self.name and len(self.models) > 1:
+            wrong["models"] = UsageError("One name cannot name several models.", "Queue them one by one, or clear the name.")
         limits = self._models(wrong)
         variants = self._compressions(wrong)
         if not wrong and not (limits and variants and self.benchmarks):
@@ -72,6 +77,8 @@ class Draft:
             limit=None if limit is None else int(limit),
             gpus=None if gpus is None else int(gpus),
             replicas=1 if replicas is None else int(replicas),
+            samples=1 if samples is None else int(samples),
+            name=self.name or None,
             data=data,
         )
         return self._checked(

@@ -47,7 +47,7 @@ WAIT_S = 0.25
 _POLICY_NAMES: dict[Policy, str] = {"audit": "stop, with audit", "stop": "stop", "observe": "observe"}
 _THINKING = [("model default: on", ""), ("on", "on"), ("off", "off")]
 _EFFORT = [("model default", ""), *((level, level) for level in EFFORTS)]
-NUMBERS = ("limit", "tokens", "temperature", "seed", "gpus", "replicas")
+NUMBERS = ("limit", "tokens", "temperature", "seed", "gpus", "replicas", "samples")
 FIELDS = ("models", "compressions", "template", *NUMBERS, "grid")
 
 
@@ -119,6 +119,10 @@ class NewRun(ModalScreen[Queued]):
             yield _select("thinking", _THINKING, base.template_options.thinking or "")
             yield Label("Effort")
             yield _select("effort", _EFFORT, base.template_options.effort or "")
+            yield Label("Samples")
+            yield _input("samples", str(base.samples))
+            yield Label("Name")
+            yield _input("name", base.name or "", placeholder="the model's")
         with Horizontal(classes="field"):
             yield Label("Questions")
             yield _input("limit", str(base.limit or self._few), placeholder="all")
@@ -217,6 +221,8 @@ class NewRun(ModalScreen[Queued]):
             self._typed("seed"),
             self._typed("gpus"),
             self._typed("replicas"),
+            self._typed("samples"),
+            self._typed("name"),
             self._base,
         )
 

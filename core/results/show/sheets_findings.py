@@ -28,8 +28,8 @@ def compare_sheet(rows: Sequence[CompareRow]) -> Sheet:
     return Sheet(
         "compare",
         f"{names} on the same questions",
-        "Percent correct (F1 for MuSiQue) over the n questions that both finished; B - A with its 95 % interval from a paired "
-        "bootstrap; p of McNemar's exact test on right and wrong answers. Gained, Lost: questions only B, only A got right "
+        "Percent correct (F1 for MuSiQue) over the n questions that both finished; B - A with its 95 % interval and "
+        "p, of one paired test. Gained, Lost: questions only B, only A got right "
         f"(the first {SHOWN_KEYS} below; all in JSON). Both / Neither: right on both sides, on none.",
         ("Benchmark", "n", "A", "B", "B - A", "p", "Gained", "Lost", "Both / Neither"),
         tuple(body),
@@ -76,6 +76,7 @@ def findings_sheets(findings: Findings) -> list[Sheet]:
                 Cell(claim["verdict"], strong=claim["verdict"] in ("supported", "contradicted")),
             ),
             Cell(signed(claim["effect"]), interval(claim["effect_ci"], 1)),
+            Cell(_p(claim["p"])),
             *(Cell(claim["unit"]), Cell(str(claim["runs"]))),
         )
         for claim in findings["claims"]
@@ -83,8 +84,8 @@ def findings_sheets(findings: Findings) -> list[Sheet]:
     ranking = [
         (
             *(Cell(row["method"]), Cell(row["kind"]), Cell(str(row["variants"])), Cell(str(row["runs"]))),
-            Cell(signed(row["reasoning"]), interval(row["reasoning_ci"], 1)),
-            Cell(signed(row["knowledge"]), interval(row["knowledge_ci"], 1)),
+            Cell(signed(row["reasoning"]), _change(row["reasoning_ci"], row["reasoning_p"])),
+            Cell(signed(row["knowledge"]), _change(row["knowledge_ci"], row["knowledge_p"])),
         )
         for row in findings["ranking"]
     ]
@@ -92,21 +93,32 @@ def findings_sheets(findings: Findings) -> list[Sheet]:
         Sheet(
             "findings",
             "Findings",
-            "Each claim says that its effect lies above 0. Small: what was compared, and the 95 % interval.",
-            ("Claim", "Verdict", "Effect", "Unit", "Runs"),
+            "Each claim says that its effect lies above 0. Small: what was compared, and the effect's own 95 % interval. "
+            "Verdicts go by p, adjusted for all claims: where nothing is there, at most 5 % of stores have any finding.",
+            ("Claim", "Verdict", "Effect", "p", "Unit", "Runs"),
             tuple(claims),
             texts=2,
         ),
         Sheet(
             "ranking",
             "Methods by what they cost",
-            "Change of accuracy (reasoning) and of F1 (knowledge) against the dense model, percentage points, mean over runs.",
+            "Change of accuracy (reasoning) and of F1 (knowledge) against the dense model on the same questions, percentage "
+            "points, mean over benchmarks. Small: its own 95 % interval, and p adjusted for all rows.",
             ("Method", "Kind", "Variants", "Runs", "Reasoning", "Knowledge"),
             tuple(ranking),
             texts=2,
         ),
     ]
     return sheets if ranking else sheets[:1]
+
+
+def _p(value: float | None) -> str:
+    return UNKNOWN if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _change(ends: Sequence[float] | None, p: float | None) -> tuple[str, ...]:
+    """The notes below a change."""
+    return (*interval(ends, 1), f"p {_p(p)}") if ends else ()
 
 
 def front_sheet(recommendation: Recommendation) -> Sheet:
