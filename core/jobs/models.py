@@ -117,7 +117,12 @@ def _there(name: str) -> bool:
 
 
 def named(name: str, source: str, kind: Format) -> str:
-    """What to give `resolve` for a model that the store knows by its name, source and format."""
+    """What to give `resolve` for a model that the store knows by its name, source and format.
+
+    What comes with lrm-tui goes by its name, since each installation has its own place for it.
+    """
+    if name in INSTALLED and kind in ("hf", "gguf") and not Path(source).exists():
+        return name
     with suppress(ModelError):
         if str(resolve(name).source) == source:
             return name
