@@ -23,6 +23,10 @@ def _exact(questions: int, rate: float, draws: Draws, repetitions: int) -> Measu
     return measures.exact(questions, rate)
 
 
+def _exact_difference(one: int, other: int, rate: float, second: float, draws: Draws, repetitions: int) -> Measured:
+    return measures.exact_difference(one, other, rate, second)
+
+
 def _words(design: Design) -> str:
     return f"n {design.questions}, {design.samples} samples, {design.kind} {100 * design.rate:g} %, unlike: {design.unlike}"
 
@@ -103,6 +107,12 @@ def difference_rows() -> Iterator[Row]:
                f"{_words(pair.dense)}, {100 * pair.kept:g} % kept, {pair.change}", partial(_paired, pair))  # fmt: skip
     for (one, other), samples, unlike in product(((30, 30), (30, 250), (100, 203), (250, 250)), SAMPLES, ("none", "strong")):
         for rate, second in ((0.01, 0.01), (0.05, 0.05), (0.5, 0.5), (0.95, 0.95), (0.5, 0.45), (0.05, 0.01), (0.9, 0.3)):
+            if samples == 1:  # a question's rate and its outcome cannot be told apart, so that all are alike
+                if unlike == "none":
+                    words = f"n {one}, 1 sample, {100 * rate:g} %, against n {other}, {100 * second:g} %"
+                    name = f"unpaired difference, {'none' if rate == second else 'some'}, 1 sample (exact)"
+                    yield name, words, partial(_exact_difference, one, other, rate, second)
+                continue
             first = Design(one, samples, "binary", rate, unlike)
             words = f"{_words(first)}, against n {other}, {100 * second:g} %"
             name = f"unpaired difference, {'none' if rate == second else 'some'}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import binom
 
 from core.results.stats.beta import beta_quantile
 from core.results.stats.corrected import corrected_interval
@@ -64,11 +64,7 @@ def _width(bounds: tuple[Floats, Floats], weights: Floats | None = None) -> floa
 
 def exact(questions: int, rate: float) -> Measured:
     """Yes-or-no scores with one sample a question, summed over the binomial distribution."""
-    hits = np.arange(questions + 1)
-    logs = [math.lgamma(questions + 1) - math.lgamma(hit + 1) - math.lgamma(questions - hit + 1) for hit in hits]
-    with np.errstate(all="ignore"):
-        chances = np.exp(np.array(logs) + _times(hits, math.log(rate) if rate else -np.inf)
-                         + _times(questions - hits, math.log1p(-rate) if rate < 1 else -np.inf))  # fmt: skip
+    hits, chances = np.arange(questions + 1), binom.pmf(np.arange(questions + 1), questions, rate)
     bounds = share_bounds(hits / questions, questions)
     return Measured(
         coverage=float(chances @ held(bounds, rate)),
@@ -77,9 +73,16 @@ def exact(questions: int, rate: float) -> Measured:
     )
 
 
-def _times(count: Floats, logarithm: float) -> Floats:
-    """The product, 0 where the count is."""
-    return np.where(count == 0, 0.0, count * logarithm)
+def exact_difference(questions: int, others: int, rate: float, other: float) -> Measured:
+    """The difference of two yes-or-no scores of different questions with one sample each, summed over both distributions."""
+    hits, other_hits = np.arange(questions + 1), np.arange(others + 1)
+    chances = np.outer(binom.pmf(hits, questions, rate), binom.pmf(other_hits, others, other))
+    first, second = np.meshgrid(hits / questions, other_hits / others, indexing="ij")
+    low, high = hybrid_bounds((first, questions), (second, others), ALPHA)
+    return Measured(
+        coverage=float((chances * held((low, high), rate - other)).sum()),
+        error=float((chances * ((low > 0) | (high < 0))).sum()) if rate == other else None,
+    )
 
 
 def mean(draws: Draws, design: Design, repetitions: int) -> Measured:
