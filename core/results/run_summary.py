@@ -16,7 +16,7 @@ import numpy as np
 from core.results.responses import Planned
 from core.results.stats import Interval, mean_interval, pass_at_k
 
-VERSION = 4
+VERSION = 5
 """Version of the fields of `RunSummary` and of `responses.ROW`; what is cached of another version is computed again."""
 
 

@@ -24,6 +24,11 @@ class Counted:
     uncollapsed_credit: float
     audited_credit: float
 
+    @property
+    def n(self) -> int:
+        """Questions, asked once each."""
+        return self.finished
+
 
 class Book:
     """Writes models, runs and responses into a store as a user and runner would have."""

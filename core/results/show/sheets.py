@@ -110,8 +110,8 @@ def _suite(name: str, title: str, benchmarks: Sequence[str], rows: Sequence[Scor
     heads = ("Model", "Compression", "Origin", "Parameters", "Bits", "Sparsity", *map(_head, benchmarks), "Average")
     mini = bool(benchmarks) and get(benchmarks[0]).suite == "pocket"
     caption = (
-        "Percent; EM / F1 where two numbers stand. Small: the 95 % interval (Wilson, or bootstrap for F1 and averages), "
-        "n responses (finished of planned where some are missing), those without an answer that could be read, and those that "
+        "Percent; EM / F1 where two numbers stand. Small: the 95 % interval over questions, "
+        "n questions (finished of planned where some are missing), those without an answer that could be read, and those that "
         f"failed. Average of {', '.join(AVERAGES[mini])}. Bold: the best of one's own."
     )
     return Sheet(name, title, caption, heads, tuple(body), texts=3, breaks=changes(rows, lambda row: row["family"]))

@@ -16,6 +16,8 @@ class Counts(Protocol):
     """The counts of a run's finished responses that an audit needs; `core.results.run_summary.RunSummary` explains each."""
 
     @property
+    def n(self) -> int: ...  # noqa: D102
+    @property
     def finished(self) -> int: ...  # noqa: D102
     @property
     def stopped(self) -> int: ...  # noqa: D102
@@ -55,5 +57,5 @@ class Audit:
         uncollapsed = n - counts.collapsed
         strata = [(counts.uncollapsed_credit, uncollapsed, uncollapsed / n), (float(lost), m, counts.collapsed / n)]
         corrected, _ = weighted_shares([stratum for stratum in strata if stratum[1]])
-        interval = corrected_interval(counts)
+        interval = corrected_interval(counts, counts.n)
         return cls(stopped, m, lost, wilson(lost, m), corrected, interval)
