@@ -26,6 +26,7 @@ _JUDGED = re.compile(
     r"(?:contradicts|does\s+not\s+hold|does\s?n['’]t\s+hold)))|(?P<yes>is\s+(?:therefore\s+|logically\s+|also\s+|fully\s+|directly\s+)*(?:supported|valid|entailed|proved|proven|confirmed)|(?:logically\s+|necessarily\s+|directly\s+)*(?:follows|holds)))\b",
     re.IGNORECASE,
 )
+_ASKS = re.compile(r"\?[\s*_\"”')]*$")
 _SHORT = {"t": "True", "f": "False", "u": "Uncertain", "yes": "True"}
 LONGEST = 1_500
 """Characters of a place that are read."""
@@ -96,7 +97,7 @@ def _stated(span: Span, conclusion: str) -> Extraction | None:
         offset, ends = len(text) - len(part), sentence_ends(part)
         for start, end in zip([0, *ends], [*ends, len(part)], strict=True):
             found = verdict(part[start:end], conclusion)
-            if found:
+            if found and not _ASKS.search(part[start:end]):
                 at = span.start + offset + start
                 return Extraction(found.answer, span.rule, at + found.start, at + found.end)
     return None
@@ -106,7 +107,8 @@ def _only(span: Span, conclusion: str) -> Extraction | None:
     """The verdict of a line whose first sentence is nothing else: models without reasoning begin with it and then explain."""
     sentence = first_sentence(span.text)
     words = re.sub(r"[*_#`\"'().:!]|\b(?:the|answer|conclusion|is|it)\b", " ", sentence, flags=re.IGNORECASE).split()
-    return _stated(Span(span.rule, sentence, span.start), conclusion) if 0 < len(words) <= 2 else None
+    alone = 0 < len(words) <= 2 and not _ASKS.search(sentence)
+    return _stated(Span(span.rule, sentence, span.start), conclusion) if alone else None
 
 
 def _on_conclusion(answer: str, conclusion: str) -> Extraction | None:
