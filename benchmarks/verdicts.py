@@ -92,7 +92,7 @@ def verdicts(text: str, conclusion: str = "") -> Iterator[Verdict]:
 
 
 _OF_IT_ALL = re.compile(
-    r"[\s*_#>-]*(?:(?:so|thus|therefore|hence),?\s+)?the\s+(?:conclusion|statement|claim)\s+(?:that\b|[\"“‘'])[^\n]{1,400}\s(?:is|be)\s+"
+    r"[\s*_#>-]*(?:(?:so|thus|therefore|hence),?\s+)?(?:the\s+)?(?:conclusion|statement|claim)\s+(?:that\b|[\"“‘'])[^\n]{1,400}\s(?:is|be)\s+"
     r"(?:therefore\s+|thus\s+|definitely\s+|indeed\s+|itself\s+)?[*_`\"]{0,3}(?P<verdict>(?:not\s+)?\w+)[*_`\"]{0,3}[.!]?$",
     re.IGNORECASE,
 )
