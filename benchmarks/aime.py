@@ -24,7 +24,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(
-    r"\s[(\[](?!\\)|,\s(?![^,.;]{0,40}=)|\s(?:[—–-]{1,2})\s|;|。|,(?![\d\s])|\s[|]\s|\b(?:because|since|as|so|which|where|when|whenever|rather|instead|not|"
+    r"\s[(\[](?!\\)|,\s(?![^,.;]{0,40}=)|\s[—–-]{1,2}\s(?!\d)|;|。|,(?![\d\s])|\s[|]\s|\b(?:because|since|as|so|which|where|when|whenever|rather|instead|not|"
     r"if|but|with|for|by|given|while|whereas|from|out|unless|although|though|plus)\b",
     re.IGNORECASE,
 )

@@ -58,11 +58,11 @@ _NONE = re.compile(
 )
 _DENIED = re.compile(
     r"(?:\bnot|n['’]t|\bnever|\brather\s+than|\binstead\s+of|\bexcept(?:\s+for)?|\bneither|\bnor|\bunlike|\bexclud\w+|\beliminat\w+|\brul(?:e|es|ed|ing)\s+out|\breject\w*|\bwithout|\b(?:impossible|wrong|incorrect|unavailable|busy|out|invalid)\s*:)"
-    r"\s*(?:be\s+)?(?:the\s+)?(?:options?\s*|choices?\s*|(?:from|between|either|both)\s+)*[*_(\s\"“]*$",
+    r"\s*(?:be\s+)?(?:have\s+(?:gone|been)\s+(?:\w+\s+){0,4}?)?(?:from\s+|between\s+)?(?:the\s+)?(?:options?\s*|choices?\s*|(?:from|between|either|both)\s+)*[*_(\s\"“]*$",
     re.IGNORECASE,
 )
 _LISTED = re.compile(
-    r"[)\].*_\s]*(?:,|/|&|and|or|nor|,\s*and|,\s*or|,\s*nor)\s+(?:(?:options?|choices?)\s*)?[*_(\s]*$|[)\].*_\s]*[,/][*_(\s]*$",
+    r"[)\].*_\s]*(?:,|/|&|and|or|nor|,\s*and|,\s*or|,\s*nor)\s+(?:(?:options?|choices?|from|between)\s*)?[*_(\s]*$|[)\].*_\s]*[,/][*_(\s]*$",
     re.IGNORECASE,
 )
 _WORD_A = re.compile(

@@ -6,6 +6,7 @@ Item: premises "All people who regularly drink coffee are dependent on caffeine.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import ClassVar
 
 from benchmarks.base import DataSource, Extraction, Grade, Item, Kind, Metric, Suite
@@ -13,7 +14,7 @@ from benchmarks.metrics import normalise
 from benchmarks.sentences import first_sentence, sentence_ends
 from benchmarks.sources import field, numbered, rows
 from benchmarks.statements import WINDOW, Span, candidates, corrected, first_line, plain
-from benchmarks.verdicts import verdict
+from benchmarks.verdicts import Verdict, verdict
 
 _SUBJECT = re.compile(
     r"\b(?:conclusion|statement|claim|hypothesis|proposition|assertion|argument|implication)\b|\b(?:we|one|i)\s+(?:can\s?not|can['’]t|do\s?n|are\s+unable)|\b(?:is|are)\s?n[o'’]t\s+enough|\binsufficient\b|\bnot\s+enough\b|"
@@ -26,6 +27,7 @@ _JUDGED = re.compile(
     r"(?:contradicts|does\s+not\s+hold|does\s?n['’]t\s+hold)))|(?P<yes>is\s+(?:therefore\s+|logically\s+|also\s+|fully\s+|directly\s+)*(?:supported|valid|entailed|proved|proven|confirmed)|(?:logically\s+|necessarily\s+|directly\s+)*(?:follows|holds)))\b",
     re.IGNORECASE,
 )
+_ASKS = re.compile(r"\?[\s*_\"”')]*$")
 _SHORT = {"t": "True", "f": "False", "u": "Uncertain", "yes": "True"}
 LONGEST = 1_500
 """Characters of a place that are read."""
@@ -96,7 +98,7 @@ def _stated(span: Span, conclusion: str) -> Extraction | None:
         offset, ends = len(text) - len(part), sentence_ends(part)
         for start, end in zip([0, *ends], [*ends, len(part)], strict=True):
             found = verdict(part[start:end], conclusion)
-            if found:
+            if found and not _ASKS.search(part[start:end]):
                 at = span.start + offset + start
                 return Extraction(found.answer, span.rule, at + found.start, at + found.end)
     return None
@@ -106,7 +108,16 @@ def _only(span: Span, conclusion: str) -> Extraction | None:
     """The verdict of a line whose first sentence is nothing else: models without reasoning begin with it and then explain."""
     sentence = first_sentence(span.text)
     words = re.sub(r"[*_#`\"'().:!]|\b(?:the|answer|conclusion|is|it)\b", " ", sentence, flags=re.IGNORECASE).split()
-    return _stated(Span(span.rule, sentence, span.start), conclusion) if 0 < len(words) <= 2 else None
+    alone = 0 < len(words) <= 2 and not _ASKS.search(sentence)
+    return _stated(Span(span.rule, sentence, span.start), conclusion) if alone else None
+
+
+def _of_subject(sentence: str, subject: int, conclusion: str) -> Verdict | None:
+    """The first verdict behind a sentence's subject, else the last one of the sentence."""
+    found = verdict(sentence[subject:], conclusion)
+    if found:
+        return replace(found, start=subject + found.start, end=subject + found.end)
+    return verdict(sentence, conclusion, last=True)
 
 
 def _on_conclusion(answer: str, conclusion: str) -> Extraction | None:
@@ -121,7 +132,7 @@ def _on_conclusion(answer: str, conclusion: str) -> Extraction | None:
         for start, end in reversed(list(zip([0, *ends], [*ends, min(len(line), LONGEST)], strict=True))):
             sentence = line[shift + start : shift + end]
             subject = _SUBJECT.search(sentence)
-            found = verdict(sentence, conclusion, last=True) if subject else None
+            found = _of_subject(sentence, subject.start(), conclusion) if subject else None
             if found and (found.said or found.start > (subject.end() if subject else 0)):
                 place = base + at + shift + start
                 return Extraction(found.answer, "conclusion", place + found.start, place + found.end)

@@ -66,6 +66,7 @@ _GOES_ON = re.compile(
     r"[\s*_]*(?:it|he|she|they|his|her|their|its|this|these|however|note|in\s+addition|additionally|also|if)(?![^\W_])",
     re.IGNORECASE,
 )
+_LOWER = re.compile(r"\s+[a-z]+\s[a-z\s,'’-]+[.!]?\s*")
 _EMPTY = re.compile(r"(?:located|born|situated|based|known|found|unknown|released|founded|[a-z]{1,3})", re.IGNORECASE)
 _DEFINITE = re.compile(r"\s*(?:the|an?|one\s+of\s+the|both\s+the)\s+(?!part\b|member\b|subsidiary\b|division\b)[a-z]")
 _SMALL = frozenset(
@@ -201,6 +202,9 @@ def _within(sentence: str, question: str, statement: bool) -> tuple[int, int]:
     subject = sentence[: copulas[0].start()].strip() if copulas else ""
     if copulas and subject and (full or _PRONOUN.match(subject)):
         return _about_copula(sentence, copulas, question)
+    run = _run(sentence)
+    if not copulas and not statement and _is_name(run) and asked(run, question) < 1 and _LOWER.fullmatch(sentence[len(run) :]):
+        return 0, len(run)
     if not copulas and (not statement or len(sentence.split()) > 6):
         value = _behind_verb(sentence, question)
         if value:

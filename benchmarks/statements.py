@@ -35,7 +35,7 @@ _VERB = (
     r"(?:(?:(?:should|must|would|has\s+to|turns\s+out\s+to)\s+(?:\w+\s+)?be|"
     r"is|are|was|were|equals|remains)(?![^\W_])|=)[*_`#:\s]*+"
 )
-_GAP = r"(?:[*_`#:\s>]|\\[\[(]|\$\$|(?<=[\s*])[-–—]{1,2}(?=\s))*+"
+_GAP = r"(?:[*_`#:\s>]|\\[\[(]|\$\$|[→⇒]|(?<=[\s*])[-–—]{1,2}(?=\s))*+"
 _LEAD = r"(?:(?:option|indeed|therefore,?|thus,?|hence,?|then|simply|clearly|that)\s+)?"
 _EXPLICIT = re.compile(
     rf"(?:{_NAME})(?:\s*\([^()\n]{{1,60}}\))?(?P<gap>{_GAP})(?P<verb>{_VERB})?{_LEAD}(?P<answer>[^\n]+)", re.IGNORECASE
@@ -47,7 +47,7 @@ _ANSWER_TO = re.compile(
 _FOREIGN = re.compile(
     rf"(?:{_OTHER_LANGUAGES})(?P<gap>{_GAP})(?P<verb>(?:{_OTHER_VERBS})[*_`#:\s]*+)?(?P<answer>[^\n]+)", re.IGNORECASE
 )
-_LABELS = re.compile(r"[:\n–—-]")
+_LABELS = re.compile(r"[:\n–—→⇒-]")
 _LABEL_FIRST = re.compile(r"(?:^|[.!?>\n]\s*|\n[\s*_#>\d.)-]*)(?:\w+\s+){0,3}$")
 _CONDITION = re.compile(r"\b(?:if|whether|unless|suppose|once)\s+(?:that\s+)?(?:the\s+|your\s+|an?\s+)?$", re.IGNORECASE)
 _BOLD = re.compile(r"\*\*(?P<answer>[^*\n]+)\*\*|(?<![^\W_])__(?P<under>[^_\n]+)__(?![^\W_])")

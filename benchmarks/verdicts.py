@@ -24,7 +24,7 @@ _UNCERTAIN = (
     rf"{_CANNOT}\s+(?:\w+\s+){{0,2}}?(?:be\s+)?(?:\w+\s+){{0,2}}?{_KNOW}|"
     rf"(?:not|\w{{2,6}}n['’]t|lacks?|without|no)\s+(?:\w+\s+){{0,1}}?(?:enough|sufficient|adequate)\s+(?:\w+\s+)?{_SOURCE}|insufficient(?:\s+\w+)?(?:\s+{_SOURCE})?|too\s+little\s+{_SOURCE}|lack\s+of\s+(?:\w+\s+)?{_SOURCE}|"
     r"(?:may|might|could)\s+or\s+(?:may|might|could)\s+not|could\s+(?:be|go)\s+either(?:\s+way)?|"
-    r"undetermined|undeterminable|indeterminate|indeterminable|inconclusive|undecid(?:ed|able)|unprovable|unverifiable|unresolved|unclear|ambiguous|"
+    r"no\s+(?:\w+\s+)?conclusion\s+can\s+be|undetermined|undeterminable|indeterminate|indeterminable|inconclusive|undecid(?:ed|able)|unprovable|unverifiable|unresolved|unclear|ambiguous|"
     r"uncertain|uncertainty|unknown|unsure|unknowable|open\s+question|neutral|not\s+necessarily\s+(?:true|false|the\s+case|so|follow\w*)|"
     r"不确定|不確定|无法(?:确定|判断|得知)|無法(?:確定|判斷)|不能确定|未知|不明|判断できない|わからない|불확실|알\s*수\s*없|неопредел[её]нн?\w*|неизвестно|incertain\w?|indétermin\w+|ungewiss|unbestimmt|unsicher|incierto|indeterminado|incerto|indeterminato"
 )
@@ -92,7 +92,7 @@ def verdicts(text: str, conclusion: str = "") -> Iterator[Verdict]:
 
 
 _OF_IT_ALL = re.compile(
-    r"[\s*_#>-]*(?:(?:so|thus|therefore|hence),?\s+)?the\s+(?:conclusion|statement|claim)\s+(?:that\b|[\"“‘'])[^\n]{1,400}\s(?:is|be)\s+"
+    r"[\s*_#>-]*(?:(?:so|thus|therefore|hence),?\s+)?(?:the\s+)?(?:conclusion|statement|claim)\s+(?:that\b|[\"“‘'])[^\n]{1,400}\s(?:is|be)\s+"
     r"(?:therefore\s+|thus\s+|definitely\s+|indeed\s+|itself\s+)?[*_`\"]{0,3}(?P<verdict>(?:not\s+)?\w+)[*_`\"]{0,3}[.!]?$",
     re.IGNORECASE,
 )
@@ -103,7 +103,7 @@ def verdict(text: str, conclusion: str = "", last: bool = False) -> Verdict | No
     """The first verdict of a text (`last`: the last one): a predicate before a mere word, a plain one before a guess."""
     if whole := _OF_IT_ALL.match(text.rstrip()):
         start = whole.start("verdict")
-        ends = next((one for one in verdicts(text[start:].rstrip(), "")), None)
+        ends = next(verdicts(text[start:].rstrip()), None)
         if ends and ends.start == 0:
             return Verdict(ends.answer, start, start + ends.end, True, False)
     every = list(verdicts(text, conclusion))
@@ -121,10 +121,14 @@ def first_clause(text: str) -> str:
 
 
 _IGNORANT = re.compile(
-    r"\bI(?:\s+am|['’]m)?\s+(?:really\s+|honestly\s+|just\s+)?(?:do\s+not|don['’]t)\s+know|\bI(?:\s+am|['’]m)\s+(?:not\s+sure|unsure|not\s+certain)|\bI\s+can(?:not|['’]t)\s+(?:answer|help|assist|say)",
+    r"\bI(?:\s+am|['’]m)?\s+(?:really\s+|honestly\s+|just\s+)?(?:do\s+not|don['’]t)\s+know|\bI(?:\s+am|['’]m)\s+(?:not\s+sure|unsure|not\s+certain|(?:unable|not\s+able)\s+to\s+(?:answer|help|assist|comply))|\bI\s+can(?:not|['’]t)\s+(?:answer|help|assist|say)",
     re.IGNORECASE,
 )
 """Said of oneself, not of the premises: no verdict."""
+
+
+_OPEN = re.compile(r"\b(?:could|may|might|can)\s+be\s+(?:either\s+)?true\s+or\s+false", re.IGNORECASE)
+_CONTRAST = re.compile(r"\bnot\s+[*_]{0,2}(?:true|false|uncertain|unknown)[*_]{0,2}\s*,?\s+but\b", re.IGNORECASE)
 
 
 def _bare(text: str, conclusion: str) -> str:
@@ -141,7 +145,7 @@ def _bare(text: str, conclusion: str) -> str:
         text = re.sub(re.escape(wanted), blank, text, flags=re.IGNORECASE)
     text = re.sub(r"\\(?:text|textbf|mathrm|mathbf|mbox|boxed|fbox)\s*\{", blank, text)
     text = _QUOTED.sub(unquoted, text)
-    text = _IGNORANT.sub(blank, text)
+    text = _CONTRAST.sub(blank, _IGNORANT.sub(blank, text))
     text = re.sub(
         r"(?<=\w)[*_]{0,2}[,;]\s*(?:and\s+)?not\s+(?:as\s+)?[*_]{0,2}(?:true|false|uncertain|unknown|correct|incorrect)\b(?:\s*(?:n?or|and)\s+\w+)?",
         blank,
@@ -154,6 +158,7 @@ def _bare(text: str, conclusion: str) -> str:
         text,
         flags=re.IGNORECASE,
     )
+    text = _OPEN.sub(lambda m: "uncertain".ljust(len(m[0])), text)
     text = _BOTH.sub(blank, text)
     return _CONDITION.sub(lambda m: m[0] if _UNKNOWN_IF.match(m[0]) else blank(m), text)
 

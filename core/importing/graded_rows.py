@@ -10,7 +10,10 @@ from typing import TypedDict
 from benchmarks.base import Benchmark, DataSource, Item
 from benchmarks.parts import split, was_cut
 from benchmarks.registry import get, names
+from benchmarks.sentences import refuses
+from core.collapse import Detector
 from core.errors import DataError
+from core.grading.endings import Ending, Output, ending
 from core.importing.match import Questions
 from core.importing.record import Record, benchmark_of, reason_of
 
@@ -26,7 +29,7 @@ class GradedRow(TypedDict, total=False):
     correct: bool | None
     em: float | None
     f1: float | None
-    ending: str | None
+    ending: Ending | None
 
 
 class UnreadRow(DataError):
@@ -79,7 +82,8 @@ class RowGrader:
         benchmark = get(self._name(row.get("benchmark")))
         reason = _reason(row.get("finish_reason"))
         item, known = self._item(benchmark, row)
-        grade = benchmark.grade(split(output, reason).answer, item, was_cut(reason))
+        parts = split(output, reason)
+        grade = benchmark.grade(parts.answer, item, was_cut(reason))
         found = grade.extraction
         graded: GradedRow = {
             "id": row.get("id", number),
@@ -90,7 +94,9 @@ class RowGrader:
             graded["correct"] = grade.correct if known else None
         else:
             graded["em"], graded["f1"] = (grade.em, grade.f1) if known else (None, None)
-        graded["ending"] = None
+        declined = found is None and refuses(parts.answer)
+        looped = was_cut(reason) and _looped(output)
+        graded["ending"] = ending(Output(output, parts, reason, None, graded["parsed"], looped, declined=declined))
         return graded
 
     def _name(self, name: object) -> str:
@@ -126,6 +132,13 @@ class RowGrader:
             return questions.items[questions.find(Record("", "", benchmark.name, "", named))]
         except DataError:
             raise UnreadRow(f"{benchmark.name} has no question {named!r}.", "Name its id, or its row from 0.") from None
+
+
+def _looped(text: str) -> bool:
+    detector = Detector()
+    detector.feed(text)
+    detector.finish()
+    return detector.verdict.state == "collapsed"
 
 
 def _reason(value: object) -> str | None:

@@ -35,7 +35,7 @@ def written(folder: Path, *rows: object) -> str:
 def test_a_row_is_an_object_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["grade", written(tmp_path, *ROWS), "--json"]) == 0
     number, letter, name, cut, unknown = graded(capsys)
-    assert number == {"id": "number", "parsed": "73", "rule": "boxed", "correct": True, "ending": None}
+    assert number == {"id": "number", "parsed": "73", "rule": "boxed", "correct": True, "ending": "answered"}
     assert (letter["id"], letter["parsed"], letter["correct"]) == (5, "B", True)
     assert (name["parsed"], name["em"], name["f1"]) == (
         "Apple Corps of London",
@@ -43,8 +43,26 @@ def test_a_row_is_an_object_a_line(tmp_path: Path, capsys: pytest.CaptureFixture
         pytest.approx(2 / 3),
     ) and "correct" not in name
     assert (cut["parsed"], cut["correct"]) == (None, False)
+    assert [row["ending"] for row in (letter, name, cut, unknown)] == [
+        "no_thinking",
+        "no_thinking",
+        "cut_in_answer",
+        "no_thinking",
+    ]
     assert (unknown["parsed"], unknown["correct"]) == ("Uncertain", None)
     assert not list(tmp_path.glob("*.db"))
+
+
+def test_how_an_output_ended_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = [
+        ("<think>hm", "length"),
+        ("hm</think>Round and round. " + "And so on. " * 900, "length"),
+        ("", "stop"),
+        ("hm</think>I don't know.", "stop"),
+    ]
+    rows = [{"benchmark": "musique", "output": output, "finish_reason": reason} for output, reason in outputs]
+    assert cli.main(["grade", written(tmp_path, *rows), "--json"]) == 0
+    assert [row["ending"] for row in graded(capsys)] == ["cut_in_thinking", "loop", "empty", "refused"]
 
 
 def test_rows_that_cannot_be_read_are_named_and_the_others_graded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,7 +100,7 @@ def test_standard_input_and_packed_files_are_read(
 def test_a_benchmark_can_be_given_for_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path, {"output": "Answer: 12", "gold": "12"})
     assert cli.main(["grade", path, "--benchmark", "aime", "--json"]) == 0
-    assert graded(capsys) == [{"id": 1, "parsed": "12", "rule": "statement", "correct": True, "ending": None}]
+    assert graded(capsys) == [{"id": 1, "parsed": "12", "rule": "statement", "correct": True, "ending": "no_thinking"}]
     assert cli.main(["grade", path, "--benchmark", "chess"]) == 2
     assert "There is no benchmark 'chess'" in capsys.readouterr().err
 
