@@ -85,6 +85,13 @@ class ScoreCell(TypedDict):
     stopped: NotRequired[int]
     corrected: NotRequired[float | None]
     corrected_ci: NotRequired[list[float] | None]
+    endings: NotRequired[dict[str, int]]
+    share_cut: NotRequired[float | None]
+    ended_score: NotRequired[float | None]
+    ended_ci: NotRequired[list[float] | None]
+    bound: NotRequired[float | None]
+    lenient: NotRequired[float | None]
+    effective_limit: NotRequired[int | None]
     published: NotRequired[PublishedCell]
 
 
