@@ -7,47 +7,61 @@ stay the grader's.
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
 
+from core.grading.endings import ENDINGS
 from core.results.loop_words import Looped
 
 FINISHED = "coalesce(r.finish_reason IN ('stop', 'length', 'repetition'), 0)"
 _SCORED = "coalesce(r.finish_reason IN ('stop', 'length'), 0)"
 CREDIT = f"{_SCORED} * coalesce(r.hand, r.correct, r.em, 0.0)"
 SCORE = f"{_SCORED} * coalesce(r.hand, r.f1, r.correct, 0.0)"
+LENIENT = f"{_SCORED} * coalesce(r.hand, r.lenient_score, r.f1, r.correct, 0.0)"
+_ENDING = "CASE r.ending " + " ".join(f"WHEN '{name}' THEN {at}" for at, name in enumerate(ENDINGS)) + " ELSE -1 END"
+_TOKENS = "coalesce(r.thinking_tokens + r.answer_tokens, r.thinking_tokens, r.answer_tokens)"
 
 ROW = np.dtype(
     [
         ("item", "<i4"), ("thinking", "<i4"), ("answer", "<i4"), ("choice", "<i8"), ("tokens_ahead", "<i4"),
+        ("tokens", "<i4"), ("limit", "<i4"), ("ending", "<i1"), ("counted", "?"),
         ("censored", "?"), ("stopped", "?"), ("unparsed", "?"), ("by_hand", "?"), ("collapsed", "?"), ("audited", "?"),
         ("ahead", "<f8"), ("onset", "<f4"), ("period", "<f4"),
-        ("score", "<f8"), ("credit", "<f8"), ("strict_em", "<f4"), ("strict_f1", "<f4"),
+        ("score", "<f8"), ("credit", "<f8"), ("strict_em", "<f4"), ("strict_f1", "<f4"), ("lenient", "<f8"),
     ]
 )  # fmt: skip
 """A finished response: the number of its question; words of thinking and answer; a number for the answer that was read (-1:
 none); tokens and words (`ahead`) that a stopped one would have added up to its token limit; whether it was cut before its own
 end (`censored`), stopped for repetition, unparsed, judged by hand, collapsed, let run on (`audited`); where its loop begins and
-how long a round is, in words (NaN: unknown); `score` (correct, or F1) and `credit` (correct, or EM), each 0 to 1."""
+how long a round is, in words (NaN: unknown); `score` (correct, or F1) and `credit` (correct, or EM), each 0 to 1. `tokens` of
+thinking and answer, words where no tokens were `counted`; its `limit` of tokens (0: unknown); `ending`, a place in ENDINGS (-1:
+never settled); `lenient`: the score with the lenient one of what ended in its thinking."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """How many responses of how many questions a run asks for, and how many of them failed or were cancelled."""
+    """How many responses of how many questions runs ask for; how many failed or were cancelled, and of them the errors."""
 
     responses: int
     questions: int
     failed: int
+    errors: int
+
+
+def planned_of(connection: sqlite3.Connection, runs: Sequence[int]) -> Planned:
+    """What runs ask for together."""
+    return Planned(*connection.execute(_PLANNED, (json.dumps(list(runs)),)).fetchone())
 
 
 def read_responses(connection: sqlite3.Connection, run: int) -> tuple[Planned, np.ndarray]:
     """What a run asks for, and its finished responses, an array of dtype `ROW`, [responses]."""
     cursor = connection.cursor()
     cursor.row_factory = None
-    planned = Planned(*cursor.execute(_PLANNED, (run,)).fetchone())
     read = cursor.execute(_RESPONSES, (run,)).fetchall()
     rows = np.zeros(len(read), dtype=ROW)
     rows["onset"] = rows["period"] = np.nan
@@ -64,23 +78,26 @@ def read_responses(connection: sqlite3.Connection, run: int) -> tuple[Planned, n
                 rows["onset"][place] = looped.onset_words
             if looped.period_words is not None:
                 rows["period"][place] = looped.period_words
-    return planned, rows
+    return planned_of(connection, [run]), rows
 
 
 _COLUMNS = (
     "item", "thinking", "answer", "censored", "stopped", "unparsed", "by_hand", "collapsed", "audited", "score", "credit",
-    "strict_em", "strict_f1",
+    "strict_em", "strict_f1", "tokens", "limit", "ending", "counted", "lenient",
 )  # fmt: skip
 
 _PLANNED = """
-SELECT count(*), count(DISTINCT item_id), coalesce(sum(finish_reason IN ('error', 'cancelled')), 0)
-FROM responses WHERE job_id = ?
+SELECT count(*), count(DISTINCT item_id), coalesce(sum(finish_reason IN ('error', 'cancelled')), 0),
+       coalesce(sum(finish_reason = 'error'), 0)
+FROM responses WHERE job_id IN (SELECT value FROM json_each(?))
 """
 
 _RESPONSES = f"""
 SELECT r.id, r.parsed, r.item_id, coalesce(r.thinking_words, 0), coalesce(r.answer_words, 0), r.finish_reason <> 'stop',
        r.finish_reason = 'repetition', r.parsed IS NULL, r.hand IS NOT NULL, coalesce(r.collapsed, 0), coalesce(r.audited, 0),
-       {SCORE}, {CREDIT}, {_SCORED} * coalesce(r.strict_em, 0.0), {_SCORED} * coalesce(r.strict_f1, 0.0)
+       {SCORE}, {CREDIT}, {_SCORED} * coalesce(r.strict_em, 0.0), {_SCORED} * coalesce(r.strict_f1, 0.0),
+       coalesce({_TOKENS}, coalesce(r.thinking_words, 0) + coalesce(r.answer_words, 0)), coalesce(r.token_limit, 0), {_ENDING},
+       {_TOKENS} IS NOT NULL, {LENIENT}
 FROM responses r WHERE r.job_id = ? AND {FINISHED} ORDER BY r.position, r.sample
 """
 

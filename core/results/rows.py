@@ -54,7 +54,28 @@ class PublishedEnds(TypedDict):
     long: Differences
 
 
-class ScoreCell(TypedDict):
+class RecoveryCell(TypedDict, total=False):
+    """A compressed variant beside its dense model on a benchmark; recovery in percent, inflation in times."""
+
+    dense: str
+    dense_run: int
+    paired: int
+    recovery: float | None
+    recovery_ci: list[float] | None
+    recovery_floor: list[float] | None
+    inflation: float | None
+    inflation_ci: list[float] | None
+    inflation_right: float | None
+    inflation_right_ci: list[float] | None
+    inflation_right_n: int
+    inflation_wrong: float | None
+    inflation_wrong_ci: list[float] | None
+    inflation_wrong_n: int
+    inflation_unit: Literal["tokens", "words"]
+    inflation_cut: int
+
+
+class ScoreCell(RecoveryCell):
     """A row on a benchmark; n and finished count questions; what was printed has scores and n alone."""
 
     n: int
@@ -85,6 +106,13 @@ class ScoreCell(TypedDict):
     stopped: NotRequired[int]
     corrected: NotRequired[float | None]
     corrected_ci: NotRequired[list[float] | None]
+    endings: NotRequired[dict[str, int]]
+    share_cut: NotRequired[float | None]
+    ended_score: NotRequired[float | None]
+    ended_ci: NotRequired[list[float] | None]
+    bound: NotRequired[float | None]
+    lenient: NotRequired[float | None]
+    effective_limit: NotRequired[int | None]
     published: NotRequired[PublishedCell]
 
 

@@ -13,34 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from core.results.endings import ended
+from core.results.questions import means
 from core.results.responses import Planned
 from core.results.stats import Interval, mean_interval, pass_at_k
 
 VERSION = 5
 """Version of the fields of `RunSummary` and of `responses.ROW`; what is cached of another version is computed again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Questions:
-    """Responses by question, each array [questions]: how many samples each has, and means over them, 0 to 1."""
-
-    items: np.ndarray
-    samples: np.ndarray
-    credit: np.ndarray
-    score: np.ndarray
-
-    @classmethod
-    def of(cls, rows: np.ndarray) -> Questions:
-        """The questions of responses of dtype `ROW`, in the order of their numbers."""
-        items, place = np.unique(rows["item"], return_inverse=True)
-        samples = np.bincount(place, minlength=len(items))
-        return cls(items, samples, means(rows["credit"], place, samples), means(rows["score"], place, samples))
-
-
-def means(values: np.ndarray, place: np.ndarray, samples: np.ndarray) -> np.ndarray:
-    """Means of values, [responses], over the samples of each question, [questions]; `place`: the question of each value."""
-    result: np.ndarray = np.bincount(place, values.astype(float), minlength=len(samples)) / np.maximum(1, samples)
-    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +33,12 @@ class RunSummary:
     answer, ties shared. `thinking`, `answer`: words. `censored`: responses cut before their own end. `collapsed` ones, with
     `collapse_share` over questions; of them `audited` were let run on and earned `audited_credit`; the others' credit is
     `uncollapsed_credit`. `onset_words`, `period_words`: medians over the known loops.
+
+    `endings`: how many responses ended how, errors among them, without those whose ending was never settled. `cut`: responses
+    that did not end by themselves, with `cut_share` over questions; `ended_score` is the score of the others, over questions
+    that have some; `bound` the score if every cut one were right; `lenient` the score where the whole text of what ended in its
+    thinking counts as its answer, None where nothing did. `effective_limit`: tokens at which outputs were cut short of their
+    limit, None where they were not.
     """
 
     questions: int
@@ -87,6 +72,14 @@ class RunSummary:
     period_words: float | None
     words_saved: float
     tokens_saved: int
+    endings: dict[str, int]
+    cut: int
+    cut_share: float | None
+    ended_score: float | None
+    ended_ci: Interval | None
+    bound: float | None
+    lenient: float | None
+    effective_limit: int | None
 
     def dumped(self) -> str:
         """As JSON, with every digit of the floats."""
@@ -110,6 +103,7 @@ def summarise(planned: Planned, rows: np.ndarray) -> RunSummary:
         **_scores(rows, place, samples),
         **_repeated(rows, place, samples, k),
         **_loops(rows, place, samples),
+        **ended(rows, planned.errors),
     }
     return RunSummary(**numbers)
 

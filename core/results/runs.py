@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.base import Metric
 from benchmarks.registry import get, names
-from core.results.responses import Planned, read_responses
+from core.results.responses import planned_of, read_responses
 from core.results.run_summary import RunSummary, summarise
 from core.results.summary_cache import cached_rows, cached_summaries
 from core.store.joins import JOBS, MODEL, VARIANT
@@ -180,7 +180,7 @@ def _summary(connection: sqlite3.Connection, runs: Sequence[int], summaries: dic
         return summaries.get(runs[0]) or summarise(*read_responses(connection, runs[0]))
     arrays = cached_rows(connection, runs)
     rows = [arrays[run] if run in arrays else read_responses(connection, run)[1] for run in runs]
-    return summarise(Planned(*connection.execute(_PLANNED, (json.dumps(runs),)).fetchone()), np.concatenate(rows))
+    return summarise(planned_of(connection, runs), np.concatenate(rows))
 
 
 def _ranked(runs: Sequence[Run]) -> Iterator[Run]:
@@ -259,7 +259,3 @@ _SAME = (
     "variant_id", "variant", "model", "family", "parameters", "compression", "bytes", "bits_per_weight", "sparsity", "engine",
     "benchmark", "created", "doubt",
 )  # fmt: skip
-_PLANNED = """
-SELECT count(*), count(DISTINCT item_id), coalesce(sum(finish_reason IN ('error', 'cancelled')), 0)
-FROM responses WHERE job_id IN (SELECT value FROM json_each(?))
-"""

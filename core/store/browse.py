@@ -115,6 +115,9 @@ def _query(selection: ResponseFilter) -> tuple[str, str, dict[str, str | int | N
     if selection.item:
         wheres.append("r.item_id IN (SELECT id FROM items WHERE key = :item)")
         values["item"] = selection.item
+    if selection.ending:
+        wheres.append("r.ending = :ending")
+        values["ending"] = selection.ending
     for bound, sign in ((selection.min_words, ">="), (selection.max_words, "<=")):
         if bound is not None:
             wheres.append(f"{WORDS} {sign} {int(bound)}")
@@ -152,7 +155,7 @@ def siblings(connection: sqlite3.Connection, response: int) -> Sequence[sqlite3.
 
 _LIST = f"""
 SELECT r.id, r.job_id, {MODEL} AS model, a.compression, j.benchmark, j.engine, i.key, r.parsed, i.gold, r.correct, r.em, r.f1,
-       r.hand, r.flagged, r.finish_reason, r.collapsed, r.sample, {WORDS} AS words
+       r.hand, r.flagged, r.finish_reason, r.ending, r.collapsed, r.sample, {WORDS} AS words
 FROM responses r CROSS JOIN items i ON i.id = r.item_id CROSS JOIN jobs j ON j.id = r.job_id
 CROSS JOIN variants v ON v.id = j.variant_id CROSS JOIN artifacts a ON a.id = v.artifact_id
 CROSS JOIN models m ON m.id = a.model_id

@@ -111,6 +111,11 @@ class ResponseRow(GradeColumns):
     prompt_tokens: int | None
     token_limit: int | None
     finish_reason: str | None
+    ending: str | None
+    prompt_thinking: str | None
+    lenient_credit: float | None
+    lenient_score: float | None
+    inferred: int | None
     error: str | None
     answer_start: int | None
     thinking_words: int | None

@@ -24,6 +24,7 @@ class ResponseFilter:
     variant: str = ""
     benchmark: str = ""
     item: str = ""
+    ending: str | None = None
     min_words: int | None = None
     max_words: int | None = None
     search: str = ""
@@ -52,6 +53,8 @@ def parse(typed: str, base: ResponseFilter | None = None) -> ResponseFilter:
             selection = replace(selection, benchmark=value)
         elif colon and name == "item":
             selection = replace(selection, item=value)
+        elif colon and name == "ending":
+            selection = replace(selection, ending=value or None)
         elif colon and name == "job":
             selection = replace(selection, job=_number(part, value))
         elif colon and name == "words":
@@ -75,7 +78,7 @@ def _number(part: str, value: str) -> int:
 def written(selection: ResponseFilter) -> str:
     """The line that `parse` reads as this."""
     parts: list[str] = [selection.verdict if selection.verdict != "all" else ""]
-    for name in ("job", "variant", "benchmark", "item"):
+    for name in ("job", "variant", "benchmark", "item", "ending"):
         value = str(getattr(selection, name) or "")
         quoted = f'"{value}"' if " " in value else value
         parts += [f"{name}:{quoted}"] if value else []
@@ -88,5 +91,12 @@ def written(selection: ResponseFilter) -> str:
 
 def _as_text(part: str) -> str:
     """A piece of a search in quotes where it would be read as a setting."""
-    setting = part in (*VERDICTS, *ORDERS) or part.partition(":")[0] in ("job", "variant", "benchmark", "item", "words")
+    setting = part in (*VERDICTS, *ORDERS) or part.partition(":")[0] in (
+        "job",
+        "variant",
+        "benchmark",
+        "item",
+        "ending",
+        "words",
+    )
     return f'"{part}"' if setting and '"' not in part else part

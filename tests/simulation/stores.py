@@ -48,7 +48,7 @@ def row(
     rows = np.zeros(count * samples, dtype=ROW)
     rows["item"], rows["credit"] = np.repeat(items, samples), credit.ravel()
     rows["score"], rows["answer"], rows["onset"], rows["period"] = credit.ravel(), words.ravel(), np.nan, np.nan
-    summary = summarise(Planned(len(rows), count, 0), rows)
+    summary = summarise(Planned(len(rows), count, 0, 0), rows)
     run = Run(
         run=number, runs=(number,), variant_id=number, variant=f"{model} {compression}", label=f"{model} {compression}",
         model=model, family=model, parameters=None, compression=compression, bytes=None, bits_per_weight=None, sparsity=None,

@@ -241,6 +241,10 @@ def _counts(cell: ScoreCell) -> Iterator[str]:
     for count, what in ((cell["unparsed"], "unparsed"), (cell["failed"], "failed"), (cell.get("by_hand"), "by hand")):
         if count:
             yield f"{count} {what}"
+    if cell.get("share_cut"):
+        bounds = f" ({interval(cell['ended_ci'])})" if cell["ended_ci"] else ""
+        ended = f"ended {number(cell['ended_score'])}{bounds}, at most {number(cell['bound'])}"
+        yield f"{number(cell['share_cut'], 0)} % cut ({ended})"
     if cell.get("stopped"):
         bounds = interval(cell["corrected_ci"])
         corrected = f"{number(cell['corrected'])} ({bounds})" if bounds else "unknown, none was audited"

@@ -12,6 +12,7 @@ import click
 from core.cli.call import Call
 from core.cli.grammar import RESULTS, argument, benchmarks, command, tabular
 from core.errors import StoreError, UsageError
+from core.grading.endings import ENDINGS
 from core.store.filters import ORDERS, VERDICTS, ResponseFilter, parse
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ResponseLine(TypedDict):
     hand: int | None
     flagged: int
     finish_reason: str
+    ending: str | None
     collapsed: int | None
     words: int
     excerpt: NotRequired[str]
@@ -56,6 +58,7 @@ class Filters(TypedDict):
     variant: str
     benchmark: str
     item: str
+    ending: str | None
     min_words: int | None
     max_words: int | None
     order: str
@@ -70,6 +73,7 @@ class Filters(TypedDict):
 @click.option("--variant", default="", metavar="VARIANT", help="a part of the name of model and compression")
 @click.option("--benchmark", default="", metavar="BENCHMARK", shell_complete=benchmarks, help="responses to this benchmark")
 @click.option("--item", default="", metavar="KEY", help="responses to this question")
+@click.option("--ending", type=click.Choice(ENDINGS), help="responses that ended so")
 @click.option("--min-words", type=int, metavar="N", help="of thinking and answer")
 @click.option("--max-words", type=int, metavar="N", help="of thinking and answer")
 @click.option("--order", type=click.Choice(ORDERS), default="newest", help="which come first (default newest)")
@@ -98,7 +102,7 @@ def _filter(words: Sequence[str], filters: Filters) -> ResponseFilter:
     """The options, then the words as in the screen's own filter. Raises UsageError where both search."""
     from dataclasses import replace
 
-    names = ("verdict", "job", "variant", "benchmark", "item", "min_words", "max_words", "order")
+    names = ("verdict", "job", "variant", "benchmark", "item", "ending", "min_words", "max_words", "order")
     selection = parse(" ".join(words), ResponseFilter(**{name: filters[name] for name in names}))  # type: ignore[literal-required]
     if filters["search"] and selection.search:
         raise UsageError("There are two searches.", "Give --search, or the words themselves.")
@@ -143,6 +147,7 @@ def _data(connection: sqlite3.Connection, selection: ResponseFilter, row: sqlite
         hand=row["hand"],
         flagged=row["flagged"],
         finish_reason=row["finish_reason"],
+        ending=row["ending"],
         collapsed=row["collapsed"],
         words=row["words"],
     )

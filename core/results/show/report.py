@@ -14,6 +14,7 @@ from core.results.show.plots import Plot, curves, front, tenths
 from core.results.show.provenance import provenance, provenance_sheet
 from core.results.show.sheets import Sheet, collapse_sheet, deciles_sheet, lengths_sheet, scores_sheets
 from core.results.show.sheets_findings import findings_sheets, points_sheet
+from core.results.show.sheets_recovery import recovery_sheet
 from core.results.show.writers import contents, csv_text, html_page, html_table, latex
 from core.results.tables.collapse_points import points
 from core.results.tables.differences import lengths_with_differences, with_differences
@@ -23,6 +24,7 @@ from core.results.tables.loops import collapse_cells
 from core.results.tables.printed import Edition
 from core.results.tables.published import FIRST, published_lengths, published_rows
 from core.results.tables.recommend import recommend
+from core.results.tables.recovery import with_recovery
 from core.results.tables.scores import by_benchmark, scores_rows
 from core.text import json_text
 
@@ -95,10 +97,13 @@ def _tables(
     connection: sqlite3.Connection, edition: Edition | None
 ) -> dict[str, tuple[Sequence[Mapping[str, object]], list[Sheet]]]:
     """By name of file: rows for CSV, and the sheets that show them; nothing stands for what has no rows."""
-    scored = scores_rows(connection)
+    scored = with_recovery(connection, scores_rows(connection))
+    beside = [recovery_sheet(scored)] if any("dense" in cell for row in scored for cell in row["benchmarks"].values()) else []
     if edition:
         scored = [*with_differences(scored, edition), *published_rows(edition)]
-    tables: dict[str, tuple[Rows, list[Sheet]]] = {"scores": (by_benchmark(scored), scores_sheets(scored, with_runs=True))}
+    tables: dict[str, tuple[Rows, list[Sheet]]] = {
+        "scores": (by_benchmark(scored), [*scores_sheets(scored, with_runs=True), *beside])
+    }
     for q in QS:
         rows = lengths_rows(connection, q)
         if edition and rows:

@@ -27,6 +27,15 @@ T = TypeVar("T")
 UNKNOWN = "–"
 _AFTER: dict[ScoreName, str] = {"accuracy": "", "em": " EM", "f1": " F1"}
 ROUNDING = 0.05
+_ENDINGS = {
+    "cut": ("cut_in_thinking", "cut_in_answer"),
+    "loop": ("loop",),
+    "unclosed": ("ended_in_thinking",),
+    "refused": ("refused",),
+    "empty": ("empty",),
+    "malformed": ("malformed",),
+}
+"""What sheets call the endings without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +175,7 @@ def counts(cell: ScoreCell) -> tuple[str, ...]:
     notes += [f"{samples} samples each"] if samples > 1 else []
     notes += [f"{responses} of {planned} responses"] if whole and responses != planned else []
     notes += [f"{count} {name}" for name, count in (("unparsed", cell["unparsed"]), ("failed", cell["failed"])) if count]
+    notes += _endings(cell)
     if cell.get("stopped"):
         ends = "".join(f" ({part})" for part in interval(cell["corrected_ci"]))
         notes += [f"{cell['stopped']} stopped", f"corrected {number(cell['corrected'])}{ends}"]
@@ -175,6 +185,21 @@ def counts(cell: ScoreCell) -> tuple[str, ...]:
         notes += [f"pass@{samples} {number(cell['pass_at_k'])}", f"majority {number(cell['majority'])}"]
     published = cell.get("published")
     return (*notes, *(_published(published["origin"], published) if published else ()))
+
+
+def _endings(cell: ScoreCell) -> list[str]:
+    """How many outputs did not end with an answer, and what the score is without those that were cut."""
+    endings = cell.get("endings") or {}
+    shown = [f"{count} {name}" for name, part in _ENDINGS.items() if (count := sum(endings.get(one, 0) for one in part))]
+    notes = [", ".join(shown)] if shown else []
+    if cell.get("share_cut"):
+        ends = "".join(f" ({part})" for part in interval(cell["ended_ci"]))
+        notes += [f"ended {number(cell['ended_score'])}{ends}", f"at most {number(cell['bound'])}"]
+    if cell.get("lenient") is not None:
+        notes += [f"lenient {number(cell['lenient'])}"]
+    if cell.get("effective_limit"):
+        notes += [f"cut at {cell['effective_limit']:,} tokens"]
+    return notes
 
 
 def _published(origin: str, scores: Differences) -> tuple[str, ...]:

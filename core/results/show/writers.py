@@ -29,6 +29,9 @@ _LATEX = {
 }
 
 
+_PAIRS = ("_ci", "_floor")
+
+
 def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
     """Rows as CSV with all their digits: nested objects become columns, intervals `_low` and `_high`.
 
@@ -48,9 +51,10 @@ def flat(row: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, obj
     for name, value in row.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{name}_")
-        elif name.endswith("_ci"):
+        elif name.endswith(_PAIRS):
             low, high = value if isinstance(value, (list, tuple)) else (None, None)
-            yield from ((f"{prefix}{name[:-2]}low", low), (f"{prefix}{name[:-2]}high", high))
+            start = prefix + name.removesuffix("_ci")
+            yield from ((f"{start}_low", low), (f"{start}_high", high))
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             for place, inner in enumerate(value, 1):
                 yield from flat(inner, f"{prefix}{name}_{place}_")

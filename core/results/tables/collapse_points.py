@@ -17,8 +17,8 @@ from typing import TypeVar
 import numpy as np
 
 from benchmarks.registry import get
+from core.results.questions import Questions
 from core.results.rows import CollapsePoint, CurveStep, PointRow, State
-from core.results.run_summary import Questions
 from core.results.runs import Run
 from core.results.stats import RESAMPLES, SEED, difference, mean_interval, wilson
 from core.results.tables.measured import Measured, measured

@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from core.errors import UsageError
+from core.results.questions import Questions
 from core.results.rows import CompareRow
-from core.results.run_summary import Questions
 from core.results.runs import Run, one_picture, responses_of, shown_runs
 from core.results.stats import paired
 

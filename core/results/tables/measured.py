@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.registry import get
 from core.compress.methods import Kind, Method, method
-from core.results.run_summary import Questions
+from core.results.questions import Questions
 from core.results.runs import Run, main_runs, one_picture, responses_of
 
 T = TypeVar("T")

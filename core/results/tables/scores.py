@@ -30,10 +30,13 @@ def scores_rows(connection: sqlite3.Connection) -> list[ScoreRow]:
     `responses` (finished) of `planned`, `samples` (the fewest of a question), `unparsed` (finished without an answer), `failed`
     (errors and cancelled), `run` and `runs`, `limit`, `prompt` and `questions` (versions), and scores with their `_ci` and the
     score's `error` (standard error); for em_f1 also `strict_em` and `strict_f1` (the whole answer part graded as it stands).
-    With several samples `pass_at_k` and `majority`. `average_of` names the three benchmarks behind `average`, both None until
-    all three have finished responses. Where responses were stopped for repetition, which count as wrong, a cell says how many
-    (`stopped`) and the score `corrected` by the audit, with `corrected_ci` (see `core.results.tables.audit`); where a person
-    judged, how many (`by_hand`); where it is doubtful, why (`doubt`).
+    `endings` counts responses by how they ended; `share_cut` of them were cut, `ended_score` (with `ended_ci`) is the score of
+    the others, `bound` the score if every cut one were right, `lenient` the score if what ended in its thinking is graded as if
+    all of it were answer (None where nothing did), `effective_limit` the tokens at which outputs were cut below their limit
+    (else None). With several samples `pass_at_k` and `majority`. `average_of` names the three benchmarks behind `average`, both
+    None until all three have finished responses. Where responses were stopped for repetition, which count as wrong, a cell says
+    how many (`stopped`) and the score `corrected` by the audit, with `corrected_ci` (see `core.results.tables.audit`); where a
+    person judged, how many (`by_hand`); where it is doubtful, why (`doubt`).
     """
     with one_picture(connection):
         runs = shown_runs(connection)
@@ -97,6 +100,10 @@ def _cell(run: Run) -> ScoreCell:
         cell["em"], cell["em_ci"] = _percent(summary.credit), percent_ends(summary.credit_ci)
         cell["f1"], cell["f1_ci"] = _percent(summary.score), percent_ends(summary.score_ci)
         cell["strict_em"], cell["strict_f1"] = _percent(summary.strict_em), _percent(summary.strict_f1)
+    cell["endings"], cell["effective_limit"] = summary.endings, summary.effective_limit
+    cell["share_cut"], cell["bound"] = _percent(summary.cut_share), _percent(summary.bound)
+    cell["ended_score"], cell["ended_ci"] = _percent(summary.ended_score), percent_ends(summary.ended_ci)
+    cell["lenient"] = _percent(summary.lenient)
     if run.doubt:
         cell["doubt"] = run.doubt
     if summary.by_hand:

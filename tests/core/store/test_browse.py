@@ -21,6 +21,7 @@ from tests.helpers.book import Book
 
 LINES = {
     "all": ResponseFilter(),
+    "wrong ending:loop": ResponseFilter("wrong", ending="loop"),
     "wrong job:3 words:>20 longest": ResponseFilter("wrong", job=3, min_words=20, order="longest"),
     'variant:"pocket q8_0" "two words" one': ResponseFilter(variant="pocket q8_0", search='"two words" one'),
     "benchmark:aime item:12 words:<50 \\boxed{105}": ResponseFilter(

@@ -37,6 +37,8 @@ def test_counts_accuracy_and_interval(book: Book) -> None:
     assert cell.pop("error") == pytest.approx(100 * (0.6 * 0.4 / 9) ** 0.5)
     counted = {"n": 14, "finished": 10, "responses": 10, "planned": 14, "samples": 1, "unparsed": 1, "failed": 2, "run": run}
     counted |= {"runs": [run], "limit": None, "prompt": None, "questions": None, "accuracy": 60.0}
+    assert cell.pop("ended_score") == pytest.approx(600 / 7) and len(cell.pop("ended_ci")) == 2
+    counted |= {"endings": {"error": 1}, "share_cut": 30.0, "bound": 90.0, "lenient": None, "effective_limit": None}
     assert cell == counted | {"stopped": 2, "corrected": None, "corrected_ci": None}
     assert interval == pytest.approx([28.82, 85.88], abs=0.01)
 
