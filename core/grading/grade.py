@@ -12,7 +12,8 @@ from benchmarks.sentences import refuses
 from core.collapse import HEALTHY, Verdict
 from core.engines.thinking import Marks
 from core.grading.endings import Ending, Output, ending
-from core.store.columns import GradeColumns, LengthColumns, LenientColumns, LoopColumns, OutputColumns, ServerColumns
+from core.grading.loops import ends_in_loop
+from core.store.columns import GradeColumns, JudgedColumns, LenientColumns, LoopColumns, OutputColumns, ServerColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +38,35 @@ def columns(
     reason: str,
     thinking: Thinking = UNKNOWN,
     *,
-    collapsed: bool = False,
+    loop: Verdict = HEALTHY,
     filtered: bool = False,
     stops: Sequence[str] = (),
 ) -> OutputColumns:
     """The columns that describe a response's text. Lengths are words (split at white space) and engine tokens.
 
-    `collapsed`, `filtered` and `stops` are as in `endings.Output`.
+    `loop` is the detector's verdict; `filtered` and `stops` are as in `endings.Output`.
     """
+    looping = loop.state == "collapsed" and was_cut(reason) and ends_in_loop(text, loop.position, loop.period)
     parts = split(text, reason, thinking.marks, thinking.prompt)
-    grade = grade_columns(benchmark, item, "" if filtered else parts.answer, reason)
-    declined = grade["parsed"] is None and refuses(parts.answer)
-    output = Output(text, parts, reason, thinking.prompt, grade["parsed"], collapsed, filtered, declined, stops)
-    ended = ending(output)
+    judged_columns = judged(benchmark, item, Output(text, parts, reason, thinking.prompt, looping, filtered, stops))
     before = len(text) if parts.answer_start is None else parts.answer_start
     thinking_tokens = _thinking_tokens(ids, before, len(text), thinking.close_ids, bool(parts.thinking))
+    return {**judged_columns, "thinking_tokens": thinking_tokens, "answer_tokens": len(ids) - thinking_tokens}
+
+
+def judged(benchmark: Benchmark, item: Item, output: Output) -> JudgedColumns:
+    """The columns that the text of an output alone tells: its parts, how it ended, its grade."""
+    parts = output.parts
+    grade = grade_columns(benchmark, item, "" if output.filtered else parts.answer, output.reason)
+    ended = ending(output, grade["parsed"], refuses(parts.answer))
     return {
-        "finish_reason": reason,
+        "finish_reason": output.reason,
         "ending": ended,
-        "prompt_thinking": thinking.prompt,
-        **lenient_columns(benchmark, item, text, ended),
+        "prompt_thinking": output.prompt,
         "answer_start": parts.answer_start,
         "thinking_words": words(parts.thinking),
         "answer_words": words(parts.answer),
-        "thinking_tokens": thinking_tokens,
-        "answer_tokens": len(ids) - thinking_tokens,
+        **lenient_columns(benchmark, item, output.text, ended),
         **grade,
     }
 
@@ -110,7 +115,7 @@ def loop_columns(verdict: Verdict, audit: bool) -> LoopColumns:
     }
 
 
-def server_columns(usage: Mapping[str, int] | None, empty_replies: int, row: LengthColumns) -> ServerColumns:
+def server_columns(usage: Mapping[str, int] | None, empty_replies: int, row: OutputColumns) -> ServerColumns:
     """What a server counted, in place of our count of token ids, which it does not send.
 
     Where it does not tell reasoning apart, the share of the words in `row` (see `columns`) does.

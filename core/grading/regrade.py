@@ -1,4 +1,4 @@
-"""Finished responses graded again after a grader's rules have changed; what each grade was stays beside it.
+"""Finished responses graded again after the rules have changed, their endings too; what each grade was stays beside it.
 
 Texts and verdicts by hand are never touched. Each changed response moves its old grade into `former_grades` in the transaction
 that writes the new one, so that stopping at any moment loses nothing and a second call goes on.
@@ -9,17 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import cast
 
-from benchmarks.base import Item
-from benchmarks.parts import answer_of
-from benchmarks.registry import get
 from core.errors import UsageError
-from core.grading.grade import grade_columns
-from core.store.columns import Columns, FormerGrade
+from core.grading.settle import ROWS, Siblings, judged_again, siblings, write
+from core.store.columns import FormerGrade, JudgedColumns
 from core.store.connection import transaction
 from core.store.joins import JOBS, VARIANT
 
@@ -31,24 +28,23 @@ _RUNS = f"""
 SELECT j.id, {VARIANT} AS variant, j.benchmark FROM {JOBS}
 WHERE j.kind = 'run' AND (:runs IS NULL OR j.id IN (SELECT value FROM json_each(:runs))) ORDER BY j.id
 """
-_RESPONSES = f"""
-SELECT r.id, r.finish_reason, r.answer_start, {", ".join(f"r.{name}" for name in COLUMNS)}, i.key, i.fields, i.gold, t.text
-FROM responses r JOIN items i ON i.id = r.item_id LEFT JOIN response_texts t ON t.response_id = r.id
-WHERE r.job_id = ? AND r.state = 'done' AND r.id > ? ORDER BY r.id LIMIT {BATCH}
-"""
+ENDING = ("ending", "prompt_thinking", "finish_reason", "answer_start", "thinking_words", "answer_words")
+"""What is read off the text besides the grade; the lenient grade goes with it."""
+LENIENT = ("lenient_credit", "lenient_score")
+_RESPONSES = f"{ROWS} AND r.id > ? ORDER BY r.id LIMIT {BATCH}"
 _KEEP = f"""
 INSERT INTO former_grades (response_id, until, replaced_by, {", ".join(COLUMNS)})
 SELECT id, ?, ?, {", ".join(COLUMNS)} FROM responses WHERE id = ?
 """
-_WRITE = f"UPDATE responses SET {', '.join(f'{name} = :{name}' for name in COLUMNS)} WHERE id = :id"
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One response whose grade would change: what was and would be extracted, by which rule, and its worth (0 to 1)."""
+    """One response that would change: how it ended, what was extracted by which rule, its worth (0 to 1); each then and now."""
 
     response: int
     key: str
+    ending: tuple[str | None, str | None]
     parsed: tuple[str | None, str | None]
     rule: tuple[str | None, str | None]
     worth: tuple[float, float]
@@ -58,7 +54,8 @@ class Changed:
 class Regraded:
     """One run: how many finished responses, how many grades changed, and for how many the verdict (or F1) went up or down.
 
-    `before` and `after` are the sums of what its responses are worth (verdict or F1); a dry run lists its `changes`.
+    `endings` is how many endings changed, and `unknown` how many of these were not known before. `before` and `after` are the
+    sums of what its responses are worth (verdict or F1); a dry run lists its `changes`.
     """
 
     run: int
@@ -70,6 +67,8 @@ class Regraded:
     worse: int = 0
     before: float = 0.0
     after: float = 0.0
+    endings: int = 0
+    unknown: int = 0
     changes: list[Changed] = field(default_factory=list)
 
 
@@ -88,8 +87,9 @@ def regrade(
     if unknown := sorted(set(runs or ()) - {run.run for run in regraded}):
         raise UsageError(f"There is no run {', '.join(map(str, unknown))}.", "`lrm-tui ls` lists them; nothing was graded.")
     for run in regraded:
+        others = siblings(connection, run.run)
         for batch in _batches(connection, run.run):
-            changes = [change for row in batch if (change := _change(run, row, dry))]
+            changes = [(row, columns) for row in batch if (columns := _change(run, row, others, dry))]
             if changes and not dry:
                 _write(connection, changes)
             progress(run)
@@ -103,34 +103,38 @@ def _batches(connection: sqlite3.Connection, run: int) -> Iterator[list[sqlite3.
         after = int(rows[-1]["id"])
 
 
-def _change(run: Regraded, row: sqlite3.Row, dry: bool) -> Columns | None:
-    """The new grade of a response with its id; None where it is the old one."""
-    item = Item(row["key"], json.loads(row["fields"]), json.loads(row["gold"]))
-    answer = answer_of(row["text"] or "", row["finish_reason"], row["answer_start"])
-    new = grade_columns(get(run.benchmark), item, answer, row["finish_reason"])
-    run.responses += 1
-    values: Columns = {**new}
+def _change(run: Regraded, row: sqlite3.Row, others: Siblings, dry: bool) -> JudgedColumns | None:
+    """The new columns of a response; None where they are the old ones."""
+    new = judged_again(row, others)
+    grade = _differs(row, new, COLUMNS)
     worth = _worth(row["correct"], row["f1"]), _worth(new["correct"], new["f1"])
-    run.before, run.after = run.before + worth[0], run.after + worth[1]
-    if all(values[name] == row[name] for name in COLUMNS):
-        return None
     gain = worth[1] - worth[0]
-    if dry:
-        pairs = (row["parsed"], new["parsed"]), (row["rule"], new["rule"])
+    run.responses, run.before, run.after = run.responses + 1, run.before + worth[0], run.after + worth[1]
+    run.changed, run.better, run.worse = run.changed + grade, run.better + (gain > 0), run.worse + (gain < 0)
+    ending = row["ending"] != new["ending"]
+    run.endings, run.unknown = run.endings + ending, run.unknown + (ending and row["ending"] is None)
+    if dry and (grade or (ending and row["ending"] is not None)):
+        pairs = (row["ending"], new["ending"]), (row["parsed"], new["parsed"]), (row["rule"], new["rule"])
         run.changes.append(Changed(row["id"], row["key"], *pairs, worth))
-    run.changed, run.better, run.worse = run.changed + 1, run.better + (gain > 0), run.worse + (gain < 0)
-    return {**values, "id": row["id"]}
+    return new if grade or _differs(row, new, (*ENDING, *LENIENT)) else None
+
+
+def _differs(row: sqlite3.Row, new: JudgedColumns, names: Sequence[str]) -> bool:
+    values: Mapping[str, object] = {**new}
+    return any(values[name] != row[name] for name in names)
 
 
 def _worth(correct: int | None, f1: float | None) -> float:
     return float(f1 or 0.0) if correct is None else float(correct)
 
 
-def _write(connection: sqlite3.Connection, changes: Sequence[Columns]) -> None:
+def _write(connection: sqlite3.Connection, changes: Sequence[tuple[sqlite3.Row, JudgedColumns]]) -> None:
     now, by = time.time(), f"lrm-tui {version('lrm-tui')}"
     with transaction(connection):
-        connection.executemany(_KEEP, [(now, by, change["id"]) for change in changes])
-        connection.executemany(_WRITE, changes)
+        for row, columns in changes:
+            if _differs(row, columns, COLUMNS):
+                connection.execute(_KEEP, (now, by, row["id"]))
+            write(connection, row, columns)
 
 
 def former(connection: sqlite3.Connection, response: int) -> list[FormerGrade]:

@@ -9,17 +9,14 @@ from dataclasses import dataclass, field
 
 from benchmarks.base import DataSource, Item
 from benchmarks.registry import get
-from core.collapse import Detector, Verdict
+from core.collapse import Detector
 from core.compress.methods import pruned_share
-from core.engines.thinking import first_close
 from core.errors import DataError
 from core.grading.endings import state_of_prompt
 from core.grading.grade import Thinking, columns, loop_columns
+from core.grading.infer import reason_of
 from core.importing.record import MEND, Record
 from core.store.columns import Columns
-
-TAIL = 16_000
-"""Characters at the end of an output that must still loop for the loop to count as unended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,24 +120,14 @@ def _row(record: Record, item: Item) -> Columns:
     detector.feed(record.output)
     detector.finish()
     verdict = detector.verdict
-    collapsed = verdict.state == "collapsed"
-    reason = record.reason or ("length" if collapsed and ends_in_loop(record.output, verdict) else "stop")
     thinking = Thinking(prompt=state_of_prompt(record.prompt))
+    benchmark = get(record.benchmark)
+    reason = record.reason or reason_of(benchmark, item, record.output, verdict, thinking.prompt)
     return {
-        **columns(get(record.benchmark), item, record.output, [], reason, thinking, collapsed=collapsed),
+        **columns(benchmark, item, record.output, [], reason, thinking, loop=verdict),
         **{"thinking_tokens": None, "answer_tokens": None, "inferred": int(record.reason is None)},
         **loop_columns(verdict, audit=True),  # imported outputs were never stopped by a rule
     }
-
-
-def ends_in_loop(output: str, verdict: Verdict) -> bool:
-    """Whether a collapsed output loops until its end: no answer follows, and its tail still repeats."""
-    if first_close(output[verdict.position or 0 :]) is not None:
-        return False
-    tail = Detector()
-    tail.feed(output[-max(TAIL, 4 * (verdict.period or 0)) :])
-    tail.finish()
-    return tail.verdict.state == "collapsed"
 
 
 def _plain(text: str) -> str:

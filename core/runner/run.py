@@ -374,9 +374,9 @@ class Run:
         reason = "repetition" if reason == "cancelled" and stream.stopped else reason
         pending = stream.pending
         item = Item(pending.key, pending.fields, pending.gold)
-        looped, stops = verdict.state == "collapsed", self.job.sampling.stop
+        stops = self.job.sampling.stop
         row = columns(
-            self.benchmark, item, text, ids, reason, thinking, collapsed=looped, filtered=stream.filtered, stops=stops
+            self.benchmark, item, text, ids, reason, thinking, loop=verdict, filtered=stream.filtered, stops=stops
         )  # fmt: skip
         outcome: Columns = {
             **row,

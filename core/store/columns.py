@@ -51,17 +51,15 @@ class LoopColumns(TypedDict):
     audited: int | None
 
 
-class LengthColumns(TypedDict):
-    """How an output ended and how long its parts are, in words and in engine tokens."""
+class PartColumns(TypedDict):
+    """How an output ended, where its answer part starts, and how long its parts are in words."""
 
-    finish_reason: str
+    finish_reason: str | None
     ending: str | None
     prompt_thinking: str | None
     answer_start: int | None
     thinking_words: int
     answer_words: int
-    thinking_tokens: int
-    answer_tokens: int
 
 
 class LenientColumns(TypedDict):
@@ -71,8 +69,15 @@ class LenientColumns(TypedDict):
     lenient_score: float | None
 
 
-class OutputColumns(LengthColumns, LenientColumns, GradeColumns):
-    """All that is read off the text of a finished output."""
+class JudgedColumns(PartColumns, LenientColumns, GradeColumns):
+    """All that is read off the text of a finished output alone."""
+
+
+class OutputColumns(JudgedColumns):
+    """The same with the lengths in engine tokens."""
+
+    thinking_tokens: int
+    answer_tokens: int
 
 
 class ServerColumns(TypedDict, total=False):

@@ -50,9 +50,19 @@ def _shown(change: Changed) -> str:
     """One response: what was extracted and would be, and what that is worth."""
     was, new = (("nothing" if answer is None else repr(answer[:60])) for answer in change.parsed)
     extracted = f"{was} ({change.rule[0] or 'no rule'}) → {new} ({change.rule[1] or 'no rule'})"
+    was_ending, ending = change.ending
+    extracted += "" if was_ending in (None, ending) else f", {was_ending} → {ending}"
     return (
         f"response {change.response}, question {change.key}: {extracted}, worth {change.worth[0]:.2g} → {change.worth[1]:.2g}"
     )
+
+
+def _endings(run: Regraded, verb: str) -> str:
+    """How many endings changed, and how many of them nobody knew before."""
+    if not run.endings:
+        return ""
+    unknown = f" ({run.unknown} unknown before)" if run.unknown else ""
+    return f"; {run.endings} endings {verb}{unknown}"
 
 
 def _print_changes(runs: list[Regraded], every: bool, verb: str) -> None:
@@ -60,11 +70,12 @@ def _print_changes(runs: list[Regraded], every: bool, verb: str) -> None:
     from core.text import printable
 
     for run in runs:
-        if run.changed or every:
+        if run.changed or run.endings or every:
             ends = f"{run.changed} of {run.responses} grades changed: {run.better} better, {run.worse} worse"
             scores = "" if not run.responses else f"; mean {_mean(run.before, run)} → {_mean(run.after, run)}"
-            print(printable(f"{_name(run)}: {ends}{scores}"))
+            print(printable(f"{_name(run)}: {ends}{scores}{_endings(run, verb)}"))
             for change in run.changes:
                 print(printable(f"  {_shown(change)}"))
     total, changed = sum(run.responses for run in runs), sum(run.changed for run in runs)
-    print(f"{total:,} responses graded again, {changed:,} grades {verb}.")
+    endings = sum(run.endings for run in runs)
+    print(f"{total:,} responses graded again, {changed:,} grades {verb}, {endings:,} endings.")

@@ -70,7 +70,7 @@ def test_a_dry_run_shows_each_change_and_the_score_before_and_after(book: Book, 
     out = capsys.readouterr().out
     assert "2 of 2 grades changed: 2 better, 0 worse; mean 0.0 → 100.0" in out
     assert "response 1, question 0: 'A' (old) → 'B' (statement), worth 0 → 1" in out
-    assert "'A' (old) → nothing (no rule), worth 0 → 0" in out and "3 grades would change." in out
+    assert "'A' (old) → nothing (no rule), worth 0 → 0" in out and "3 grades would change, 3 endings." in out
     assert cli.main(["regrade", "--dry-run", "--json", "--db", str(book.path)]) == 0
     first = json.loads(capsys.readouterr().out)[0]
     assert [change["parsed"] for change in first["changes"]] == [["A", "B"]] * 2 and (first["before"], first["after"]) == (0, 2)
