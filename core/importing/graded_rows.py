@@ -96,7 +96,7 @@ class RowGrader:
             graded["em"], graded["f1"] = (grade.em, grade.f1) if known else (None, None)
         declined = found is None and refuses(parts.answer)
         looped = was_cut(reason) and _looped(output)
-        graded["ending"] = ending(Output(output, parts, reason, None, graded["parsed"], looped, declined=declined))
+        graded["ending"] = ending(Output(output, parts, reason, None, looped), graded["parsed"], declined)
         return graded
 
     def _name(self, name: object) -> str:
