@@ -330,6 +330,7 @@ class Candidate(TypedDict):
     estimated: bool
     needs: float
     fits: bool
+    enough: bool
     score: float
     score_ci: list[float]
     knowledge: float | None
@@ -343,6 +344,8 @@ class Recommendation(TypedDict):
     memory: float
     knowledge: bool
     choice: str | None
+    ties: list[str]
+    smallest: str | None
     reasons: list[str]
     front: list[Candidate]
 

@@ -129,7 +129,7 @@ def front_sheet(recommendation: Recommendation) -> Sheet:
             Cell(gigabytes(row["bytes"]), ("estimated",) if row["estimated"] else ()),
             Cell("yes" if row["fits"] else "no"),
             Cell("yes" if row["on_front"] else "no"),
-            Cell(number(row["score"]), interval(row["score_ci"])),
+            Cell(number(row["score"]), (*interval(row["score_ci"]), *(() if row["enough"] else ("few questions",)))),
             Cell(number(row["knowledge"]), interval(row["knowledge_ci"])),
         )
         for row in recommendation["front"]

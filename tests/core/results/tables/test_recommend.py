@@ -48,7 +48,8 @@ def test_the_best_that_fits_is_chosen_with_reasons(book: Book) -> None:
     assert [row["label"].split()[1] for row in found["front"]] == ["q4_0", "magnitude-50", "q8_0", "none"]
     assert [row["on_front"] for row in found["front"]] == [True, False, True, True]
     assert [row["fits"] for row in found["front"]] == [True, True, True, False]
-    assert any("within noise" in reason and "q4_0" in reason for reason in found["reasons"])
+    assert (found["ties"], found["smallest"]) == (["pocket q4_0"], "pocket q4_0")
+    assert "The smallest of them is pocket q4_0, 86.0 (81 to 89) in 4.4 GB." in found["reasons"]
     assert recommend(book.reader, 5e9)["choice"] == "pocket q4_0"
     assert recommend(book.reader, 30e9)["choice"] == "pocket none"
 
@@ -86,3 +87,40 @@ def test_the_command(book: Book, capsys: pytest.CaptureFixture[str], form: str) 
     fill(book)
     assert cli.main(["recommend", "--memory", "10GB", "--knowledge", "--db", str(book.path), "--format", form]) == 0
     assert "q8" in capsys.readouterr().out
+
+
+def asked(book: Book, compression: str, size: int, right: int, questions: int) -> None:
+    """A variant with so many right of so many questions of each benchmark of the average."""
+    variant = book.variant(compression, bytes=size)
+    for name in ("aime", "folio", "temporal"):
+        book.run(variant, name, graded(1, right) + graded(0, questions - right))
+
+
+def test_a_variant_asked_few_questions_is_left_out_and_named(book: Book) -> None:
+    asked(book, "q8_0", 8 * 10**9, 80, 100)
+    asked(book, "q2_k", 2 * 10**9, 29, 29)
+    asked(book, "q1", 10**9, 1, 1)
+    found = recommend(book.reader, 10e9)
+    assert found["choice"] == "pocket q8_0" and found["ties"] == []
+    assert "Left out, with fewer than 30 questions of a benchmark: pocket q1, pocket q2_k." in found["reasons"]
+    assert [(row["enough"], row["on_front"]) for row in found["front"]] == [(False, False), (False, False), (True, True)]
+    only_few = recommend(book.reader, 4e9)
+    assert only_few["choice"] is None and "pocket q1" in only_few["reasons"][-1]
+
+
+def test_the_choice_has_the_highest_lower_bound_and_not_the_highest_average(book: Book) -> None:
+    asked(book, "q8_0", 8 * 10**9, 180, 200)
+    asked(book, "q4_0", 4 * 10**9, 28, 30)
+    found = recommend(book.reader, 10e9)
+    small, large = found["front"]
+    assert small["score"] > large["score"] and small["score_ci"][0] < large["score_ci"][0]
+    assert found["choice"] == "pocket q8_0"
+
+
+def test_what_a_paired_test_tells_apart_is_no_tie_though_intervals_overlap(book: Book) -> None:
+    asked(book, "q8_0", 8 * 10**9, 90, 100)
+    asked(book, "q4_0", 4 * 10**9, 84, 100)
+    found = recommend(book.reader, 10e9)
+    small, large = found["front"]
+    assert small["score_ci"][1] > large["score_ci"][0] and found["ties"] == []
+    assert found["smallest"] == found["choice"] == "pocket q8_0"
