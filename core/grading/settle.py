@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.base import Item
-from benchmarks.parts import Parts, split, was_cut
+from benchmarks.parts import Parts, closing, split, was_cut
 from benchmarks.registry import get
 from benchmarks.sentences import refuses
 from core.collapse import HEALTHY
@@ -119,9 +119,10 @@ def _item(row: sqlite3.Row) -> Item:
 def _parts(text: str, reason: str | None, start: int | None, prompt: str | None) -> Parts:
     """The output split again; where its text shows no family, the mark that its engine knew stays where it was."""
     parts = split(text, reason, None, prompt)
-    if parts.closed or not start:
+    marks = in_text(text)
+    if parts.closed or not start or closing(text, marks) is not None:
         return parts
-    return Parts(text[:start], in_text(text).trimmed(text[start:]), start, parts.opened, closed=True)
+    return Parts(text[:start], marks.trimmed(text[start:]), start, parts.opened, closed=True)
 
 
 def write(connection: sqlite3.Connection, row: sqlite3.Row, columns: JudgedColumns) -> None:
