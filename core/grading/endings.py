@@ -78,7 +78,7 @@ def ending(output: Output, parsed: str | None, declined: bool = False) -> Ending
         return "ended_in_thinking"
     if parsed is None:
         return "refused" if declined else _unread(output)
-    return "answered" if parts.thinking.strip() else "no_thinking"
+    return "answered" if _MARK.sub("", parts.thinking).strip() else "no_thinking"
 
 
 def _unread(output: Output) -> Ending:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.base import Item
-from benchmarks.parts import Parts, split, was_cut
+from benchmarks.parts import Parts, closing, split, was_cut
 from benchmarks.registry import get
 from benchmarks.sentences import refuses
 from core.collapse import HEALTHY
@@ -69,6 +69,11 @@ def _break_off(connection: sqlite3.Connection, run: int) -> bool:
     """Whether most outputs of an imported run break off in a sentence, judged by their texts alone."""
     rows = connection.execute(f"{ROWS} AND {_UNSAID}", (run,))
     broken = [_reason(row, "stop", None) == "length" for row in rows if state_of_prompt(row["prompt"] or "") is None]
+    return most(broken)
+
+
+def most(broken: Sequence[bool]) -> bool:
+    """Whether enough outputs break off to say that the others of their run were cut too."""
     return len(broken) >= FEW and 2 * sum(broken) > len(broken)
 
 
@@ -90,20 +95,26 @@ def judged_again(row: sqlite3.Row, others: Siblings) -> JudgedColumns:
     if row["unsaid"] and reason == "stop":
         reason = _reason(row, reason, prompt)
     parts = _parts(text, reason, row["answer_start"], prompt)
-    unclosed = prompt is None and not parts.closed and not parts.opened and reason in ("stop", "length")
-    if unclosed and others.think:
-        prompt = "opened"
-        reason = "length" if row["unsaid"] and was_cut_short(text, others.lengths) else reason
-        parts = split(text, reason, None, prompt)
-    elif unclosed and others.break_off and row["unsaid"]:
-        reason = "length"
-        parts = split(text, reason)
     looping = bool(row["collapsed"]) and was_cut(reason) and ends_in_loop(text, row["loop_position"], row["loop_period"])
     start = row["answer_start"]
     in_words = start is not None and refuses(in_text(text).trimmed(text[start:]))
     filtered = row["ending"] == "refused" and not in_words
     stops = json.loads(row["sampling"] or "{}").get("stop") or ()
-    return judged(get(row["benchmark"]), _item(row), Output(text, parts, reason, prompt, looping, filtered, stops))
+    output = among(others, Output(text, parts, reason, prompt, looping, filtered, stops), bool(row["unsaid"]))
+    return judged(get(row["benchmark"]), _item(row), output)
+
+
+def among(others: Siblings, output: Output, unsaid: bool) -> Output:
+    """An output as its siblings show it, where it says nothing of its own; `unsaid`: no log says how it ended."""
+    parts, text, reason = output.parts, output.text, output.reason
+    if output.prompt is not None or parts.closed or parts.opened or reason not in ("stop", "length"):
+        return output
+    if others.think:
+        reason = "length" if unsaid and was_cut_short(text, others.lengths) else reason
+        return replace(output, reason=reason, prompt="opened", parts=split(text, reason, None, "opened"))
+    if others.break_off and unsaid:
+        return replace(output, reason="length", parts=split(text, "length"))
+    return output
 
 
 def _reason(row: sqlite3.Row, reason: str, prompt: str | None) -> str:
@@ -119,9 +130,10 @@ def _item(row: sqlite3.Row) -> Item:
 def _parts(text: str, reason: str | None, start: int | None, prompt: str | None) -> Parts:
     """The output split again; where its text shows no family, the mark that its engine knew stays where it was."""
     parts = split(text, reason, None, prompt)
-    if parts.closed or not start:
+    marks = in_text(text)
+    if parts.closed or not start or closing(text, marks) is not None:
         return parts
-    return Parts(text[:start], in_text(text).trimmed(text[start:]), start, parts.opened, closed=True)
+    return Parts(text[:start], marks.trimmed(text[start:]), start, parts.opened, closed=True)
 
 
 def write(connection: sqlite3.Connection, row: sqlite3.Row, columns: JudgedColumns) -> None:

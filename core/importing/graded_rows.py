@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
 from benchmarks.base import Benchmark, DataSource, Item
-from benchmarks.parts import split, was_cut
+from benchmarks.parts import split, was_cut, words
 from benchmarks.registry import get, names
-from benchmarks.sentences import refuses
 from core.collapse import Detector
 from core.errors import DataError
-from core.grading.endings import Ending, Output, ending
+from core.grading.endings import Output, state_of_prompt
+from core.grading.grade import judged
+from core.grading.infer import reason_of as inferred_reason
+from core.grading.loops import ends_in_loop
+from core.grading.settle import Siblings, among, most
 from core.importing.match import Questions
 from core.importing.record import Record, benchmark_of, reason_of
 
@@ -29,7 +33,7 @@ class GradedRow(TypedDict, total=False):
     correct: bool | None
     em: float | None
     f1: float | None
-    ending: Ending | None
+    ending: str | None
 
 
 class UnreadRow(DataError):
@@ -44,6 +48,33 @@ class Unread:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class _ReadRow:
+    """A row that was read: its id, its question and whether the right answer is known, its output, and the `run`
+    (benchmark, model) that it names: rows that name no model may come from anywhere, and tell nothing of each other.
+
+    `unsaid`: the row does not say how the output ended.
+    """
+
+    id: object
+    benchmark: Benchmark
+    item: Item
+    known: bool
+    output: Output
+    unsaid: bool
+    run: tuple[str, str] | None
+
+    @property
+    def thinks(self) -> bool:
+        """Whether it closes some thinking."""
+        return self.output.parts.closed and words(self.output.parts.thinking) > 0
+
+    @property
+    def silent(self) -> bool:
+        """Whether neither its prompt nor its text tells if thinking was open."""
+        return self.output.prompt is None and not self.output.parts.closed and not self.output.parts.opened
+
+
 @dataclass(slots=True)
 class RowGrader:
     """Grades rows; `benchmark` is that of rows that name none. Questions are loaded when a row first names one by its id."""
@@ -53,51 +84,49 @@ class RowGrader:
     _questions: dict[str, Questions] = field(default_factory=dict)
 
     def every(self, lines: Iterable[str]) -> Iterator[GradedRow | Unread]:
-        """A grade for each row, or why it could not be read. Raises DataError where the questions are not there."""
+        """A grade for each row, or why it could not be read, once all are read: siblings tell of each other's endings.
+
+        Raises DataError where the questions are not there.
+        """
+        read: list[_ReadRow | Unread] = []
         number = 0
         try:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield self._graded(line, number)
+                    read.append(self._read_line(line, number))
         except UnicodeDecodeError as error:
-            yield Unread(number + 1, f"it is no UTF-8, nor is what follows read: {error.reason}.")
+            read.append(Unread(number + 1, f"it is no UTF-8, nor is what follows read: {error.reason}."))
+        runs: dict[tuple[str, str] | None, list[_ReadRow]] = defaultdict(list)
+        for row in read:
+            if isinstance(row, _ReadRow) and row.run is not None:
+                runs[row.run].append(row)
+        others = {run: _siblings(rows) for run, rows in runs.items()} | {None: Siblings(False)}
+        for row in read:
+            yield row if isinstance(row, Unread) else _graded(row, others[row.run])
 
-    def _graded(self, line: str, number: int) -> GradedRow | Unread:
+    def _read_line(self, line: str, number: int) -> _ReadRow | Unread:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             return Unread(number, f"it is no JSON object: {error}.")
         try:
-            return self.grade(row, number)
+            return self._read(row, number)
         except UnreadRow as error:
             return Unread(number, str(error))
 
-    def grade(self, row: object, number: int) -> GradedRow:
-        """The grade of one row. Raises UnreadRow naming what is missing or of the wrong kind."""
+    def _read(self, row: object, number: int) -> _ReadRow:
+        """One row, read. Raises UnreadRow naming what is missing or of the wrong kind."""
         if not isinstance(row, dict):
             raise UnreadRow("it is no JSON object.")
-        output = row.get("output")
-        if not isinstance(output, str):
+        text, prompt = row.get("output"), row.get("prompt")
+        if not isinstance(text, str):
             raise UnreadRow("it has no text under `output`.")
         benchmark = get(self._name(row.get("benchmark")))
-        reason = _reason(row.get("finish_reason"))
+        said = _reason(row.get("finish_reason"))
         item, known = self._item(benchmark, row)
-        parts = split(output, reason)
-        grade = benchmark.grade(parts.answer, item, was_cut(reason))
-        found = grade.extraction
-        graded: GradedRow = {
-            "id": row.get("id", number),
-            "parsed": found.answer if found else None,
-            "rule": found.rule if found else None,
-        }
-        if benchmark.metric == "accuracy":
-            graded["correct"] = grade.correct if known else None
-        else:
-            graded["em"], graded["f1"] = (grade.em, grade.f1) if known else (None, None)
-        declined = found is None and refuses(parts.answer)
-        looped = was_cut(reason) and _looped(output)
-        graded["ending"] = ending(Output(output, parts, reason, None, looped), graded["parsed"], declined)
-        return graded
+        output = _output(benchmark, item, text, said, state_of_prompt(prompt) if isinstance(prompt, str) else None)
+        run = (benchmark.name, str(row["model"])) if row.get("model") else None
+        return _ReadRow(row.get("id", number), benchmark, item, known, output, said is None, run)
 
     def _name(self, name: object) -> str:
         name = name if name is not None else self.benchmark
@@ -134,11 +163,35 @@ class RowGrader:
             raise UnreadRow(f"{benchmark.name} has no question {named!r}.", "Name its id, or its row from 0.") from None
 
 
-def _looped(text: str) -> bool:
+def _output(benchmark: Benchmark, item: Item, text: str, said: str | None, prompt: str | None) -> Output:
+    """An output with its parts, how it ended as far as it tells itself, and whether it loops at its end."""
     detector = Detector()
     detector.feed(text)
     detector.finish()
-    return detector.verdict.state == "collapsed"
+    loop = detector.verdict
+    reason = said or inferred_reason(benchmark, item, text, loop, prompt)
+    looping = loop.state == "collapsed" and was_cut(reason) and ends_in_loop(text, loop.position, loop.period)
+    return Output(text, split(text, reason, None, prompt), reason, prompt, looping)
+
+
+def _siblings(rows: Sequence[_ReadRow]) -> Siblings:
+    """What rows of one benchmark and model tell of each other."""
+    silent = [row for row in rows if row.silent]
+    if any(row.thinks for row in rows):
+        return Siblings(True, [len(row.output.text) for row in silent if not row.output.looping])
+    broken = [row.output.reason == "length" for row in silent if row.unsaid and not row.output.looping]
+    return Siblings(False, break_off=most(broken))
+
+
+def _graded(row: _ReadRow, others: Siblings) -> GradedRow:
+    columns = judged(row.benchmark, row.item, among(others, row.output, row.unsaid))
+    graded: GradedRow = {"id": row.id, "parsed": columns["parsed"], "rule": columns["rule"]}
+    if row.benchmark.metric == "accuracy":
+        graded["correct"] = bool(columns["correct"]) if row.known else None
+    else:
+        graded["em"], graded["f1"] = (columns["em"], columns["f1"]) if row.known else (None, None)
+    graded["ending"] = columns["ending"]
+    return graded
 
 
 def _reason(value: object) -> str | None:

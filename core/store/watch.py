@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.collapse.repetition import Novelty
-from core.engines.thinking import THINK_END
+from core.engines.thinking import LONGEST_CLOSE, first_close
 from core.spec import FINAL_STATES
 from core.store.joins import JOBS, MODEL, VARIANT
 from core.store.snapshot import JobRow, Loop, Notice, Snapshot, StreamRow, runner
@@ -56,8 +56,8 @@ class _Stream:
             self.tokens += tokens
             self.novelty.feed(text)
             if self.thinking:
-                self.end = self.end[-len(THINK_END) :] + text
-                self.thinking = THINK_END not in self.end
+                self.end = self.end[-LONGEST_CLOSE:] + text
+                self.thinking = first_close(self.end) is None
         if first or now - self.samples[-1][0] >= 0.2:
             self.samples.append((now, self.tokens))
         while len(self.samples) > 2 and now - self.samples[1][0] >= SPEED_S:

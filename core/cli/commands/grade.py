@@ -48,7 +48,7 @@ def grade(call: Call, source: str, benchmark: str | None) -> int:
 
 
 def _print_lines(rows: Iterator[GradedRow | Unread]) -> int:
-    """A line of JSON on each row as soon as it is graded. Returns the exit code."""
+    """A line of JSON on each row. Returns the exit code."""
     from core.importing.graded_rows import Unread
     from core.text import json_text
 
@@ -70,7 +70,7 @@ def _print_table(rows: Iterator[GradedRow | Unread]) -> int:
     from core.importing.graded_rows import Unread
     from core.text import printable
 
-    table = Table("Row", "Answer", "Rule", "Worth", box=None, pad_edge=False)
+    table = Table("Row", "Answer", "Rule", "Worth", "Ending", box=None, pad_edge=False)
     worths: list[float] = []
     unread = 0
     for row in rows:
@@ -80,7 +80,13 @@ def _print_table(rows: Iterator[GradedRow | Unread]) -> int:
             continue
         correct = row.get("correct", row.get("em"))
         worths += [] if correct is None else [float(correct)]
-        shown = (row["id"], row["parsed"] or "", row["rule"] or "", "" if correct is None else f"{float(correct):g}")
+        shown = (
+            row["id"],
+            row["parsed"] or "",
+            row["rule"] or "",
+            "" if correct is None else f"{float(correct):g}",
+            row["ending"],
+        )
         table.add_row(*(printable(str(cell)) for cell in shown))
     out = console()
     out.print(table)

@@ -42,7 +42,7 @@ def test_a_row_is_an_object_a_line(tmp_path: Path, capsys: pytest.CaptureFixture
         0.0,
         pytest.approx(2 / 3),
     ) and "correct" not in name
-    assert (cut["parsed"], cut["correct"]) == (None, False)
+    assert (cut["parsed"], cut["correct"], cut["ending"]) == (None, False, "cut_in_answer")
     assert [row["ending"] for row in (letter, name, cut, unknown)] == [
         "no_thinking",
         "no_thinking",
@@ -128,3 +128,31 @@ def test_a_terminal_gets_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert cli.main(["grade", written(tmp_path, *ROWS)]) == 0
     out = capsys.readouterr().out
     assert "5 rows graded, 2 of 4 right; 0 could not be read." in out and "boxed" in out
+
+
+def test_rows_of_one_model_tell_of_each_other_whether_thinking_was_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"benchmark": "aime", "model": "R1", "gold": 72, "output": "24+48.</think>\\boxed{72}"},
+        {
+            "benchmark": "aime",
+            "model": "R1",
+            "gold": 72,
+            "output": "24+48, so the answer is \\boxed{72}.",
+            "finish_reason": "stop",
+        },
+        {"benchmark": "aime", "model": "R1", "gold": 72, "output": "24+48, so the answer is \\boxed{72}. Or perhaps"},
+        {"benchmark": "aime", "model": "R1", "gold": 72, "output": "\\boxed{72}", "prompt": "How many?<think>\n\n</think>\n\n"},
+        {"benchmark": "aime", "model": "another", "gold": 72, "output": "\\boxed{72}"},
+        {"benchmark": "aime", "gold": 72, "output": "24+48, so the answer is \\boxed{72}."},
+    ]
+    assert cli.main(["grade", written(tmp_path, *rows), "--json"]) == 0
+    assert [(row["ending"], row["correct"]) for row in graded(capsys)] == [
+        ("answered", True),
+        ("ended_in_thinking", False),
+        ("cut_in_thinking", False),
+        ("no_thinking", True),
+        ("no_thinking", True),
+        ("no_thinking", True),
+    ]

@@ -107,3 +107,32 @@ def test_without_a_store_there_is_nothing_to_grade(tmp_path: Path, capsys: pytes
     assert cli.main(["regrade", "--db", str(tmp_path / "none.db")]) != 0
     assert "There is no store" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_endings_of_a_store_of_before_are_filled_once(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run 1 closes its thinking, so an open sibling is thinking; a kept grade gets its ending without a former grade."""
+    open_text = {"finish_reason": "stop", "answer_start": 0, "thinking_words": 0, "text": "At 2pm. The answer is (B)."}
+    right = {"parsed": "B", "rule": "statement", "correct": 1, "span_start": 15, "span_end": 18}
+    closed = {"finish_reason": "stop", "answer_start": 16, "thinking_words": 1, "text": TEXT}
+    run = book.run(book.variant("awq-4bit"), "temporal", [{**closed, **right}, {**open_text, **right}], state="done")
+    [dry] = regrade(book.writer, [run], dry=True)
+    assert (dry.endings, dry.unknown, dry.before, dry.after) == (2, 2, 2, 1)
+    [told] = regrade(book.writer, [run])
+    assert (told.endings, told.worse) == (2, 1)
+    sql = "SELECT ending, prompt_thinking, answer_start, thinking_words, lenient_credit FROM responses WHERE job_id = ? ORDER BY id"
+    first, second = (tuple(row) for row in book.reader.execute(sql, (run,)))
+    assert first[:2] == ("answered", None) and second == ("ended_in_thinking", "opened", None, 6, 1.0)
+    [again] = regrade(book.writer, [run])
+    assert (again.changed, again.endings) == (0, 0)
+    assert cli.main(["regrade", "--dry-run", str(run), "--db", str(book.path)]) == 0
+    assert "0 of 2 grades changed" in capsys.readouterr().out
+
+
+def test_a_stored_prompt_tells_whether_thinking_was_open(book: Book) -> None:
+    book.writer.execute(
+        "UPDATE response_texts SET prompt = 'When?<think>\n', text = 'The answer is (B).' WHERE response_id = 1"
+    )
+    book.writer.commit()
+    regrade(book.writer)
+    row = book.reader.execute("SELECT ending, prompt_thinking, correct FROM responses WHERE id = 1").fetchone()
+    assert tuple(row) == ("ended_in_thinking", "opened", 0)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from core.engines.thinking import FAMILIES, Marks
 from core.store.connection import connect
 from core.store.watch import Watch, read
 
@@ -58,6 +59,15 @@ def test_only_new_chunks_are_read_and_the_picture_is_the_same(store: sqlite3.Con
     fresh = read(store)
     assert [replace(stream, speed=None) for stream in seen.streams] == list(fresh.streams) and seen.jobs == fresh.jobs
     assert seen.streams[0].tokens == 16 and seen.streams[0].speed == 4.0
+
+
+@pytest.mark.parametrize("family", [marks for marks in FAMILIES if not marks.words])
+def test_a_stream_answers_once_its_family_closes_the_thinking(store: sqlite3.Connection, family: Marks) -> None:
+    watch = Watch(store)
+    middle = len(family.closes) // 2
+    for seq, (text, thinking) in enumerate(((f"so{family.closes[:middle]}", True), (f"{family.closes[middle:]}72", False))):
+        chunk(store, 4, seq, text)
+        assert watch.read().streams[0].thinking is thinking
 
 
 def test_counts_of_finished_jobs_are_taken_once(store: sqlite3.Connection) -> None:
