@@ -107,7 +107,8 @@ def judged_again(row: sqlite3.Row, others: Siblings) -> JudgedColumns:
 def among(others: Siblings, output: Output, unsaid: bool) -> Output:
     """An output as its siblings show it, where it says nothing of its own; `unsaid`: no log says how it ended."""
     parts, text, reason = output.parts, output.text, output.reason
-    if output.prompt is not None or parts.closed or parts.opened or reason not in ("stop", "length"):
+    known = output.prompt is not None or parts.closed or parts.opened or reason not in ("stop", "length")
+    if known or not text.strip():
         return output
     if others.think:
         reason = "length" if unsaid and was_cut_short(text, others.lengths) else reason

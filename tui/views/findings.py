@@ -102,7 +102,7 @@ Both must be your own and have run the same benchmark; 1 goes to the queue, wher
         """What stands behind the line."""
         unpaired = f" · {record['unpaired']} answered by one side only" if record["unpaired"] else ""
         metric = "percent correct" if record["metric"] == "accuracy" else "F1"
-        chance = "" if record["p"] is None else f" · McNemar's exact p {record['p']:.3f}"
+        chance = "" if record["p"] is None else f" · paired test p {record['p']:.3f}"
         return lines(
             f"{record['benchmark']}: {metric} over {record['n']} questions · B lost {len(record['lost'])} that A had right, "
             f"gained {len(record['gained'])}{chance}{unpaired}"
