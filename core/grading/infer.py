@@ -21,9 +21,11 @@ def reason_of(benchmark: Benchmark, item: Item, output: str, loop: Verdict, prom
     if loop.state == "collapsed" and ends_in_loop(output, loop.position, loop.period):
         return "length"
     parts = split(output, "stop", None, prompt)
-    unclosed = not parts.closed and (parts.opened or prompt in (None, "opened"))
-    cut = unclosed and broken_off(output) and not _is_line_of_answer(benchmark, item, output.strip())
-    return "length" if cut else "stop"
+    if parts.closed or not broken_off(output):
+        return "stop"
+    if parts.opened or prompt == "opened":
+        return "length"
+    return "stop" if prompt is not None or _is_line_of_answer(benchmark, item, output.strip()) else "length"
 
 
 def _is_line_of_answer(benchmark: Benchmark, item: Item, output: str) -> bool:

@@ -36,8 +36,9 @@ def samples(path: Path, defaults: Fields) -> Iterator[Record]:
         if first_filter.setdefault(item, row.get("filter")) != row.get("filter"):
             continue
         question = "\n".join(str(value) for value in doc.values()) if isinstance(doc, dict) else str(doc)
-        for output in [outputs] if isinstance(outputs, str) else outputs:
-            record = from_mapping({**common, "item": item, "output": output}, source_line)
+        for output in outputs if isinstance(outputs, list) else [outputs]:
+            text = "" if output is None else output  # a request that failed
+            record = from_mapping({**common, "item": item, "output": text}, source_line)
             yield replace(record, question=question or None)
 
 

@@ -30,7 +30,7 @@ class Part(TypedDict, total=False):
 class Message(TypedDict):
     """What the model answered."""
 
-    content: str | list[Part]
+    content: str | list[Part | str]
 
 
 class Choice(TypedDict):
@@ -105,10 +105,11 @@ def _sample(sample: Sample, about: Eval, source_line: str, defaults: Fields) -> 
     yield replace(from_mapping(row, source_line), question=question)
 
 
-def _parts(content: str | list[Part]) -> tuple[str, str]:
+def _parts(content: str | list[Part | str]) -> tuple[str, str]:
     """Answer and thinking."""
     if isinstance(content, str):
         return content, ""
-    texts = [part.get("text", "") for part in content if part.get("type") == "text"]
-    thoughts = [part.get("reasoning", "") for part in content if part.get("type") == "reasoning"]
+    parts = [Part(type="text", text=part) if isinstance(part, str) else part for part in content]
+    texts = [part.get("text", "") for part in parts if part.get("type") == "text"]
+    thoughts = [part.get("reasoning", "") for part in parts if part.get("type") == "reasoning"]
     return "\n".join(texts), "\n".join(thoughts)

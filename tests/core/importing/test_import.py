@@ -245,3 +245,47 @@ def audit_covers(reader: sqlite3.Connection, benchmark: str, credit: str, share:
             covered.append(interval[0] <= earned.mean() <= interval[1])
     assert len(covered) > draws / 2
     return sum(covered) / len(covered)
+
+
+def test_how_an_imported_output_ended(folder: Path) -> None:
+    """One that opens its thinking answers nothing, whatever its finish reason; a family's marks are read off its text."""
+    stopped = "[THINK]Maybe \\boxed{1}? Let me check."
+    path = rows(
+        folder,
+        row(1, "<think>\nMaybe \\boxed{1}? Let me check whether"),
+        row(1, "<think>\nMaybe \\boxed{1}? Let me check whether", finish_reason="stop"),
+        row(1, stopped),
+        row(1, stopped + "[/THINK]The answer is \\boxed{1}, since", finish_reason="length"),
+        row(1, "Counting.</think>\\boxed{1}</think>"),
+        row(1, "A tower.</think>Half of them are 1", finish_reason="length"),
+    )
+    assert lrm("import", path) == 0
+    assert stored(folder, "r.ending, r.finish_reason, r.correct") == [
+        ("cut_in_thinking", "length", 0),
+        ("ended_in_thinking", "stop", 0),
+        ("ended_in_thinking", "stop", 0),
+        ("cut_in_answer", "length", 1),
+        ("answered", "stop", 1),
+        ("cut_in_answer", "length", 0),
+    ]
+
+
+def test_a_harness_log_with_a_failed_request_and_one_that_stopped_in_its_thinking(folder: Path) -> None:
+    log = folder / "R1" / "samples_aime24_2026-06-01T10-00-00.000001.jsonl"
+    log.parent.mkdir()
+    doc = {"problem": "Find the number 1 of things."}
+    outputs = [None, "Counting.</think>\\boxed{1}", "My thinking process:\n\n1.  **Read the question:**\n   - **"]
+    log.write_text("\n".join(json.dumps({"doc_id": 1, "doc": doc, "resps": [[text]], "filter": "none"}) for text in outputs))
+    assert lrm("import", log) == 0
+    found = stored(folder, "r.ending, r.parsed, r.correct")
+    assert found == [("empty", None, 0), ("answered", "1", 1), ("cut_in_thinking", None, 0)]
+
+
+def test_a_part_of_an_inspect_message_may_be_plain_text(folder: Path) -> None:
+    sample = {"id": "2024-I-1", "input": "Find the number 1 of things."}
+    content = [{"type": "reasoning", "reasoning": "Counting."}, "\\boxed{1}"]
+    output = {"choices": [{"message": {"content": content}, "stop_reason": "stop"}]}
+    path = folder / "log.json"
+    path.write_text(json.dumps({"eval": {"model": "org/R1", "task": "aime2024"}, "samples": [{**sample, "output": output}]}))
+    assert lrm("import", path) == 0
+    assert stored(folder, "r.ending, r.correct") == [("answered", 1)]
