@@ -312,7 +312,8 @@ async def test_two_variants_are_compared_down_to_the_texts(library: Path) -> Non
         assert app.screen is app.screen_stack[0]
 
 
-async def test_a_variant_is_recommended_for_a_budget(library: Path) -> None:
+async def test_a_variant_is_recommended_for_a_budget(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.results.tables.recommend.ENOUGH", 6)
     app = LrmApp(library)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         pane = await at_view(app, pilot, "3", "Recommend")
