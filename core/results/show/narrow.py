@@ -68,7 +68,7 @@ def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[ScoreRow]) -> S
     return Sheet(
         "scores",
         title,
-        "Percent; below it the 95 % interval, n responses (finished of planned where some are missing) and, where "
+        "Percent; below it the 95 % interval, n questions (finished of planned where some are missing) and, where "
         f"there are any, those without an answer that can be read and those that failed. Average: {averaged}.",
         ("Variant", *(_head(name, rows) for name in benchmarks), "Average"),
         tuple(body),
