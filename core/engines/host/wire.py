@@ -49,7 +49,7 @@ class TemplateOptions:
     thinking: Thinking | None = None
     effort: Effort | None = None
     budget: int | None = None
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
