@@ -128,7 +128,7 @@ class Broken(AssertionError):
 
 def queue(path: Path, engine: Engine, seed: int) -> int:
     """One run of the embedded model. Returns its job."""
-    spec = RunSpec("pocket", "none", "pocket-facts", engine.name, Sampling(max_tokens=256), seed, limit=QUESTIONS)
+    spec = RunSpec("pocket", "none", "pocket-facts", engine.name, Sampling(max_tokens=256), seed=seed, limit=QUESTIONS)
     with closing(connect(path, "user")) as connection:
         (job,) = jobs.add(connection, [spec])
     return job

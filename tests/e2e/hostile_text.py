@@ -51,10 +51,12 @@ LOGGED = 50  # strings a round that go into logs
 KEPT = {
     "state", "kind", "format", "level", "policy", "wanted", "benchmark", "engine", "sampling", "finish_reason", "sql", "summary",
     "migration_set", "applied_at", "verdict", "loop_rule", "name_of_step", "usage",
+    "thinking", "effort", "ending", "prompt_thinking",
 }  # fmt: skip
 """Columns of text whose values are ours or checked by the schema."""
 OWN_TABLES = (
     "models",
+    "artifacts",
     "variants",
     "jobs",
     "items",
@@ -65,7 +67,7 @@ OWN_TABLES = (
     "reviews",
     "former_grades",
 )
-JSON_COLUMNS = {"fields": lambda text: {"question": text}, "gold": lambda text: [text]}
+JSON_COLUMNS = {"fields": lambda text: {"question": text}, "gold": lambda text: [text], "arguments": lambda text: {"a": text}}
 
 ESCAPE, ENTER = "\x1b", "\r"
 WALK = (

@@ -78,7 +78,7 @@ def queue(path: Path, source: Path, streams: int, runs: int) -> None:
     """More questions than there are streams, again and again."""
     sampling = Sampling(max_tokens=TOKENS)
     specs = [
-        RunSpec(f"replay:{source}", "none", BENCHMARK, "replay", sampling, seed, limit=2 * streams, policy="observe")
+        RunSpec(f"replay:{source}", "none", BENCHMARK, "replay", sampling, seed=seed, limit=2 * streams, policy="observe")
         for seed in range(runs)
     ]
     with closing(connect(path, "user")) as connection:

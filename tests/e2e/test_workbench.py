@@ -68,7 +68,7 @@ def test_a_first_run_by_keys_alone(store: Path) -> None:
             screen.wait_for("There is no store yet", "Press n")
             screen.press("n")
             screen.wait_for("pocket-temporal", "1 run of 1 variant, 40 questions")
-            screen.press(*["\t"] * 8)
+            screen.press(*["\t"] * 12)
             while not screen.sees("1 run of 1 variant, 6 questions", 10):  # keys typed ahead of a slow Tab go astray
                 screen.press(*["\x7f"] * 4, "6")
             screen.press("\x13")
