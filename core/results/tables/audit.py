@@ -10,25 +10,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.results.stats import Interval, corrected_interval, weighted_shares, wilson
+from core.results.stats.corrected import AuditCounts
 
 
-class Counts(Protocol):
-    """The counts of a run's finished responses that an audit needs; `core.results.run_summary.RunSummary` explains each."""
+class Counts(AuditCounts, Protocol):
+    """What an audit needs besides: questions with a finished response, and responses that were stopped."""
 
     @property
     def n(self) -> int: ...  # noqa: D102
     @property
-    def finished(self) -> int: ...  # noqa: D102
-    @property
     def stopped(self) -> int: ...  # noqa: D102
-    @property
-    def collapsed(self) -> int: ...  # noqa: D102
-    @property
-    def audited(self) -> int: ...  # noqa: D102
-    @property
-    def uncollapsed_credit(self) -> float: ...  # noqa: D102
-    @property
-    def audited_credit(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

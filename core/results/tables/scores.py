@@ -128,6 +128,8 @@ def percent_ends(interval: Interval | None) -> list[float] | None:
 
 
 def _average(runs: Mapping[str, Run]) -> tuple[float | None, Interval | None, list[str] | None]:
+    """The average of three benchmarks, its interval and their names; a doubtful run gives none, since it may be another's."""
+    runs = {name: run for name, run in runs.items() if run.doubt is None}
     for parts in AVERAGES:
         known = [(s.credit, s.credit_ci) for name in parts if name in runs and (s := runs[name].summary).n]
         scores = [(credit, ends, 1 / len(parts)) for credit, ends in known if credit is not None and ends is not None]

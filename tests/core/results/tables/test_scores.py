@@ -134,6 +134,14 @@ def test_outputs_from_elsewhere_are_never_pooled(book: Book) -> None:
     assert [row["label"] for row in scores_rows(book.reader)] == ["pocket none", "pocket none (imported from 1.jsonl, run 1)"]
 
 
+def test_a_doubtful_run_enters_no_average(book: Book) -> None:
+    variant = book.variant()
+    for name in ("aime", "folio"):
+        book.run(variant, name, graded(1, 4))
+    book.run(variant, "temporal", graded(1, 4), doubt="its model was read from another place")
+    assert {row["average"] for row in scores_rows(book.reader)} == {None}
+
+
 def test_a_doubtful_run_is_marked_and_never_pooled(book: Book) -> None:
     variant = book.variant()
     book.run(variant, "aime", graded(1, 4))
