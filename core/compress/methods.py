@@ -19,12 +19,14 @@ _PRUNED_SHARE = re.compile(
 class Method:
     """`pruning` is the method without its percent, `percent` the share of weights that it prunes, `rest` all else.
 
-    A compression whose name holds a pattern (`sparsegpt-2of4`) has it in its method and no percent.
+    A compression whose name holds a pattern (`sparsegpt-2of4`) has it in its method and no percent. `calibration` is the text
+    that the name says it was calibrated on, empty where it says none.
     """
 
     pruning: str | None
     percent: float | None
     rest: str
+    calibration: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -35,16 +37,18 @@ class Method:
 
     @property
     def name(self) -> str:
-        """The method without how much of it: `sparsegpt`, `magnitude+q4_0`, `awq`."""
+        """The method without how much of it: `sparsegpt`, `magnitude+q4_0`, `awq`, `sparsegpt@traces`."""
+        text = f"@{self.calibration}" if self.calibration else ""
         if self.pruning is None:
-            return re.sub(r"[-_]?\d+(?:\.\d+)?[-_]?bits?$", "", self.rest) or self.rest
-        return self.pruning if self.rest == "none" else f"{self.pruning}+{self.rest}"
+            return (re.sub(r"[-_]?\d+(?:\.\d+)?[-_]?bits?$", "", self.rest) or self.rest) + text
+        return (self.pruning if self.rest == "none" else f"{self.pruning}+{self.rest}") + text
 
 
 def method(compression: str) -> Method:
     """The method of a compression's name."""
     pruning, percent, rest = None, None, []
-    for part in compression.lower().split("+"):
+    steps, _, calibration = compression.lower().partition("@")
+    for part in steps.split("+"):
         match = _PRUNING.fullmatch(part)
         if match is None:
             rest.append(part)
@@ -52,7 +56,7 @@ def method(compression: str) -> Method:
             pruning = part
         else:
             pruning, percent = match["method"], float(match["percent"])
-    return Method(pruning, percent, "+".join(rest) or "none")
+    return Method(pruning, percent, "+".join(rest) or "none", calibration)
 
 
 def pruned_share(compression: str) -> float | None:

@@ -15,6 +15,7 @@ from core.results.tables.collapse_points import points as points_of
 from core.results.tables.findings import findings as findings_of
 from core.results.tables.lengths import deciles_rows, lengths_rows
 from core.results.tables.loops import collapse_cells
+from core.results.tables.recovery import with_recovery
 from core.results.tables.scores import by_benchmark, scores_rows
 
 
@@ -24,8 +25,11 @@ def frame(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
 
 
 def scores(connection: sqlite3.Connection) -> pd.DataFrame:
-    """One row for each variant, engine and benchmark; see `core.results.tables.scores.scores_rows`."""
-    return frame(by_benchmark(scores_rows(connection)))
+    """One row for each variant, engine and benchmark, with recovery and inflation beside the dense model.
+
+    See `core.results.tables.scores.scores_rows` and `core.results.tables.recovery.with_recovery`.
+    """
+    return frame(by_benchmark(with_recovery(connection, scores_rows(connection))))
 
 
 def lengths(connection: sqlite3.Connection, q: float = 30) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -18,22 +19,39 @@ if TYPE_CHECKING:
 @printing
 @argument("jobs", "[RUN...]", "these runs only", type=click.INT, nargs=-1)
 @click.option("--dry-run", is_flag=True, help="say what would change, and write nothing")
-def regrade(call: Call, jobs: tuple[int, ...], dry_run: bool) -> int:
+@click.option(
+    "--tables", is_flag=True, help="the cells of scores and lengths that would change, before and after; writes nothing"
+)
+def regrade(call: Call, jobs: tuple[int, ...], dry_run: bool, tables: bool) -> int:
     """Grade finished responses again after a grader's rules changed."""
     from core.cli.output import print_json
     from core.cli.progress import Bar
     from core.grading.regrade import regrade as regraded
 
-    with call.changing() as connection, Bar() as bar:
+    with Bar() as bar:
 
         def progress(run: Regraded) -> None:
             bar.update(f"{_name(run)}: {run.responses:,} responses, {run.changed:,} changed")
 
-        runs = regraded(connection, list(jobs) or None, dry_run, progress)
+        if tables:
+            return _preview(call, list(jobs) or None, progress)
+        with call.changing() as connection:
+            runs = regraded(connection, list(jobs) or None, dry_run, progress)
     if call.json:
         print_json([asdict(run) for run in runs])
     else:
         _print_changes(runs, every=bool(jobs), verb="would change" if dry_run else "changed")
+    return 0
+
+
+def _preview(call: Call, jobs: list[int] | None, progress: Callable[[Regraded], None]) -> int:
+    """Print the cells of the tables that a regrade would change."""
+    from core.cli.output import show
+    from core.results.show.sheets_changes import changes_sheet
+    from core.results.tables.changes import preview
+
+    _, cells = preview(call.store, jobs, progress)
+    show(call, cells, cells, lambda: [changes_sheet(cells)], empty="No cell of scores or lengths would change.")
     return 0
 
 

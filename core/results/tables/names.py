@@ -39,5 +39,10 @@ def plain_model(name: str) -> str:
 
 @cache
 def plain_compression(name: str) -> str:
-    """`compression_name` without case and signs, to compare names by."""
-    return re.sub(r"[^a-z0-9.]", "", compression_name(name).lower())
+    """`compression_name` without case and signs, to compare names by; `@c4` is what a name without a text means.
+
+    Any other text to calibrate on makes another compression, which no printed row has.
+    """
+    steps, at, text = name.partition("@")
+    plain = re.sub(r"[^a-z0-9.]", "", compression_name(steps).lower())
+    return plain if not at or text.lower() == "c4" else f"{plain}@{text.lower()}"

@@ -11,6 +11,7 @@ import pytest
 from core import cli
 from core.grading.regrade import COLUMNS, former, regrade
 from core.results.summary_cache import cache_ended, cached_summaries
+from core.results.tables.changes import preview
 from core.results.tables.scores import scores_rows
 from core.store.columns import FormerGrade
 from tests.helpers.book import Book
@@ -136,3 +137,27 @@ def test_a_stored_prompt_tells_whether_thinking_was_open(book: Book) -> None:
     regrade(book.writer)
     row = book.reader.execute("SELECT ending, prompt_thinking, correct FROM responses WHERE id = 1").fetchone()
     assert tuple(row) == ("ended_in_thinking", "opened", 0)
+
+
+def test_the_cells_that_would_change_are_shown_and_nothing_is_written(book: Book, tmp_path: Path) -> None:
+    before, table = grades(book), scores_rows(book.reader)
+    _, cells = preview(tmp_path / "runs.db", None, lambda run: None)
+    assert grades(book) == before and scores_rows(book.reader) == table
+    changed = {(cell["row"], cell["benchmark"], cell["figure"]): (cell["before"], cell["after"]) for cell in cells}
+    dense = table[0]["label"]
+    assert changed[dense, "temporal", "accuracy"] == (0.0, 100.0) and changed[dense, "temporal", "ended_score"] == (0.0, 100.0)
+    regrade(book.writer)
+    after = {row["label"]: row["benchmarks"]["temporal"] for row in scores_rows(book.reader)}
+    for (row, _, figure), (_, new) in changed.items():
+        if figure in after[row]:
+            assert after[row][figure] == new  # type: ignore[literal-required]
+    _, none = preview(tmp_path / "runs.db", None, lambda run: None)
+    assert none == []
+
+
+def test_the_preview_of_tables_is_a_command(book: Book, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["regrade", "--tables", "--db", str(tmp_path / "runs.db")]
+    assert cli.main(arguments) == 0
+    assert "accuracy (scores)" in capsys.readouterr().out
+    assert cli.main([*arguments, "--json"]) == 0
+    assert {"table", "row", "benchmark", "run", "figure", "before", "after"} == set(json.loads(capsys.readouterr().out)[0])

@@ -75,17 +75,34 @@ def test_families_of_a_store(book: Book) -> None:
     assert found["alone magnitude", "folio"]["state"] == "not enough data"
 
 
+def test_what_was_calibrated_on_one_text_is_one_family(book: Book) -> None:
+    for compression, right in (("none", 8), ("wanda-30@c4", 7), ("wanda-50@c4", 1), ("wanda-50@traces", 8)):
+        book.run(book.variant(compression), "folio", graded(1, 10 * right) + graded(0, 10 * (10 - right)))
+    found = {p["family"]: p for p in points(book.reader)}
+    assert [step["sparsity"] for step in found["pocket wanda@c4"]["curve"]] == [0, 30, 50]
+    assert (found["pocket wanda@c4"]["state"], found["pocket wanda@traces"]["state"]) == ("collapsed", "intact")
+
+
 @pytest.mark.parametrize(
-    ("name", "kind", "pruning", "percent", "rest"),
+    ("compression", "kind", "pruning", "percent", "rest", "name"),
     [
-        ("none", "dense", None, None, "none"),
-        ("q4_k_m", "quantization", None, None, "q4_k_m"),
-        ("sparsegpt-50", "pruning", "sparsegpt", 50, "none"),
-        ("sparsegpt-2of4", "pruning", "sparsegpt-2of4", None, "none"),
-        ("magnitude-30+q4_0", "pruning and quantization", "magnitude", 30, "q4_0"),
-        ("awq-4bit", "quantization", None, None, "awq-4bit"),
+        ("none", "dense", None, None, "none", "none"),
+        ("q4_k_m", "quantization", None, None, "q4_k_m", "q4_k_m"),
+        ("sparsegpt-50", "pruning", "sparsegpt", 50, "none", "sparsegpt"),
+        ("sparsegpt-50@c4", "pruning", "sparsegpt", 50, "none", "sparsegpt@c4"),
+        (
+            "sparsegpt-50+q4_0@traces-64x512",
+            "pruning and quantization",
+            "sparsegpt",
+            50,
+            "q4_0",
+            "sparsegpt+q4_0@traces-64x512",
+        ),
+        ("sparsegpt-2of4", "pruning", "sparsegpt-2of4", None, "none", "sparsegpt-2of4"),
+        ("magnitude-30+q4_0", "pruning and quantization", "magnitude", 30, "q4_0", "magnitude+q4_0"),
+        ("awq-4bit", "quantization", None, None, "awq-4bit", "awq"),
     ],
 )
-def test_methods(name: str, kind: str, pruning: str | None, percent: float | None, rest: str) -> None:
-    found = method(name)
-    assert (found.kind, found.pruning, found.percent, found.rest) == (kind, pruning, percent, rest)
+def test_methods(compression: str, kind: str, pruning: str | None, percent: float | None, rest: str, name: str) -> None:
+    found = method(compression)
+    assert (found.kind, found.pruning, found.percent, found.rest, found.name) == (kind, pruning, percent, rest, name)

@@ -175,6 +175,11 @@ def test_compressions_are_known_by_several_spellings(name: str, ours: str) -> No
     assert compression_name(name) == ours and plain_compression(name) == plain_compression(ours)
 
 
+def test_the_default_text_to_calibrate_on_is_known_and_no_other() -> None:
+    assert plain_compression("sparsegpt-50@c4") == plain_compression("Distillation & 50% sparse")
+    assert plain_compression("sparsegpt-50@traces") != plain_compression("sparsegpt-50")
+
+
 def test_names_of_our_recipes_stay_as_they_are() -> None:
     for name in (*FAMILIES["sweep"], *GGUF_TYPES, "magnitude-50+q4_0", "sparsegpt-50@c4", "distill-3.4:lora=8"):
         assert compression_name(name) == name

@@ -184,6 +184,12 @@ def test_the_rows_are_json_and_the_frame_is_tidy(book: Book) -> None:
     assert not book.reader.in_transaction
 
 
+def test_the_frame_holds_recovery_beside_the_dense_model(book: Book) -> None:
+    book.run(book.variant(), "folio", graded(1, 8) + graded(0, 2))
+    book.run(book.variant("q4_0"), "folio", graded(1, 4) + graded(0, 6))
+    assert frames.scores(book.reader).set_index("compression")["recovery"]["q4_0"] == 50.0
+
+
 def test_a_verdict_by_hand_stands_for_the_graders_and_is_counted(book: Book) -> None:
     run = book.run(book.variant(), "folio", graded(1, 1) + graded(0, 3), state="done")
     book.run(book.variant("q4_0"), "musique", [{"finish_reason": "stop", "em": 0.0, "f1": 0.4}] * 2)
