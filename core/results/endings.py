@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,8 +22,16 @@ WINDOW = 0.03
 """A pile: at least FEWEST cut outputs, and LEAST_SHARE of them, whose lengths lie within WINDOW of the longest of the pile."""
 
 
-class Ended(TypedDict):
-    """What `RunSummary` holds of endings; see there."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Counts, shares and scores by how responses ended; shares and scores run from 0 to 1, None without a finished response.
+
+    `endings`: how many responses ended how, errors among them, without those whose ending was never settled. `cut`: responses
+    that did not end by themselves, with `cut_share` over questions; `ended_score` is the score of the others, over questions
+    that have some; `bound` the score if every cut one were right; `lenient` the score where the whole text of what ended in its
+    thinking counts as its answer, None where nothing did. `effective_limit`: tokens at which outputs were cut short of their
+    limit, None where they were not.
+    """
 
     endings: dict[str, int]
     cut: int
@@ -41,16 +49,16 @@ def ended(rows: np.ndarray, errors: int) -> Ended:
     counts["error"] += errors
     cut = was_cut(rows)
     whole = rows[~cut]
-    return {
-        "endings": {name: count for name, count in counts.items() if count},
-        "cut": int(cut.sum()),
-        "cut_share": _mean(rows, cut),
-        "ended_score": _mean(whole, whole["score"]),
-        "ended_ci": mean_interval(*by_question(whole, whole["score"])) if len(whole) else None,
-        "bound": _mean(rows, np.where(cut, 1.0, rows["score"])),
-        "lenient": _mean(rows, rows["lenient"]) if (rows["ending"] == _UNCLOSED).any() else None,
-        "effective_limit": effective_limit(rows[rows["censored"] & ~rows["stopped"]]),
-    }
+    return Ended(
+        endings={name: count for name, count in counts.items() if count},
+        cut=int(cut.sum()),
+        cut_share=_mean(rows, cut),
+        ended_score=_mean(whole, whole["score"]),
+        ended_ci=mean_interval(*by_question(whole, whole["score"])) if len(whole) else None,
+        bound=_mean(rows, np.where(cut, 1.0, rows["score"])),
+        lenient=_mean(rows, rows["lenient"]) if (rows["ending"] == _UNCLOSED).any() else None,
+        effective_limit=effective_limit(rows[rows["censored"] & ~rows["stopped"]]),
+    )
 
 
 def was_cut(rows: np.ndarray) -> np.ndarray:

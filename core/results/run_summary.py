@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from core.results.endings import ended
+from core.results.endings import Ended, ended
 from core.results.questions import means
 from core.results.responses import Planned
 from core.results.stats import Interval, mean_interval, pass_at_k
@@ -23,7 +23,7 @@ VERSION = 5
 
 
 @dataclass(frozen=True, slots=True)
-class RunSummary:
+class RunSummary(Ended):
     """Counts, means and intervals of alike runs; means, shares and intervals run from 0 to 1, None without a finished response.
 
     `questions` were asked, `planned` responses in all; `n` of the questions have a finished response, `finished` responses in
@@ -33,12 +33,6 @@ class RunSummary:
     answer, ties shared. `thinking`, `answer`: words. `censored`: responses cut before their own end. `collapsed` ones, with
     `collapse_share` over questions; of them `audited` were let run on and earned `audited_credit`; the others' credit is
     `uncollapsed_credit`. `onset_words`, `period_words`: medians over the known loops.
-
-    `endings`: how many responses ended how, errors among them, without those whose ending was never settled. `cut`: responses
-    that did not end by themselves, with `cut_share` over questions; `ended_score` is the score of the others, over questions
-    that have some; `bound` the score if every cut one were right; `lenient` the score where the whole text of what ended in its
-    thinking counts as its answer, None where nothing did. `effective_limit`: tokens at which outputs were cut short of their
-    limit, None where they were not.
     """
 
     questions: int
@@ -72,14 +66,6 @@ class RunSummary:
     period_words: float | None
     words_saved: float
     tokens_saved: int
-    endings: dict[str, int]
-    cut: int
-    cut_share: float | None
-    ended_score: float | None
-    ended_ci: Interval | None
-    bound: float | None
-    lenient: float | None
-    effective_limit: int | None
 
     def dumped(self) -> str:
         """As JSON, with every digit of the floats."""
@@ -103,7 +89,7 @@ def summarise(planned: Planned, rows: np.ndarray) -> RunSummary:
         **_scores(rows, place, samples),
         **_repeated(rows, place, samples, k),
         **_loops(rows, place, samples),
-        **ended(rows, planned.errors),
+        **asdict(ended(rows, planned.errors)),
     }
     return RunSummary(**numbers)
 
