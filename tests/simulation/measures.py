@@ -13,7 +13,7 @@ from scipy.stats import binom
 from core.results.stats.beta import beta_quantile
 from core.results.stats.corrected import corrected_interval
 from core.results.stats.differences import hybrid_bounds, paired_bounds
-from core.results.stats.mean import ALPHA, average_bounds, effective_trials, share_bounds
+from core.results.stats.mean import ALPHA, effective_trials, share_bounds
 from core.results.stats.ratios import noise_floor, ratio_bounds
 from core.results.stats.shares import Z
 from tests.simulation.draws import Design, Draws, Floats, Pair, audited, both, means
@@ -95,6 +95,15 @@ def mean(draws: Draws, design: Design, repetitions: int) -> Measured:
         width=_width(bounds) / _width(clopper_pearson(middle, design.questions)),
         middling=design.questions >= 100 and 0.05 <= design.truth <= 0.95,
     )
+
+
+def average_bounds(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """`mover` over arrays: both bounds, [repetitions], of the average of mean scores, each (value, effective trials)."""
+    values = np.array([value for value, _ in parts])
+    low, high = share_bounds(values, np.array([trials for _, trials in parts]))
+    below, above = np.sqrt(((values - low) ** 2).sum(axis=0)), np.sqrt(((high - values) ** 2).sum(axis=0))
+    middle = values.mean(axis=0)
+    return np.maximum(0, middle - below / len(parts)), np.minimum(1, middle + above / len(parts))
 
 
 def average(draws: Draws, designs: Sequence[Design], repetitions: int) -> Measured:

@@ -1,11 +1,11 @@
 """Statistics of scores and lengths: 95 % intervals, differences, ratios, and p-values of several claims."""
 
-from core.results.stats.claims import RESAMPLES, SEED, holm, permuted_p
+from core.results.stats.claims import RESAMPLES, SEED, holm
 from core.results.stats.corrected import corrected_interval
 from core.results.stats.differences import Difference, paired, unpaired
-from core.results.stats.mean import Mean, average_interval, mean_interval, mean_of, mover
+from core.results.stats.mean import Mean, mean_interval, mean_of, mover
 from core.results.stats.ratios import Inflation, Recovery, inflation, recovery
-from core.results.stats.shares import Interval, Z, difference, pass_at_k, weighted_shares, wilson
+from core.results.stats.shares import Interval, Z, pass_at_k, wilson
 
 __all__ = [
     "RESAMPLES",
@@ -16,9 +16,7 @@ __all__ = [
     "Mean",
     "Recovery",
     "Z",
-    "average_interval",
     "corrected_interval",
-    "difference",
     "holm",
     "inflation",
     "mean_interval",
@@ -26,9 +24,7 @@ __all__ = [
     "mover",
     "paired",
     "pass_at_k",
-    "permuted_p",
     "recovery",
     "unpaired",
-    "weighted_shares",
     "wilson",
 ]

@@ -1,4 +1,4 @@
-"""P-values of several claims together, and of one by permutation."""
+"""P-values of several claims together."""
 
 from __future__ import annotations
 
@@ -15,10 +15,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = largest
     return adjusted
-
-
-def permuted_p(observed: float, permuted: Sequence[float]) -> float:
-    """The p-value of a statistic (large where the claim holds) among its values under permutations, itself counted as one."""
-    # Sums in another order differ in their last digits; such a value is a tie.
-    least = observed - 1e-9 * max(1.0, abs(observed))
-    return (1 + sum(value >= least for value in permuted)) / (1 + len(permuted))

@@ -89,22 +89,3 @@ def mover(parts: Sequence[tuple[float, Interval, float]]) -> Interval:
     below = (weight * (value - ends[0 if weight > 0 else 1]) for value, ends, weight in parts)
     above = (weight * (ends[1 if weight > 0 else 0] - value) for value, ends, weight in parts)
     return middle - math.hypot(*below), middle + math.hypot(*above)
-
-
-def average_bounds(parts: Sequence[tuple[ArrayLike, ArrayLike]]) -> tuple[Floats, Floats]:
-    """Both bounds (0 to 1, [...]) of the unweighted average of independent mean scores, each (value, effective trials), [...].
-
-    It is `mover` over arrays.
-    """
-    values = np.array([value for value, _ in parts], dtype=float)
-    low, high = share_bounds(values, np.array([trials for _, trials in parts], dtype=float))
-    below, above = np.sqrt(((values - low) ** 2).sum(axis=0)), np.sqrt(((high - values) ** 2).sum(axis=0))
-    middle = values.mean(axis=0)
-    return np.maximum(0, middle - below / len(parts)), np.minimum(1, middle + above / len(parts))
-
-
-def average_interval(benchmarks: Sequence[tuple[ArrayLike, ArrayLike]]) -> Interval:
-    """The 95 % interval of the unweighted average of mean scores, one (means, samples) a benchmark, each as in `mean_of`."""
-    means = [mean_of(*benchmark) for benchmark in benchmarks]
-    low, high = average_bounds([(mean.value, mean.trials) for mean in means])
-    return float(low), float(high)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.results.stats import Interval, corrected_interval, weighted_shares, wilson
+from core.results.stats import Interval, corrected_interval, wilson
 from core.results.stats.corrected import AuditCounts
 
 
@@ -45,8 +45,6 @@ class Audit:
         if stopped and not m:
             return cls(stopped, 0, 0, None, None, None)
         # A collapsed response that was not drawn says nothing, even where it ended before it could be stopped.
-        uncollapsed = n - counts.collapsed
-        strata = [(counts.uncollapsed_credit, uncollapsed, uncollapsed / n), (float(lost), m, counts.collapsed / n)]
-        corrected, _ = weighted_shares([stratum for stratum in strata if stratum[1]])
+        credited = counts.uncollapsed_credit + (counts.collapsed * lost / m if m else 0.0)
         interval = corrected_interval(counts, counts.n)
-        return cls(stopped, m, lost, wilson(lost, m), corrected, interval)
+        return cls(stopped, m, lost, wilson(lost, m), credited / n, interval)

@@ -15,7 +15,7 @@ from itertools import combinations, permutations
 import numpy as np
 
 from benchmarks.registry import get, of
-from core.results.stats import SEED, Z, paired, wilson
+from core.results.stats import SEED, Z, paired
 from core.results.tables.collapse_points import Family, resampled_heights
 from core.results.tables.lengths import ends, words_of
 from core.results.tables.measured import Measured, grouped, on_questions
@@ -134,8 +134,7 @@ def harder(families: Sequence[Family], heights: Heights) -> Claim:
     def sign(one: Family, other: Family) -> int:
         if "knowledge" in (get(one.benchmark).kind, get(other.benchmark).kind):
             return 0
-        first, second = (wilson(family.curve[0].hits, family.curve[0].n) for family in (one, other))
-        assert first is not None and second is not None
+        first, second = (family.curve[0].mean.interval() for family in (one, other))
         return 1 if first[1] < second[0] else -1 if second[1] < first[0] else 0
 
     return _order(families, "Harder tasks collapse at lower sparsity", sign, heights)

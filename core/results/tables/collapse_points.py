@@ -20,7 +20,7 @@ from benchmarks.registry import get
 from core.results.questions import Questions
 from core.results.rows import CollapsePoint, CurveStep, PointRow, State
 from core.results.runs import Run
-from core.results.stats import RESAMPLES, SEED, difference, mean_interval, wilson
+from core.results.stats import RESAMPLES, SEED, Mean, mean_of, unpaired
 from core.results.tables.measured import Measured, measured
 
 K = TypeVar("K", bound=Hashable)
@@ -38,6 +38,13 @@ class Step:
     n: int
     run: int | None = None
     questions: Questions | None = None
+
+    @property
+    def mean(self) -> Mean:
+        """Its score, 0 to 1, with its effective trials; a printed score is of as many trials as questions."""
+        if self.questions is None:
+            return Mean(self.hits / self.n, self.n)
+        return mean_of(self.questions.credit, self.questions.samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +96,8 @@ def _known(curve: Sequence[Step], chance: float) -> State | None:
     """Why a curve has no collapse point, if so."""
     if len(curve) < 2 or curve[0].sparsity != 0:
         return "not enough data"
-    dense = difference((curve[0].hits, curve[0].n), (chance * curve[0].n, curve[0].n))
-    return "already collapsed" if dense is None or dense[0] <= 0 else None
+    guessing = Mean(chance, curve[0].n)
+    return "already collapsed" if unpaired(curve[0].mean, guessing).low <= 0 else None
 
 
 def _resampled(curve: Sequence[Step]) -> np.ndarray:
@@ -192,14 +199,10 @@ def point_row(family: Family) -> PointRow:
 
 
 def _shown(step: Step) -> CurveStep:
-    ends = wilson(step.hits, step.n)
-    if step.questions is not None:
-        ends = mean_interval(step.questions.credit, step.questions.samples)
-    assert ends is not None
     return {
         "sparsity": step.sparsity,
         "score": 100 * step.hits / step.n,
-        "score_ci": [100 * ends[0], 100 * ends[1]],
+        "score_ci": [100 * end for end in step.mean.interval()],
         "n": step.n,
         "run": step.run,
     }

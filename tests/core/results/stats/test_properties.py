@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from core.results.stats import (
     Mean,
-    average_interval,
     corrected_interval,
     holm,
     inflation,
@@ -20,10 +19,10 @@ from core.results.stats import (
     mean_of,
     mover,
     paired,
-    permuted_p,
     recovery,
     unpaired,
 )
+from tests.simulation.measures import average_bounds
 
 NEAR = 1e-9
 SCORE = st.one_of(st.sampled_from([0.0, 1 / 3, 0.5, 2 / 3, 1.0]), st.floats(0, 1))
@@ -71,17 +70,21 @@ def test_equal_samples_are_worth_no_more_than_one(scores: tuple[list[float], lis
 
 @given(st.lists(SCORES, min_size=1, max_size=4))
 def test_the_interval_of_an_average(benchmarks: list[list[float]]) -> None:
-    parts = [(scores, [1] * len(scores)) for scores in benchmarks]
-    interval = average_interval(parts)
-    assert 0 <= interval[0] <= np.mean([np.mean(scores) for scores in benchmarks]) + NEAR
-    assert np.mean([np.mean(scores) for scores in benchmarks]) - NEAR <= interval[1] <= 1
+    def averaged(scores: list[list[float]]) -> tuple[float, float]:
+        ones = [(float(np.mean(part)), mean_interval(part, [1] * len(part)), 1 / len(scores)) for part in scores]
+        low, high = mover(ones)
+        return max(0.0, low), min(1.0, high)
+
+    interval, middle = averaged(benchmarks), np.mean([np.mean(scores) for scores in benchmarks])
+    assert 0 <= interval[0] <= middle + NEAR and middle - NEAR <= interval[1] <= 1
     assert interval[1] - interval[0] > 1e-6
-    mirrored = average_interval([([1 - score for score in scores], samples) for scores, samples in parts])
+    mirrored = averaged([[1 - score for score in scores] for scores in benchmarks])
     assert mirrored == pytest.approx((1 - interval[1], 1 - interval[0]), abs=1e-6)
-    assert average_interval(parts[:1]) == pytest.approx(mean_interval(*parts[0]), abs=1e-9)
-    intervals = [(float(np.mean(scores)), mean_interval(scores, samples), 1 / len(parts)) for scores, samples in parts]
-    low, high = mover(intervals)
-    assert (max(0, low), min(1, high)) == pytest.approx(interval, abs=1e-9)
+    first = benchmarks[0]
+    assert averaged([first]) == pytest.approx(mean_interval(first, [1] * len(first)), abs=1e-9)
+    trials = [mean_of(scores, [1] * len(scores)) for scores in benchmarks]
+    simulated = average_bounds([(np.array([mean.value]), np.array([mean.trials])) for mean in trials])
+    assert (float(simulated[0][0]), float(simulated[1][0])) == pytest.approx(interval, abs=1e-9)
 
 
 @given(DIFFERENCES)
@@ -160,9 +163,3 @@ def test_adjusted_p_values_are_no_smaller_and_keep_their_order(p_values: list[fl
     adjusted = holm(p_values)
     assert all(p <= q <= 1 for p, q in zip(p_values, adjusted, strict=True))
     assert [q for _, q in sorted(zip(p_values, adjusted, strict=True))] == sorted(adjusted)
-
-
-@given(st.floats(-10, 10), st.lists(st.floats(-10, 10), max_size=30))
-def test_a_permuted_p_is_a_share(observed: float, permuted: list[float]) -> None:
-    assert 1 / (1 + len(permuted)) <= permuted_p(observed, permuted) <= 1
-    assert permuted_p(observed, [observed] * 7) == 1

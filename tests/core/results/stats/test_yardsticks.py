@@ -13,14 +13,13 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from core.results.stats import (
     Mean,
-    average_interval,
     corrected_interval,
     holm,
     inflation,
     mean_interval,
     mean_of,
+    mover,
     paired,
-    permuted_p,
     recovery,
     unpaired,
 )
@@ -59,7 +58,8 @@ def test_effective_trials_run_from_the_questions_to_the_samples() -> None:
 def test_the_average_of_printed_intervals_by_hand() -> None:
     # 0 of 30 and 30 of 30: Clopper-Pearson's 0 to 0.1157 and 0.8843 to 1; half the distances of 0 and 0.1157, of 0.1157 and 0.
     bound = beta.ppf(0.975, 1, 30) / 2
-    assert average_interval([answers(0, 30), answers(30, 30)]) == pytest.approx((0.5 - bound, 0.5 + bound), abs=1e-9)
+    parts = [(mean, mean_interval(*answers(right, 30)), 0.5) for mean, right in ((0.0, 0), (1.0, 30))]
+    assert mover(parts) == pytest.approx((0.5 - bound, 0.5 + bound), abs=1e-9)
 
 
 def test_the_paired_test_is_about_as_strict_as_mcnemars_exact_one() -> None:
@@ -149,9 +149,3 @@ def test_holm_is_that_of_statsmodels() -> None:
     p_values = np.random.default_rng(6).random(20) ** 4
     assert holm(list(p_values)) == pytest.approx(list(multipletests(p_values, method="holm")[1]))
     assert holm([]) == []
-
-
-def test_a_permuted_p_counts_the_observed_one() -> None:
-    assert permuted_p(2.0, [1.0, 2.0, 3.0]) == 3 / 4
-    assert permuted_p(0.1 + 0.2, [0.3] * 9) == 1  # the last digit is no difference
-    assert permuted_p(1.0, []) == 1

@@ -8,10 +8,10 @@ from functools import cache
 
 import numpy as np
 import pytest
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from benchmarks.registry import of
 from core import cli
-from core.results.stats import difference
 from core.results.tables import published
 from core.results.tables.differences import Asked, lengths_with_differences, noise, with_differences
 from core.results.tables.lengths import ends, lengths_rows
@@ -89,8 +89,8 @@ def test_scores_of_one_rate_are_told_apart_at_most_5_percent_of_the_time(m: int,
 
 def test_without_the_correction_it_would_be_more() -> None:
     def marked(own: int, printed: int) -> bool:
-        ends = difference((own, 9), (printed, 9))
-        return ends is not None and not ends[0] <= 0 <= ends[1]
+        low, high = confint_proportions_2indep(own, 9, printed, 9, method="newcomb", compare="diff")
+        return not low <= 0 <= high
 
     marks = np.array([[marked(own, printed) for printed in range(10)] for own in range(10)])
     assert max(float(chances(9, rate) @ marks @ chances(9, rate)) for rate in RATES) > 0.05
