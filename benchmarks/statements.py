@@ -33,20 +33,21 @@ _NAME = (
 )
 _VERB = (
     r"(?:(?:(?:should|must|would|has\s+to|turns\s+out\s+to)\s+(?:\w+\s+)?be|"
-    r"is|are|was|were|equals|remains)(?![^\W_])|=)[*_`#:\s]*+"
+    r"is|are|was|were|equals|remains)(?![^\W_])|=)[*_`#:\s]*"
 )
-_GAP = r"(?:[*_`#:\s>]|\\[\[(]|\$\$|[→⇒]|(?<=[\s*])[-–—]{1,2}(?=\s))*+"
+_MARK = r"(?:[*_`#:\s>]|\\[\[(]|\$\$|[→⇒]|(?<=[\s*])[-–—]{1,2}(?=\s))"
+_GAP = rf"{_MARK}*"
+_ANSWER = rf"(?P<answer>(?!{_MARK})[^\n]+)"
+"""Begins behind the whole gap. Possessive quantifiers would say so too, but those of CPython 3.11 can raise SystemError."""
 _LEAD = r"(?:(?:option|indeed|therefore,?|thus,?|hence,?|then|simply|clearly|that)\s+)?"
 _EXPLICIT = re.compile(
-    rf"(?:{_NAME})(?:\s*\([^()\n]{{1,60}}\))?(?P<gap>{_GAP})(?P<verb>{_VERB})?{_LEAD}(?P<answer>[^\n]+)", re.IGNORECASE
+    rf"(?:{_NAME})(?:\s*\([^()\n]{{1,60}}\))?(?P<gap>{_GAP})(?P<verb>{_VERB})?{_LEAD}{_ANSWER}", re.IGNORECASE
 )
 _ANSWER_TO = re.compile(
-    rf"(?<![^\W_])answer\s+(?:to|of|for|in)\b[^\n:.=]{{0,200}}?(?:(?<![^\W_])(?P<verb>{_VERB})|(?P<gap>:)){_GAP}{_LEAD}(?P<answer>[^\n]+)",
+    rf"(?<![^\W_])answer\s+(?:to|of|for|in)\b[^\n:.=]{{0,200}}?(?:(?<![^\W_])(?P<verb>{_VERB})|(?P<gap>:)){_GAP}{_LEAD}{_ANSWER}",
     re.IGNORECASE,
 )
-_FOREIGN = re.compile(
-    rf"(?:{_OTHER_LANGUAGES})(?P<gap>{_GAP})(?P<verb>(?:{_OTHER_VERBS})[*_`#:\s]*+)?(?P<answer>[^\n]+)", re.IGNORECASE
-)
+_FOREIGN = re.compile(rf"(?:{_OTHER_LANGUAGES})(?P<gap>{_GAP})(?P<verb>(?:{_OTHER_VERBS})[*_`#:\s]*)?{_ANSWER}", re.IGNORECASE)
 _LABELS = re.compile(r"[:\n–—→⇒-]")
 _LABEL_FIRST = re.compile(r"(?:^|[.!?>\n]\s*|\n[\s*_#>\d.)-]*)(?:\w+\s+){0,3}$")
 _CONDITION = re.compile(r"\b(?:if|whether|unless|suppose|once)\s+(?:that\s+)?(?:the\s+|your\s+|an?\s+)?$", re.IGNORECASE)
