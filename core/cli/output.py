@@ -1,8 +1,12 @@
-"""How a command shows its table: --format table, csv, markdown, latex, json or html."""
+"""How a command shows its table: --format table, csv, markdown, latex, json or html.
+
+A table is folded to the terminal that it goes to; in a pipe every row is one line, and nothing is folded.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,8 +23,11 @@ if TYPE_CHECKING:
     from core.results.tables.printed import Edition
 
 Drawn = Callable[[], "Sequence[RenderableType]"]
+Sheets = Callable[[], "Sequence[Sheet]"]
 WIDEST = 100
 """Columns of a plot."""
+PIPE = 1_000_000
+"""Columns of what is no terminal: lines are never folded there."""
 
 
 def print_json(value: object) -> None:
@@ -29,8 +36,21 @@ def print_json(value: object) -> None:
 
 
 def console() -> Console:
-    """A console that leaves markup alone, since what it prints comes from models and files."""
-    return Console(markup=False, highlight=False, emoji=False)
+    """A console that leaves markup alone, since what it prints comes from models and files; a pipe's folds no line."""
+    return Console(markup=False, highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE)
+
+
+def print_sheets(sheets: Sequence[Sheet]) -> None:
+    """Print tables for whoever reads them: folded to a terminal, a line a row in a pipe."""
+    from core.results.show.layout import SheetTable, piped
+
+    for number, sheet in enumerate(sheets):
+        if number:
+            print()
+        if sys.stdout.isatty():
+            console().print(SheetTable(sheet))
+        else:
+            print(piped(sheet), end="")
 
 
 @contextmanager
@@ -49,12 +69,16 @@ def show(
     call: Call,
     data: object,
     rows: Sequence[Mapping[str, object]],
-    sheets: Callable[[], Sequence[Sheet]],
+    sheets: Sheets,
+    terminal: Sheets | None = None,
     drawn: Drawn | None = None,
     empty: str = "Nothing to show yet.",
 ) -> None:
-    """Print `data` as JSON, `rows` as CSV, or `sheets` in any other format; `drawn` replaces them on a terminal."""
-    from core.results.show.writers import csv_text, html_page, html_table, latex, markdown, rich_table
+    """Print `data` as JSON, `rows` as CSV, or `sheets` in any other format.
+
+    `terminal`: sheets that are narrower, for a terminal; `drawn`: what to draw in place of any table, as plots are.
+    """
+    from core.results.show.writers import csv_text, html_page, html_table, latex, markdown
 
     form = "json" if call.json else call.format
     if form == "json":
@@ -68,9 +92,11 @@ def show(
         print("\n".join(map({"markdown": markdown, "latex": latex}[form], sheets())), end="")
     elif not rows:
         console().print(empty)
+    elif drawn:
+        for part in drawn():
+            console().print(part)
     else:
-        for table in drawn() if drawn else [rich_table(sheet) for sheet in sheets()]:
-            console().print(table)
+        print_sheets(terminal() if terminal and sys.stdout.isatty() else sheets())
 
 
 def name_other_editions(others: Sequence[Edition], edition: Edition) -> None:
@@ -80,8 +106,8 @@ def name_other_editions(others: Sequence[Edition], edition: Edition) -> None:
         click.echo(f"{edition} lacks variants of this store that other editions have: {options}.", err=True)
 
 
-def plotted(plot: bool, plots: Callable[[], Sequence[Plot]], table: Drawn) -> Drawn:
-    """What to draw on a terminal: the table, or with --plot its plots as wide as the terminal."""
+def plotted(plots: Callable[[], Sequence[Plot]]) -> Drawn:
+    """Plots as wide as the terminal."""
 
     def drawn() -> Sequence[RenderableType]:
         from core.results.show.terminal_plot import text_plot
@@ -89,4 +115,4 @@ def plotted(plot: bool, plots: Callable[[], Sequence[Plot]], table: Drawn) -> Dr
         width = min(console().width, WIDEST)
         return [text_plot(plot, width, max(12, width // 4)) for plot in plots()] or ["There is nothing to plot yet."]
 
-    return drawn if plot else table
+    return drawn

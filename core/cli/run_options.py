@@ -20,9 +20,8 @@ from core.jobs.engines import names as engines
 from core.spec import AUDIT_SHARE, POLICIES, Policy
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from core.jobs.estimate import Estimate
+    from core.results.show.sheets import Sheet
     from core.spec import Model, RunSpec
 
 USUAL = Sampling()
@@ -214,7 +213,7 @@ def _foretell(call: Call, specs: list[RunSpec]) -> int:
     """Print what the runs would take, and queue nothing."""
     from dataclasses import asdict
 
-    from core.cli.output import console, print_json
+    from core.cli.output import console, print_json, print_sheets
     from core.jobs.estimate import estimate
     from core.jobs.models import resolve
     from core.jobs.prompting import check_template
@@ -232,7 +231,7 @@ def _foretell(call: Call, specs: list[RunSpec]) -> int:
         thinking = [{"thinking": facts.state, "notes": facts.notes} for facts in templates]
         print_json([{**asdict(one), "spec": spec, **more} for one, spec, more in zip(forecasts, named, thinking, strict=True)])
         return 0
-    console().print(_table(forecasts))
+    print_sheets([_sheet(forecasts)])
     for line in dict.fromkeys(
         " ".join((f"{one.model}: thinking {facts.state}.", *facts.notes))
         for one, facts in zip(forecasts, templates, strict=True)
@@ -241,26 +240,17 @@ def _foretell(call: Call, specs: list[RunSpec]) -> int:
     return 0
 
 
-def _table(forecasts: list[Estimate]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
+def _sheet(forecasts: list[Estimate]) -> Sheet:
+    """What is foretold, a row a run."""
+    from core.results.show.sheets import Cell, Sheet
 
-    from core.text import printable
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("variant", "benchmark", "questions", "weights", "side by side", "minutes"):
-        table.add_column(heading, justify="left" if heading in ("variant", "benchmark") else "right")
+    rows = []
     for one in forecasts:
         weights = "" if one.size is None else f"{'' if one.made else 'about '}{one.size / 2**30:.2f} GiB"
         minutes = "unknown" if one.seconds is None else f"{one.seconds / 60:.0f}"
         fits = "" if one.slots is None else str(one.slots) if one.slots else "does not fit"
-        cells = (
-            f"{one.model} {one.spec.compression}",
-            one.spec.benchmark,
-            str(one.questions),
-            weights,
-            fits,
-            minutes,
-        )
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    return table
+        name = f"{one.model} {one.spec.compression}"
+        rows.append(tuple(map(Cell, (name, one.spec.benchmark, str(one.questions), weights, fits, minutes))))
+    return Sheet(
+        "forecast", "", "", ("variant", "benchmark", "questions", "weights", "side by side", "minutes"), tuple(rows), texts=2
+    )

@@ -17,17 +17,20 @@ def collapse(call: Call, plot: bool) -> int:
     from core.results.show import narrow, plots
     from core.results.show.sheets import collapse_sheet
     from core.results.show.sheets_findings import points_sheet
-    from core.results.show.writers import rich_table
     from core.results.tables.collapse_points import points as points_of
     from core.results.tables.loops import collapse_cells
 
     with tables(call) as connection:
         cells, points = collapse_cells(connection), points_of(connection)
-    drawn = plotted(
-        plot,
-        lambda: plots.curves(points),
-        lambda: [rich_table(narrow.collapse_sheet(cells)), *([rich_table(points_sheet(points))] if points else [])],
+    drawn = plotted(lambda: plots.curves(points)) if plot else None
+    below = [points_sheet(points)] if points else []
+    show(
+        call,
+        {"cells": cells, "points": points},
+        cells,
+        lambda: [collapse_sheet(cells), *below],
+        lambda: [narrow.collapse_sheet(cells), *below],
+        drawn,
+        "No responses yet.",
     )
-    data = {"cells": cells, "points": points}
-    show(call, data, cells, lambda: [collapse_sheet(cells), points_sheet(points)], drawn, "No responses yet.")
     return 0

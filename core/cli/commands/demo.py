@@ -30,9 +30,8 @@ def demo(call: Call, headless: bool, limit: int) -> int:
 def _followed(call: Call, jobs: list[int], began: float) -> int:
     """The demo without a screen: progress, then both tables; 0 only if every run finished."""
     from core.cli.follow import follow
-    from core.cli.output import console, print_json
+    from core.cli.output import print_json, print_sheets
     from core.results.show import narrow
-    from core.results.show.writers import rich_table, stacked
     from core.results.tables.lengths import lengths_rows
     from core.results.tables.scores import scores_rows
     from core.runner.client import stop_runner
@@ -44,7 +43,6 @@ def _followed(call: Call, jobs: list[int], began: float) -> int:
     if call.json:
         print_json({"done": done, "scores": scores, "lengths": lengths})
     else:
-        console().print(stacked(narrow.scores_sheets(scores)))
-        console().print(rich_table(narrow.lengths_sheet(lengths)))
+        print_sheets([*narrow.scores_sheets(scores), narrow.lengths_sheet(lengths)])
     print(f"{len(jobs)} runs in {time.monotonic() - began:.0f} s", file=sys.stderr)
     return 0 if done else 1

@@ -64,13 +64,11 @@ def _print_lines(rows: Iterator[GradedRow | Unread]) -> int:
 
 def _print_table(rows: Iterator[GradedRow | Unread]) -> int:
     """A table of the rows, and their sum. Returns the exit code."""
-    from rich.table import Table
-
-    from core.cli.output import console
+    from core.cli.output import print_sheets
     from core.importing.graded_rows import Unread
-    from core.text import printable
+    from core.results.show.sheets import Cell, Sheet
 
-    table = Table("Row", "Answer", "Rule", "Worth", "Ending", box=None, pad_edge=False)
+    cells: list[tuple[Cell, ...]] = []
     worths: list[float] = []
     unread = 0
     for row in rows:
@@ -87,11 +85,10 @@ def _print_table(rows: Iterator[GradedRow | Unread]) -> int:
             "" if correct is None else f"{float(correct):g}",
             row["ending"],
         )
-        table.add_row(*(printable(str(cell)) for cell in shown))
-    out = console()
-    out.print(table)
+        cells.append(tuple(Cell(str(cell)) for cell in shown))
+    print_sheets([Sheet("grades", "", "", ("Row", "Answer", "Rule", "Worth", "Ending"), tuple(cells), texts=5)])
     known = f"{sum(worths):g} of {len(worths):,} right" if worths else "no right answers known"
-    out.print(f"{len(table.rows):,} rows graded, {known}; {unread:,} could not be read.")
+    print(f"{len(cells):,} rows graded, {known}; {unread:,} could not be read.")
     return UNREAD * (unread > 0)
 
 

@@ -23,7 +23,6 @@ def lengths(call: Call, q: float, deciles: bool, published: bool, edition: Editi
     from core.cli.output import name_other_editions, show, tables
     from core.results.show import narrow
     from core.results.show.sheets import lengths_sheet
-    from core.results.show.writers import rich_table
     from core.results.tables.differences import lengths_with_differences
     from core.results.tables.lengths import lengths_rows
     from core.results.tables.published import other_editions, published_lengths
@@ -38,7 +37,7 @@ def lengths(call: Call, q: float, deciles: bool, published: bool, edition: Editi
         edition = edition or EDITIONS[0]
         name_other_editions(other_editions(rows, edition, "lengths"), edition)
         rows = [*lengths_with_differences(rows, edition), *published_lengths(q, edition)]
-    show(call, rows, rows, lambda: [lengths_sheet(rows)], lambda: [rich_table(narrow.lengths_sheet(rows))], NOTHING)
+    show(call, rows, rows, lambda: [lengths_sheet(rows)], lambda: [narrow.lengths_sheet(rows)], empty=NOTHING)
     return 0
 
 
@@ -46,11 +45,10 @@ def _show_deciles(call: Call, plot: bool) -> int:
     from core.cli.output import plotted, show, tables
     from core.results.show import plots
     from core.results.show.sheets import deciles_sheet
-    from core.results.show.writers import rich_table
     from core.results.tables.lengths import deciles_rows
 
     with tables(call) as connection:
         rows = deciles_rows(connection)
-    drawn = plotted(plot, lambda: plots.tenths(rows), lambda: [rich_table(deciles_sheet(rows))])
-    show(call, rows, rows, lambda: [deciles_sheet(rows)], drawn, NOTHING)
+    drawn = plotted(lambda: plots.tenths(rows)) if plot else None
+    show(call, rows, rows, lambda: [deciles_sheet(rows)], drawn=drawn, empty=NOTHING)
     return 0

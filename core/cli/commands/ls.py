@@ -9,18 +9,17 @@ from core.cli.call import Call
 from core.cli.grammar import QUEUE, command, printing
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from core.results.show.sheets import Sheet
     from core.store.snapshot import JobRow
 
-NUMBERS = ("job", "done", "tok/s", "loops")
+HEADS = ("job", "state", "variant", "benchmark", "done", "tok/s", "loops", "note")
 
 
 @command(QUEUE, "lrm-tui ls", order=4)
 @printing
 def ls(call: Call) -> int:
     """List the queue."""
-    from core.cli.output import console, print_json
+    from core.cli.output import print_json, print_sheets
     from core.store.watch import read
 
     with call.reading() as connection:
@@ -28,20 +27,18 @@ def ls(call: Call) -> int:
     if call.json:
         print_json([asdict(job) for job in jobs])
     else:
-        console().print(_table(jobs) if jobs else "The queue is empty. `lrm-tui add --help` says how to fill it.")
+        if jobs:
+            print_sheets([_sheet(jobs)])
+        else:
+            print("The queue is empty. `lrm-tui add --help` says how to fill it.")
     return 0
 
 
-def _table(jobs: tuple[JobRow, ...]) -> Table:
-    """The queue as a table that fits 80 columns."""
-    from rich.table import Table
-    from rich.text import Text
+def _sheet(jobs: tuple[JobRow, ...]) -> Sheet:
+    """The queue, a row a job."""
+    from core.results.show.sheets import Cell, Sheet
 
-    from core.text import printable
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("job", "state", "variant", "benchmark", "done", "tok/s", "loops", "note"):
-        table.add_column(heading, justify="right" if heading in NUMBERS else "left", overflow="fold")
+    rows = []
     for job in jobs:
         cells = (
             str(job.id),
@@ -53,5 +50,6 @@ def _table(jobs: tuple[JobRow, ...]) -> Table:
             str(job.loops) if job.loops else "",
             job.error or "",
         )
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    return table
+        rows.append(tuple(map(Cell, cells)))
+    note = len(HEADS) - 1
+    return Sheet("queue", "", "", HEADS, tuple(rows), texts=0, more_texts=(1, 2, 3, note))

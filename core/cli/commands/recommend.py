@@ -18,12 +18,11 @@ def recommend(call: Call, memory: str, plot: bool, knowledge: bool) -> int:
     from core.cli.output import plotted, show, tables
     from core.results.show.plots import front
     from core.results.show.sheets_findings import front_sheet
-    from core.results.show.writers import rich_table
     from core.results.tables.recommend import memory_of
     from core.results.tables.recommend import recommend as recommended
 
     with tables(call) as connection:
         advice = recommended(connection, memory_of(memory), knowledge)
-    drawn = plotted(plot, lambda: [front(advice["front"])], lambda: [rich_table(front_sheet(advice))])
-    show(call, advice, advice["front"], lambda: [front_sheet(advice)], drawn, " ".join(advice["reasons"]))
+    drawn = plotted(lambda: [front(advice["front"])]) if plot else None
+    show(call, advice, advice["front"], lambda: [front_sheet(advice)], drawn=drawn, empty=" ".join(advice["reasons"]))
     return 0

@@ -91,8 +91,8 @@ def responses(call: Call, words: tuple[str, ...], limit: int, **filters: Unpack[
             _index(call, connection)
         rows = [_data(connection, selection, row) for row in page(connection, selection, limit).rows]
         every = count(connection, selection)
-    drawn = (lambda: [_hit(row) for row in rows]) if selection.search else None
-    show(call, rows, rows, lambda: [_sheet(rows)], drawn, "No such responses.")
+    drawn = (lambda: [_hit(row) for row in rows]) if selection.search and sys.stdout.isatty() else None
+    show(call, rows, rows, lambda: [_sheet(rows)], drawn=drawn, empty="No such responses.")
     if len(rows) < every:
         print(f"{len(rows):,} of {every:,} responses; --limit shows more, --order others first.", file=sys.stderr)
     return 0

@@ -14,14 +14,14 @@ from core.engines.host.wire import Sampling
 from core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from core.collapse import Verdict
     from core.importing.outputs import Output
+    from core.results.show.sheets import Cell
 
 COLLAPSED = 3
 """The exit code where at least one output has collapsed."""
 SHOWN_UNIT = 50
+HEADS = ("Output\n  Unit of the loop", "Verdict", "Characters", "Seen at", "Onset", "Period", "Rounds")
 DETAILS = "Exit code 0: no output has collapsed; 3: at least one has; 1 or 2: the outputs could not be read."
 SOURCE = "JSONL rows {id, output} (.gz too, - for standard input), a text file, a folder of text files, or a run's number"
 LIMIT = Sampling().max_tokens
@@ -78,16 +78,11 @@ def _print_lines(verdicts: Iterable[tuple[Output, Verdict]]) -> int:
 
 def _print_table(verdicts: Iterable[tuple[Output, Verdict]]) -> int:
     """A table of the outputs that repeat themselves, and how many there are. Returns the exit code."""
-    from rich.table import Table
-
-    from core.cli.output import console
+    from core.cli.output import print_sheets
     from core.cli.progress import Bar
+    from core.results.show.sheets import Sheet
 
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Output\n  Unit of the loop", overflow="fold")
-    table.add_column("Verdict")
-    for heading in ("Characters", "Seen at", "Onset", "Period", "Rounds"):
-        table.add_column(heading, justify="right")
+    rows: list[tuple[Cell, ...]] = []
     counts = {"healthy": 0, "suspicious": 0, "collapsed": 0}
     with Bar() as bar:
         bar.update("Reading …")
@@ -95,22 +90,20 @@ def _print_table(verdicts: Iterable[tuple[Output, Verdict]]) -> int:
             counts[verdict.state] += 1
             bar.update(f"{sum(counts.values()):,} outputs read, {counts['collapsed']} collapsed")
             if verdict.state != "healthy":
-                table.add_row(*_cells(output, verdict))
-    out = console()
-    if table.rows:
-        out.print(table)
-    out.print(", ".join(f"{count:,} {state}" for state, count in counts.items()) + f" of {sum(counts.values()):,} outputs.")
+                rows.append(_cells(output, verdict))
+    if rows:
+        print_sheets([Sheet("scan", "", "", HEADS, tuple(rows), texts=2)])
+    print(", ".join(f"{count:,} {state}" for state, count in counts.items()) + f" of {sum(counts.values()):,} outputs.")
     return COLLAPSED * (counts["collapsed"] > 0)
 
 
-def _cells(output: Output, verdict: Verdict) -> Iterator[Text]:
-    from rich.text import Text
+def _cells(output: Output, verdict: Verdict) -> tuple[Cell, ...]:
+    from core.results.show.sheets import Cell
 
-    from core.text import printable
-
-    unit = printable((verdict.unit or "")[:SHOWN_UNIT]) + "…" * (len(verdict.unit or "") > SHOWN_UNIT)
+    unit = (verdict.unit or "")[:SHOWN_UNIT] + "…" * (len(verdict.unit or "") > SHOWN_UNIT)
     numbers = (len(output.text), verdict.position, verdict.onset, verdict.period, verdict.count)
-    yield Text.assemble(printable(output.id), (f"\n  {unit}" if unit else "", "dim"))
-    yield Text(verdict.state, "bold red" if verdict.state == "collapsed" else "yellow")
-    for number in numbers:
-        yield Text("" if number is None else f"{number:,}")
+    return (
+        Cell(output.id, (f"  {unit}",) if unit else ()),
+        Cell(verdict.state, strong=verdict.state == "collapsed"),
+        *(Cell("" if number is None else f"{number:,}") for number in numbers),
+    )

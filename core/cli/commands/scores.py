@@ -19,7 +19,6 @@ def scores(call: Call, published: bool, edition: Edition | None, recovery: bool)
     from core.results.show import narrow
     from core.results.show.sheets import scores_sheets
     from core.results.show.sheets_recovery import recovery_sheet
-    from core.results.show.writers import rich_table, stacked
     from core.results.tables.differences import with_differences
     from core.results.tables.published import other_editions, published_rows
     from core.results.tables.recovery import with_recovery
@@ -38,7 +37,7 @@ def scores(call: Call, published: bool, edition: Edition | None, recovery: bool)
         rows,
         by_benchmark(rows),
         lambda: [*scores_sheets(rows), *beside],
-        lambda: [stacked(narrow.scores_sheets(rows)), *map(rich_table, beside)],
-        "No responses yet.",
+        lambda: [*narrow.scores_sheets(rows), *beside],
+        empty="No responses yet.",
     )
     return 0

@@ -11,8 +11,7 @@ from core.cli.call import Call
 from core.cli.grammar import BEGIN, command, printing
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from core.results.show.sheets import Sheet
     from core.settings import Setting
 
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--init", is_flag=True, help="write a settings file that documents every setting")
 def settings(call: Call, init: bool) -> int:
     """What is set, and where it is set."""
-    from core.cli.output import console, print_json
+    from core.cli.output import console, print_json, print_sheets
     from core.settings import load, settings_file
     from core.text import printable
 
@@ -35,7 +34,7 @@ def settings(call: Call, init: bool) -> int:
     out = console()
     state = "" if file.is_file() else " (not there; `lrm-tui settings --init` writes it)"
     out.print(printable(f"File: {file}{state}. A variable of the environment goes before it."), soft_wrap=True)
-    out.print(_table(rows, str(file)))
+    print_sheets([_sheet(rows, str(file))])
     return 0
 
 
@@ -52,21 +51,15 @@ def _write(call: Call, file: Path) -> int:
     return 0
 
 
-def _table(rows: list[Setting], file: str) -> Table:
+def _sheet(rows: list[Setting], file: str) -> Sheet:
     """Settings that are not at their default stand out."""
-    from rich.table import Table
-    from rich.text import Text
+    from core.results.show.sheets import Cell, Sheet
 
-    from core.text import printable
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("setting", "value", "from"):
-        table.add_column(heading, overflow="fold")
+    cells = []
     for setting in rows:
-        origin = "the file" if setting.source == file else setting.source
-        cells = (setting.name, _shown(setting.value), origin)
-        table.add_row(*(Text(printable(cell), "" if setting.source == "default" else "bold") for cell in cells))
-    return table
+        origin, changed = "the file" if setting.source == file else setting.source, setting.source != "default"
+        cells.append(tuple(Cell(text, strong=changed) for text in (setting.name, _shown(setting.value), origin)))
+    return Sheet("settings", "", "", ("setting", "value", "from"), tuple(cells), texts=3)
 
 
 def _shown(value: object) -> str:

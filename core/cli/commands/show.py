@@ -77,24 +77,20 @@ def _response(connection: sqlite3.Connection, number: int) -> RegradedRow:
 
 
 def _print_job(job: JobRow, rows: Sequence[sqlite3.Row]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     from core.cli.follow import progress_line
-    from core.cli.output import console
+    from core.cli.output import console, print_sheets
+    from core.results.show.sheets import Cell, Sheet
     from core.text import printable
 
     out = console()
     out.print(printable(f"{progress_line(job)}  [{job.state}] {job.error or ''} {job.remedy or ''}".rstrip()))
-    table = Table(box=None, pad_edge=False)
-    for heading in COLUMNS:
-        table.add_column(heading, overflow="fold")
+    lines = []
     for row in rows:
         grade = row["correct"] if row["correct"] is not None else row["f1"]
         answer = row["parsed"] or "unparsed"
         cells = (row["id"], row["key"], row["finish_reason"], row["words"], answer, row["gold"], grade)
-        table.add_row(*(Text(printable(str(cell))) for cell in cells))
-    out.print(table)
+        lines.append(tuple(Cell(str(cell)) for cell in cells))
+    print_sheets([Sheet("responses", "", "", COLUMNS, tuple(lines), texts=len(COLUMNS))])
 
 
 def _print_response(row: RegradedRow) -> None:

@@ -34,7 +34,6 @@ from core.results.show.sheets import (
 from core.results.tables.scores import AVERAGES
 from core.spec import REFERENCES
 
-NAME_WIDTH = 16
 _BEFORE: dict[ScoreName, str] = {"accuracy": "", "em": "EM ", "f1": "F1 "}
 
 
@@ -73,7 +72,6 @@ def _suite(title: str, benchmarks: Sequence[str], rows: Sequence[ScoreRow]) -> S
         ("Variant", *(_head(name, rows) for name in benchmarks), "Average"),
         tuple(body),
         breaks=changes(rows, lambda row: row["family"]),
-        name_width=NAME_WIDTH,
     )
 
 
@@ -94,11 +92,10 @@ def lengths_sheet(rows: Sequence[LengthRow]) -> Sheet:
         f"The shortest and the longest {q}",
         "Words: thinking plus answer, mean. k: responses at each end. Ratio: longest over shortest. Censored: cut at "
         "the limit or stopped for repetition, of the finished. Scores in percent.",
-        ("Variant", "Benchmark", "k", "Short\nwords", "Short\nscore", "Long\nwords", "Long\nscore", "Ratio", "Cen-\nsored"),
+        ("Variant", "Benchmark", "k", "Short\nwords", "Short\nscore", "Long\nwords", "Long\nscore", "Ratio", "Censored"),
         tuple(body),
         texts=2,
         breaks=changes(rows, lambda row: row["label"]),
-        name_width=0,
     )
 
 
@@ -124,7 +121,6 @@ def collapse_sheet(cells: Sequence[CollapseCell]) -> Sheet:
         tuple(body),
         texts=2,
         breaks=changes(cells, lambda cell: cell["label"]),
-        name_width=0,
     )
 
 

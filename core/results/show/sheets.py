@@ -50,9 +50,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table: `breaks` are the rows before which a rule is drawn, `texts` how many leading columns hold text.
+    """A table: `breaks` are the rows before which a rule is drawn.
 
-    `name_width`: columns that a terminal keeps for the first one; None: as many as its longest name, up to a limit.
+    `texts`: how many leading columns hold text; `more_texts`: the places of others that do.
     """
 
     name: str
@@ -62,7 +62,11 @@ class Sheet:
     rows: tuple[tuple[Cell, ...], ...]
     texts: int = 1
     breaks: tuple[int, ...] = ()
-    name_width: int | None = None
+    more_texts: tuple[int, ...] = ()
+
+    def is_text(self, column: int) -> bool:
+        """Whether a column holds text, which stands to the left."""
+        return column < self.texts or column in self.more_texts
 
 
 def number(value: float | None, digits: int = 1) -> str:

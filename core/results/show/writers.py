@@ -1,4 +1,4 @@
-"""Sheets as Markdown, LaTeX, HTML or a terminal's table, and rows as CSV; text from models and files is harmless in each."""
+"""Sheets as Markdown, LaTeX or HTML, and rows as CSV; text from models and files is harmless in each."""
 
 from __future__ import annotations
 
@@ -7,19 +7,9 @@ import html
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
-from dataclasses import replace
-
-from rich import box
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
-from rich.text import Text
 
 from core.results.show.sheets import Cell, Sheet
 from core.text import printable
-
-NAME_WIDTH = 19
-"""Columns that a name gets on a terminal, however narrow it is."""
 
 _FORMULA = re.compile(r"^\s*[=+\-@]")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~#])")
@@ -72,7 +62,7 @@ def _harmless(value: object) -> object:
 def markdown(sheet: Sheet) -> str:
     """A pipe table under its title, small things in brackets."""
     lines = [f"**{_markdown(sheet.title)}**", "", _pipe([_markdown(head) for head in sheet.heads])]
-    lines.append(_pipe(["---" if at < sheet.texts else "---:" for at in range(len(sheet.heads))]))
+    lines.append(_pipe(["---" if sheet.is_text(at) else "---:" for at in range(len(sheet.heads))]))
     lines += [_pipe([_markdown_cell(cell) for cell in row]) for row in sheet.rows]
     return "\n".join([*lines, "", _markdown(sheet.caption), ""])
 
@@ -92,7 +82,7 @@ def _markdown(text: str) -> str:
 
 def latex(sheet: Sheet) -> str:
     """A `table` with a booktabs `tabular`; intervals and counts stand small in lines of their own."""
-    columns = "l" * sheet.texts + "r" * (len(sheet.heads) - sheet.texts)
+    columns = "".join("l" if sheet.is_text(at) else "r" for at in range(len(sheet.heads)))
     lines = [r"\begin{table}", r"\centering", r"% \usepackage{booktabs}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
     lines += [" & ".join(_latex(head) for head in sheet.heads) + r" \\", r"\midrule"]
     for at, row in enumerate(sheet.rows):
@@ -128,7 +118,7 @@ def html_table(sheet: Sheet) -> str:
 
 
 def _left(column: int, sheet: Sheet) -> str:
-    return ' class="text"' if column < sheet.texts else ""
+    return ' class="text"' if sheet.is_text(column) else ""
 
 
 def _html_cell(cell: Cell) -> str:
@@ -169,72 +159,3 @@ def html_page(title: str, body: str) -> str:
         f'<meta name="viewport" content="width=device-width"><title>{_html(title)}</title>\n'
         f"<style>{PAGE_STYLE}</style></head>\n<body>\n<h1>{_html(title)}</h1>\n{body}</body></html>\n"
     )
-
-
-class FittedTable(Table):
-    """A table for any terminal: where it is too wide, gaps close, columns with a `min_width` keep that, the rest folds.
-
-    rich gives columns their `min_width` after it has shared out the width, and then cuts the last column.
-    """
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if self.__rich_measure__(console, options).maximum <= options.max_width:
-            yield from super().__rich_console__(console, options)
-            return
-        narrow = copy(self)
-        narrow.padding = 0
-        narrow.columns = [replace(column, width=column.min_width or None) for column in self.columns]
-        yield from super(FittedTable, narrow).__rich_console__(console, options)
-
-
-def plain_table(title: str, caption: str) -> FittedTable:
-    """An empty table as every command draws it: a rule under the heads, the caption to the left."""
-    return FittedTable(
-        title=printable(title),
-        caption=printable(caption),
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-
-
-def rich_table(sheet: Sheet) -> Table:
-    """For a terminal: small things dim below, every column folded rather than cut; variants head their benchmarks."""
-    headed = sheet.heads[:2] == ("Variant", "Benchmark")
-    heads = ("Variant\n  Benchmark", *sheet.heads[2:]) if headed else sheet.heads
-    table = plain_table(sheet.title, sheet.caption)
-    for at, head in enumerate(heads):
-        text = at < sheet.texts - headed
-        names = [*head.split("\n"), *(row[at].text for row in sheet.rows)]
-        names += [f"  {row[1].text}" for row in sheet.rows if headed]
-        longest = max(map(len, names)) if text else 0  # names stay in one piece
-        least = min(longest, NAME_WIDTH) if sheet.name_width is None or at else sheet.name_width
-        table.add_column(Text(head), justify="left" if text else "right", overflow="fold", min_width=least)
-    before = None
-    for at, row in enumerate(sheet.rows):
-        if at in sheet.breaks:
-            table.add_section()
-        cells = list(map(_rich, row))
-        if headed:
-            if row[0] != before:
-                before = row[0]
-                table.add_row(cells[0])
-            cells = [Text("  ") + cells[1], *cells[2:]]
-        table.add_row(*cells)
-    return table
-
-
-def _rich(cell: Cell) -> Text:
-    weight = "bold" if cell.strong else ""
-    lines = [(f"\n{printable(line)}", weight) for line in cell.lines]
-    notes = [(f"\n{printable(note)}", "dim") for note in cell.notes]
-    return Text.assemble((printable(cell.text), weight), *lines, *notes)
-
-
-def stacked(sheets: Sequence[Sheet]) -> Table:
-    """Sheets for a terminal one below the other, as wide as the widest."""
-    grid = Table.grid(padding=(0, 0, 1, 0))
-    for sheet in sheets:
-        grid.add_row(rich_table(sheet))
-    return grid

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core import cli
 from core.results.show.sheets import Cell, Sheet, scores_sheets
-from core.results.show.writers import csv_text, html_table, latex, markdown, rich_table
+from core.results.show.writers import csv_text, html_table, latex, markdown
 from core.results.tables.scores import scores_rows
 from tests.core.results.show.test_narrow import drawn
 from tests.helpers.book import Book, graded
@@ -58,7 +58,7 @@ def fill(book: Book) -> None:
         book.run(book.variant(compression), "aime", run)
 
 
-@pytest.mark.parametrize("write", [markdown, latex, html_table, lambda s: drawn(rich_table(s), 160)])
+@pytest.mark.parametrize("write", [markdown, latex, html_table, lambda s: drawn([s], 160)])
 def test_unparsed_and_unfinished_are_always_in_sight(book: Book, write: object) -> None:
     fill(book)
     [one] = scores_sheets(scores_rows(book.reader))
