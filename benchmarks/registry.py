@@ -10,6 +10,7 @@ from benchmarks.folio import Folio
 from benchmarks.musique import Musique
 from benchmarks.temporal import Temporal
 from core.errors import UsageError
+from core.text import nearest
 
 
 @cache
@@ -39,7 +40,9 @@ def get(name: str) -> Benchmark:
     try:
         return _all()[name]
     except KeyError:
-        raise UsageError(f"There is no benchmark {name!r}.", f"Choose from {', '.join(names())}.") from None
+        raise UsageError(
+            f"There is no benchmark {name!r}.{nearest(name, names())}", f"Choose from {', '.join(names())}."
+        ) from None
 
 
 def generates_questions(name: str) -> bool:

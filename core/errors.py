@@ -49,6 +49,12 @@ class ModelError(LrmError):
     """A model is missing, damaged or of a kind that cannot be loaded."""
 
 
+class ModelMissing(ModelError):
+    """There is no model of this name."""
+
+    exit_code = UsageError.exit_code
+
+
 class EngineError(LrmError):
     """An engine host could not start, died, or stopped making progress."""
 
@@ -63,6 +69,12 @@ class CompressionError(LrmError):
 
 class StoreError(LrmError):
     """The run store cannot be used as it is."""
+
+
+class StoreMissing(StoreError):
+    """There is no store where one is named."""
+
+    exit_code = UsageError.exit_code
 
 
 class StoreBusy(StoreError):

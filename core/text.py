@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 
 TAB = "    "
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -39,6 +40,15 @@ def printable(text: str, *, keep_newlines: bool = False) -> str:
     if keep_newlines:
         return _NOT_PLAIN_OR_NEWLINE.sub(_replaced, text.replace("\r\n", "\n"))
     return _NOT_PLAIN.sub(_replaced, text)
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """` Did you mean ...?` with the nearest of the names, to be put behind a sentence; empty where none is near."""
+    from difflib import get_close_matches  # takes a hundredth of a second to import, and only errors need it
+
+    by_plain = {name.lower(): name for name in names}
+    found = get_close_matches(word.lower(), by_plain, n=1)
+    return f" Did you mean {by_plain[found[0]]!r}?" if found else ""
 
 
 def json_text(value: object, indent: int | None = None) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 
 import click
+from click.exceptions import NoSuchCommand
 
 from core.cli.call import Call, Workbench, no_workbench
 from core.cli.program import COMPLETE_VARIABLE, NAME, program
@@ -43,14 +45,26 @@ def main(arguments: Sequence[str] | None = None, workbench: Workbench = no_workb
 
 
 def _refused(error: click.ClickException) -> int:
-    """Say what is wrong with a command line."""
+    """Say in one line what is wrong with a command line, and what was probably meant."""
     from core.text import printable
 
     context = error.ctx if isinstance(error, click.UsageError) else None
-    if context is not None:
-        print(f"{context.get_usage()}\n`{context.command_path} --help` says more.", file=sys.stderr)
-    print(f"{NAME}: error: {printable(error.format_message())}", file=sys.stderr)
+    path = context.command_path if context else NAME
+    sentence = printable(" ".join(error.format_message().split()))
+    print(f"{path}: {sentence}{_meant(error)} `{path} --help` says more.", file=sys.stderr)
     return error.exit_code
+
+
+def _meant(error: click.ClickException) -> str:
+    """The nearest command or value, as a question."""
+    from core.text import nearest
+
+    if isinstance(error, NoSuchCommand) and error.ctx is not None and not error.possibilities:
+        return nearest(error.command_name, program.list_commands(error.ctx))
+    if isinstance(error, click.BadParameter) and error.param and isinstance(error.param.type, click.Choice):
+        typed = re.match(r"'(.*?)' is not one of", error.message)
+        return nearest(typed[1], map(str, error.param.type.choices)) if typed else ""
+    return ""
 
 
 def _failed(error: LrmError, as_json: bool) -> int:

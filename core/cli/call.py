@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from core.errors import StoreError, UsageError
+from core.errors import StoreMissing, UsageError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -52,7 +52,7 @@ class Call:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A reader of the store. Raises StoreError where it does not exist yet."""
+        """A reader of the store. Raises StoreMissing where it does not exist yet."""
         from core.store.connection import opened
 
         path = self.store
@@ -60,7 +60,7 @@ class Call:
             with opened(path, "reader") as connection:
                 yield connection
         except FileNotFoundError:
-            raise StoreError(f"There is no store {path}.", "Queue a run first, or name another store with --db.") from None
+            raise StoreMissing(f"There is no store {path}.", "Queue a run first, or name another store with --db.") from None
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -9,10 +9,14 @@ from core.cli.program import COMPLETE_VARIABLE, NAME, program
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
+_PLAIN, _QUOTED = "COMPREPLY+=($value)", 'COMPREPLY+=("$(printf %q "$value")")'
+"""In bash click puts a value on the line as it is; names of variants have a space, which must be quoted."""
+
 
 def script(shell: str) -> str:
     """The script for a shell, which asks `lrm-tui` for what may stand at the cursor."""
-    return _completer(shell, Call(no_workbench)).source()
+    source = _completer(shell, Call(no_workbench)).source()
+    return source.replace(_PLAIN, _QUOTED) if shell == "bash" else source
 
 
 def answer(instruction: str, call: Call) -> str:

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from core.cli.call import Call
+from core.errors import LrmError
 from core.results.tables.printed import EDITIONS
+
+if TYPE_CHECKING:
+    import sqlite3
 
 BEGIN = "Begin"
 QUEUE = "Queue and run"
@@ -22,6 +26,8 @@ ELSEWHERE = "From elsewhere and to others"
 HEADINGS = (BEGIN, QUEUE, RESULTS, ELSEWHERE)
 """The headings of `lrm-tui --help`, in order."""
 
+MOST = 500
+"""Jobs or variants that a shell offers."""
 FORMATS = ("table", "csv", "markdown", "latex", "json", "html")
 FILE = click.Path(path_type=Path, readable=False)
 """A path that is not looked at while the command line is read: commands say themselves what is wrong with it."""
@@ -155,7 +161,8 @@ def argument(
 
 def jobs_argument(function: F) -> F:
     """Add JOB..., one number or several."""
-    return argument("jobs", "JOB...", "numbers as in `lrm-tui ls`", type=click.INT, nargs=-1, required=True)(function)
+    text = "numbers as in `lrm-tui ls`"
+    return argument("jobs", "JOB...", text, type=click.INT, nargs=-1, required=True, values=job_numbers)(function)
 
 
 def _beginning(values: tuple[str, ...], incomplete: str) -> Values:
@@ -184,6 +191,49 @@ def benchmarks(context: click.Context, parameter: click.Parameter, incomplete: s
     from benchmarks.registry import names
 
     return _beginning(tuple(names()), incomplete)
+
+
+def job_numbers(context: click.Context, parameter: click.Parameter, incomplete: str) -> Values:
+    """Complete the numbers of jobs, each told what it is; the newest first."""
+    from core.store.joins import JOBS, VARIANT
+
+    rows = _stored(context, f"SELECT j.id, {VARIANT} AS name, j.benchmark, j.state FROM {JOBS} ORDER BY j.id DESC LIMIT {MOST}")
+    return [
+        CompletionItem(str(row["id"]), help=f"{row['name']} {row['benchmark'] or 'prepare'} ({row['state']})")
+        for row in rows
+        if str(row["id"]).startswith(incomplete)
+    ]
+
+
+def variant_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> Values:
+    """Complete the names of variants that have jobs."""
+    from core.store.joins import JOBS, VARIANT
+
+    rows = _stored(context, f"SELECT DISTINCT {VARIANT} AS name FROM {JOBS} ORDER BY name LIMIT {MOST}")
+    return _beginning(tuple(row["name"] for row in rows), incomplete)
+
+
+def filter_words(context: click.Context, parameter: click.Parameter, incomplete: str) -> Values:
+    """Complete the words of a filter of responses."""
+    from core.grading.endings import ENDINGS
+    from core.store.filters import ORDERS, VERDICTS
+
+    name, colon, value = incomplete.partition(":")
+    if colon:
+        values = {"benchmark": [item.value for item in benchmarks(context, parameter, value)], "ending": ENDINGS}
+        return _beginning(tuple(f"{name}:{each}" for each in values.get(name, ())), incomplete)
+    names = tuple(f"{each}:" for each in ("variant", "benchmark", "item", "ending", "job", "words"))
+    return _beginning((*VERDICTS, *ORDERS, *names), incomplete)
+
+
+def _stored(context: click.Context, sql: str) -> list[sqlite3.Row]:
+    """Rows of the store of a command line that is being completed; none where it cannot be read."""
+    call: Call = context.find_root().obj
+    try:
+        with call.reading() as connection:
+            return connection.execute(sql).fetchall()
+    except LrmError:
+        return []
 
 
 def compressions(context: click.Context, parameter: click.Parameter, incomplete: str) -> Values:

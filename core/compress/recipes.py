@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 from core.errors import UsageError
 from core.spec import Format
+from core.text import nearest
 
 NONE = "none"
 PLAIN_TYPES = (
@@ -247,7 +248,7 @@ def _with_calibration(recipe: Recipe, source: str, text: str) -> Recipe:
 
 
 def _usage_error(text: str, reason: str) -> UsageError:
-    return UsageError(f"{text!r} is no compression: {reason}.", describe())
+    return UsageError(f"{text!r} is no compression: {reason}{'' if reason.endswith('?') else '.'}", describe())
 
 
 def _reason(word: str, is_step: bool) -> str:
@@ -256,4 +257,4 @@ def _reason(word: str, is_step: bool) -> str:
         return "distillation comes first, then pruning, once each, and quantization last"
     if word in GGUF_TYPES:
         return "there is only one type at the end"
-    return f"{word!r} is not known"
+    return f"{word!r} is not known.{nearest(word, (*GGUF_TYPES, *FAMILIES))}".removesuffix(".")

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from benchmarks.pocket import weights_dir
 from core.engines.openai.address import parse
-from core.errors import ModelError
+from core.errors import ModelError, ModelMissing
 from core.spec import Format, Model
+from core.text import nearest
 
 EMBEDDED = {"pocket": "teacher", "pocket-student": "student"}
 """The embedded models, and the folders of their weights."""
@@ -28,7 +29,7 @@ def resolve(name: str) -> Model:
     """The model of a name: `pocket`, `pocket-student`, `smollm2`, a folder of Hugging Face weights, a GGUF file,
     `openai:URL#NAME`, or `replay:RUNS_DB#RUN`.
 
-    Raises ModelError where there is no such thing.
+    Raises ModelMissing where there is no such thing.
     """
     kind, colon, rest = name.partition(":")
     if colon and kind == "openai":
@@ -45,8 +46,8 @@ def resolve(name: str) -> Model:
     if path.is_file() and path.suffix == ".gguf":
         place = path.parent.resolve() / path.name  # a link into the hub cache's blobs has a name, its target only a hash
         return _local(place, "gguf", _stem(place).lower())
-    raise ModelError(
-        f"There is no model {name!r}.",
+    raise ModelMissing(
+        f"There is no model {name!r}.{nearest(name, INSTALLED)}",
         f"Name {', '.join(f'`{name}`' for name in INSTALLED)}, a folder with a config.json, a .gguf file, openai:URL#NAME or "
         "replay:RUNS_DB.",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from core.cli.call import Call
-from core.cli.grammar import RESULTS, argument, benchmarks, command, tabular
+from core.cli.grammar import RESULTS, argument, benchmarks, command, tabular, variant_names
 
 STYLES = {"+": "green", "-": "red", "@": "cyan"}
 SIDE = "a variant's name or part of it, or a run's number"
@@ -13,8 +13,8 @@ SIDE = "a variant's name or part of it, or a run's number"
 
 @command(RESULTS, "lrm-tui compare none q4_0", order=8)
 @tabular
-@argument("one", "ONE", SIDE)
-@argument("other", "OTHER", SIDE)
+@argument("one", "ONE", SIDE, values=variant_names)
+@argument("other", "OTHER", SIDE, values=variant_names)
 @click.option("--benchmark", metavar="BENCHMARK", shell_complete=benchmarks, help="this benchmark only")
 @click.option("--question", metavar="KEY", help="show how the two responses to this question differ")
 def compare(call: Call, one: str, other: str, benchmark: str | None, question: str | None) -> int:

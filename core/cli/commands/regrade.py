@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core.cli.call import Call
-from core.cli.grammar import RESULTS, argument, command, printing
+from core.cli.grammar import RESULTS, argument, command, job_numbers, printing
 
 if TYPE_CHECKING:
     from core.grading.regrade import Changed, Regraded
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @command(RESULTS, "lrm-tui regrade --dry-run", order=7)
 @printing
-@argument("jobs", "[RUN...]", "these runs only", type=click.INT, nargs=-1)
+@argument("jobs", "[RUN...]", "these runs only", type=click.INT, nargs=-1, values=job_numbers)
 @click.option("--dry-run", is_flag=True, help="say what would change, and write nothing")
 @click.option(
     "--tables", is_flag=True, help="the cells of scores and lengths that would change, before and after; writes nothing"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
 import click
 
 from core.cli.call import Call
-from core.cli.grammar import RESULTS, argument, benchmarks, command, tabular
+from core.cli.grammar import RESULTS, argument, benchmarks, command, filter_words, job_numbers, tabular, variant_names
 from core.errors import StoreError, UsageError
 from core.grading.endings import ENDINGS
 from core.store.filters import ORDERS, VERDICTS, ResponseFilter, parse
@@ -66,11 +66,13 @@ class Filters(TypedDict):
 
 @command(RESULTS, "lrm-tui responses wrong benchmark:aime", order=5)
 @tabular
-@argument("words", "[FILTER...]", FILTER, nargs=-1)
+@argument("words", "[FILTER...]", FILTER, nargs=-1, values=filter_words)
 @click.option("--search", default="", metavar="TEXT", help=SEARCH)
 @click.option("--verdict", type=click.Choice(VERDICTS), default="all", help="reviewed: judged or flagged by hand")
-@click.option("--job", type=int, metavar="JOB", help="responses of this run")
-@click.option("--variant", default="", metavar="VARIANT", help="a part of the name of model and compression")
+@click.option("--job", type=int, metavar="JOB", shell_complete=job_numbers, help="responses of this run")
+@click.option(
+    "--variant", default="", metavar="VARIANT", shell_complete=variant_names, help="a part of the name of model and compression"
+)
 @click.option("--benchmark", default="", metavar="BENCHMARK", shell_complete=benchmarks, help="responses to this benchmark")
 @click.option("--item", default="", metavar="KEY", help="responses to this question")
 @click.option("--ending", type=click.Choice(ENDINGS), help="responses that ended so")

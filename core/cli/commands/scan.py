@@ -11,7 +11,7 @@ import click
 from core.cli.call import Call
 from core.cli.grammar import ELSEWHERE, argument, command, files, printing
 from core.engines.host.wire import Sampling
-from core.errors import DataError, UsageError
+from core.errors import UsageError
 
 if TYPE_CHECKING:
     from core.collapse import Verdict
@@ -22,7 +22,7 @@ COLLAPSED = 3
 """The exit code where at least one output has collapsed."""
 SHOWN_UNIT = 50
 HEADS = ("Output\n  Unit of the loop", "Verdict", "Characters", "Seen at", "Onset", "Period", "Rounds")
-DETAILS = "Exit code 0: no output has collapsed; 3: at least one has; 1 or 2: the outputs could not be read."
+DETAILS = "Exit code 0: no output has collapsed; 3: at least one has; 1: the outputs could not be read; 2: usage."
 SOURCE = "JSONL rows {id, output} (.gz too, - for standard input), a text file, a folder of text files, or a run's number"
 LIMIT = Sampling().max_tokens
 LIMIT_HELP = f"the limit under which the outputs were made (default {LIMIT}); a run knows its own"
@@ -51,7 +51,7 @@ def _outputs(call: Call, source: str) -> Iterator[Output]:
         with call.reading() as connection:
             yield from from_run(connection, int(source))
     else:
-        raise DataError(f"{path} does not exist.", "Name a file, a folder, or the number of a run.")
+        raise UsageError(f"{path} does not exist.", "Name a file, a folder, or the number of a run.")
 
 
 def _verdicts(outputs: Iterable[Output], limit: int) -> Iterator[tuple[Output, Verdict]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from core.cli.call import Call
-from core.cli.grammar import RESULTS, argument, command, printing
+from core.cli.grammar import RESULTS, argument, command, job_numbers, printing
 from core.errors import UsageError
 from core.store.columns import FormerGrade, ResponseRow
 
@@ -33,7 +33,7 @@ class RegradedRow(ResponseRow):
 
 @command(RESULTS, "lrm-tui show 1", order=4)
 @printing
-@argument("job", "[JOB]", "a number as in `lrm-tui ls`", type=click.INT, required=False)
+@argument("job", "[JOB]", "a number as in `lrm-tui ls`", type=click.INT, required=False, values=job_numbers)
 @click.option("--response", type=int, metavar="ID", help="one whole response: prompt, thinking, answer, grade")
 def show(call: Call, job: int | None, response: int | None) -> int:
     """Show a job and its responses, or one response."""

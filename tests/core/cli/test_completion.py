@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.cli.completion import script
+from tests.helpers.book import Book, graded
 
 
 def completed(shell: str, folder: Path, line: str) -> set[str]:
@@ -47,6 +48,20 @@ def test_a_shell_completes_commands_options_and_values(shell: str, tmp_path: Pat
     assert {"pocket", "pocket-student"} <= completed(shell, tmp_path, "lrm-tui add --model poc")
     assert completed(shell, tmp_path, "lrm-tui scores --format la") == {"latex"}
     assert "sparsegpt-50" in completed(shell, tmp_path, "lrm-tui add --compression sparse")
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+def test_a_shell_completes_what_the_store_holds(shell: str, book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    run = book.run(book.variant("q4_0"), "folio", graded(1, 2), state="done")
+    monkeypatch.setenv("LRM_DB", str(book.path))
+    folder = book.path.parent
+    for line in ("lrm-tui show ", "lrm-tui cancel ", "lrm-tui regrade ", "lrm-tui responses --job "):
+        assert completed(shell, folder, line) == {str(run)}, line
+    variants = completed(shell, folder, "lrm-tui compare po")
+    assert variants == {"pocket q4_0" if shell == "fish" else r"pocket\ q4_0"}  # bash puts it on the line as it stands
+    assert completed(shell, folder, "lrm-tui responses wr") == {"wrong"}
 
 
 def test_zsh_takes_its_script(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from core import cli
 from core.cli.call import Call
-from core.errors import StoreError
+from core.errors import StoreMissing
 from core.store.connection import connect
 from tests.helpers.command_line import parsed
 
@@ -76,15 +76,15 @@ def test_nonsense_ends_with_2_and_says_what_is_wrong(
 ) -> None:
     assert cli.main(arguments) == 2
     printed = capsys.readouterr()
-    last = printed.err.strip().splitlines()[-1]
-    assert printed.out == "" and last.startswith("lrm-tui: error: ") and says in last
+    [line] = printed.err.splitlines()
+    assert printed.out == "" and line.startswith("lrm-tui") and says in line
 
 
 def test_errors_of_ours_go_to_stderr_and_as_data_to_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "none.db"
     remedy = "Queue a run first, or name another store with --db."
     for arguments in (["--json"], ["--format", "json"]):
-        assert cli.main(["scores", "--db", str(path), *arguments]) == StoreError("", "").exit_code
+        assert cli.main(["scores", "--db", str(path), *arguments]) == StoreMissing("", "").exit_code
         printed = capsys.readouterr()
         assert printed.err == f"lrm-tui: There is no store {path}. {remedy}\n"
         assert json.loads(printed.out) == {"error": f"There is no store {path}.", "remedy": remedy}
