@@ -15,6 +15,7 @@ SCORE_NAMES: tuple[ScoreName, ...] = ("accuracy", "em", "f1")
 INTERVALS: dict[ScoreName, Literal["accuracy_ci", "em_ci", "f1_ci"]] = {"accuracy": "accuracy_ci", "em": "em_ci", "f1": "f1_ci"}
 End = Literal["short", "long"]
 ENDS: tuple[End, ...] = ("short", "long")
+Unit = Literal["tokens", "words"]
 State = Literal["collapsed", "intact", "already collapsed", "not enough data"]
 Verdict = Literal["supported", "contradicted", "inconclusive", "not enough data"]
 
@@ -71,7 +72,7 @@ class RecoveryCell(TypedDict, total=False):
     inflation_wrong: float | None
     inflation_wrong_ci: list[float] | None
     inflation_wrong_n: int
-    inflation_unit: Literal["tokens", "words"]
+    inflation_unit: Unit
     inflation_cut: int
 
 
@@ -318,6 +319,47 @@ class Findings(TypedDict):
 
     claims: list[Finding]
     ranking: list[RankingRow]
+
+
+class FlipSide(TypedDict):
+    """One response of a flip; `left_out` characters stand before its `text`."""
+
+    label: str
+    response: int
+    parsed: str | None
+    ending: str | None
+    words: int
+    left_out: int
+    text: str
+
+
+class Flip(TypedDict):
+    """A question that only the dense model or (`gained`) only the compressed variant got right."""
+
+    benchmark: str
+    key: str
+    gained: bool
+    question: str
+    gold: str
+    dense: FlipSide
+    compressed: FlipSide
+
+
+class BudgetPoint(TypedDict):
+    """The score in percent if outputs had been cut at `limit`."""
+
+    limit: float
+    score: float
+
+
+class BudgetRow(TypedDict):
+    """A variant (and engine) on a benchmark under ever larger limits, counted in `unit`."""
+
+    label: str
+    benchmark: str
+    run: int
+    unit: Unit
+    points: list[BudgetPoint]
 
 
 class Candidate(TypedDict):

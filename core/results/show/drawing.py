@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from core.results.show.labels import HIGH, NEAR, WIDE, Labels, Position
 from core.results.show.plots import Plot, Series, marks, reach, ticks
 from core.text import printable
 
@@ -25,8 +27,7 @@ DARK = {"paper": "#16181d", "ink": "#dddddd", "grid": "#3a3f4a"}
 COLOURS = ("#1b6ca8", "#d1661f", "#2f9e44", "#ae3ec9", "#b58900", "#0c8599", "#e03131", "#868e96")
 """Colours of the series, each visible on the light and on the dark background."""
 
-Position = tuple[float, float]
-"""(x, y) in units of the drawing, from its top left corner."""
+
 Anchor = Literal["start", "middle", "end"]
 
 
@@ -92,12 +93,14 @@ def _draw(canvas: Canvas, plot: Plot) -> None:
         canvas.text((x(value), bottom + 16), f"{value:g}", "middle", "ink", 11, False)
     canvas.text(((LEFT + right) / 2, bottom + 36), plot.x_label, "middle", "ink", 12, False)
     canvas.text((18, (TOP + bottom) / 2), "percent", "middle", "ink", 12, True)
+    dots = [(x(p.x), y(p.y)) for one in plot.series if one.dotted for p in one.points]
+    labels = Labels((LEFT, TOP, right, bottom), dots)
     for at, (one, mark) in enumerate(zip(plot.series, marks(plot), strict=True)):
         colour = COLOURS[at % len(COLOURS)]
         if one.span:
             level = bottom - 3 - 5 * at
             canvas.line([(x(one.span[0]), level), (x(one.span[1]), level)], colour, 4)
-        _series(canvas, one, [(x(p.x), y(p.y)) for p in one.points], colour, mark)
+        _series(canvas, one, [(x(p.x), y(p.y)) for p in one.points], colour, mark, labels)
         for point in one.points:
             if point.low is not None and point.high is not None:
                 canvas.line([(x(point.x), y(point.low)), (x(point.x), y(point.high))], colour, 1)
@@ -105,15 +108,16 @@ def _draw(canvas: Canvas, plot: Plot) -> None:
         canvas.text((LEFT, HEIGHT + LINE * at + 6), f"{mark} {name}".strip(), "start", colour, 12, False)
 
 
-def _series(canvas: Canvas, one: Series, positions: Sequence[Position], colour: str, mark: str) -> None:
+def _series(canvas: Canvas, one: Series, positions: Sequence[Position], colour: str, mark: str, labels: Labels) -> None:
     if one.joined and len(positions) > 1:
         canvas.line(positions, colour, 2)
-    for px, py in positions:
-        canvas.dot((px, py), colour)
-        if not one.joined:
-            canvas.text((px + 6, py - 5), mark, "start", colour, 11, False)
-    if one.joined and positions and mark.strip():
-        canvas.text((positions[-1][0] + 5, positions[-1][1] - 4), mark, "start", colour, 11, False)
+    for position in positions if one.dotted else ():
+        canvas.dot(position, colour)
+    for position in (positions[-1:] if one.joined else positions) if mark.strip() else ():
+        place = labels.place(position, mark)
+        if math.dist(place, position) > NEAR:
+            canvas.line([position, (place[0] + WIDE / 2, place[1] - HIGH / 2)], "grid", 1)
+        canvas.text(place, mark, "start", colour, 11, False)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What is plotted: score over sparsity with collapse points, score by tenth of length, and the front of score over size.
+"""What is plotted: score over size with its front, over sparsity, under smaller limits, and by tenth of length.
 
 A plot is plain data: `drawing` makes SVG and PNG of it, `terminal_plot` text for a terminal.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from core.results.rows import Candidate, DecileRow, PointRow
+from core.results.rows import BudgetRow, Candidate, DecileRow, PointRow
 
 MARKS = string.digits[1:] + string.ascii_letters
 TOGETHER = 6
@@ -30,12 +30,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A named line; without `joined` its points stand alone. `span` is a stretch of x to be marked, a collapse interval."""
+    """A named line; without `joined` its points stand alone, without `dotted` only the line is drawn.
+
+    `span` is a stretch of x to be marked, a collapse interval.
+    """
 
     name: str
     points: tuple[Point, ...]
     joined: bool = True
     span: tuple[float, float] | None = None
+    dotted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +74,51 @@ def tenths(rows: Sequence[DecileRow]) -> list[Plot]:
     plots: list[Plot] = []
     for benchmark in dict.fromkeys(row["benchmark"] for row in rows):
         lines = [_tenths(row) for row in rows if row["benchmark"] == benchmark]
-        parts = [tuple(lines[at : at + TOGETHER]) for at in range(0, len(lines), TOGETHER)]
-        for number, part in enumerate(parts, 1):
-            which = f", part {number} of {len(parts)}" if len(parts) > 1 else ""
-            title = f"{benchmark}: score by tenth of length{which}"
+        for title, part in _in_parts(f"{benchmark}: score by tenth of length", lines):
             plots.append(Plot(f"deciles-{len(plots) + 1}", title, "tenth of the outputs, shortest first", part))
     return plots
 
 
 def _tenths(row: DecileRow) -> Series:
     return Series(row["label"], tuple(Point(place, tenth["score"]) for place, tenth in enumerate(row["deciles"], 1)))
+
+
+def budgets(rows: Sequence[BudgetRow]) -> list[Plot]:
+    """By benchmark, score over ever larger limits, a line a variant, from what `budgets.budget_rows` gives.
+
+    Of many variants some are shown, spread over their scores from the worst to the best.
+    """
+    plots: list[Plot] = []
+    for benchmark, unit in dict.fromkeys((row["benchmark"], row["unit"]) for row in rows):
+        lines = [row for row in rows if (row["benchmark"], row["unit"]) == (benchmark, unit)]
+        last = max(row["points"][-1]["limit"] for row in lines)
+        shown = _spread(sorted(lines, key=lambda row: -row["points"][-1]["score"]))
+        which = f", {len(shown)} of {len(lines)} variants" if len(shown) < len(lines) else ""
+        series = tuple(_budget(row, last) for row in shown)
+        plots.append(
+            Plot(f"budget-{len(plots) + 1}", f"{benchmark}: score under smaller limits{which}", f"limit in {unit}", series)
+        )
+    return plots
+
+
+def _spread(rows: Sequence[BudgetRow]) -> list[BudgetRow]:
+    """The first, the last, and some between them at equal distances, as many as one can tell apart."""
+    if len(rows) <= TOGETHER:
+        return list(rows)
+    return [rows[round(place * (len(rows) - 1) / (TOGETHER - 1))] for place in range(TOGETHER)]
+
+
+def _budget(row: BudgetRow, last: float) -> Series:
+    """Its line, level from its own last point to the last of all."""
+    points = [Point(point["limit"], point["score"]) for point in row["points"]]
+    return Series(row["label"], (*points, Point(last, points[-1].y)), dotted=False)
+
+
+def _in_parts(title: str, lines: Sequence[Series]) -> Iterator[tuple[str, tuple[Series, ...]]]:
+    """As many lines a plot as one can tell apart, and titles that number the plots."""
+    parts = [tuple(lines[at : at + TOGETHER]) for at in range(0, len(lines), TOGETHER)]
+    for number, part in enumerate(parts, 1):
+        yield title + (f", part {number} of {len(parts)}" if len(parts) > 1 else ""), part
 
 
 def front(candidates: Sequence[Candidate]) -> Plot:

@@ -1,4 +1,4 @@
-"""A report folder that is read without lrm-tui: one HTML page with plots, every table as CSV and LaTeX, and provenance."""
+"""A report that is read without lrm-tui: an HTML page, alone or in a folder with every table as CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -10,30 +10,36 @@ from pathlib import Path
 from core.errors import StoreError, UsageError
 from core.results.runs import one_picture, shown_runs
 from core.results.show.drawing import png, svg
-from core.results.show.plots import Plot, curves, front, tenths
+from core.results.show.plots import Plot, budgets, curves, front, tenths
 from core.results.show.provenance import provenance, provenance_sheet
+from core.results.show.report_page import page
 from core.results.show.sheets import Sheet, collapse_sheet, deciles_sheet, lengths_sheet, scores_sheets
 from core.results.show.sheets_findings import findings_sheets, points_sheet
 from core.results.show.sheets_recovery import recovery_sheet
-from core.results.show.writers import contents, csv_text, html_page, html_table, latex
+from core.results.show.summary import summary
+from core.results.show.writers import csv_text, latex
+from core.results.tables.budgets import budget_rows
 from core.results.tables.collapse_points import points
 from core.results.tables.differences import lengths_with_differences, with_differences
 from core.results.tables.findings import findings
+from core.results.tables.flips import flips
 from core.results.tables.lengths import deciles_rows, lengths_rows
 from core.results.tables.loops import collapse_cells
 from core.results.tables.printed import Edition
-from core.results.tables.published import FIRST, published_lengths, published_rows
+from core.results.tables.published import published_lengths, published_rows
 from core.results.tables.recommend import recommend
 from core.results.tables.recovery import with_recovery
 from core.results.tables.scores import by_benchmark, scores_rows
 from core.text import json_text
 
 MARK = "provenance.json"
+TOP = 4_096
+"""Bytes at the start of a page within which it says what made it."""
 QS = (30.0, 20.0)
 Rows = Sequence[Mapping[str, object]]
 
 
-def export(connection: sqlite3.Connection, folder: Path, edition: Edition | None = FIRST) -> list[Path]:
+def export(connection: sqlite3.Connection, folder: Path, edition: Edition | None = None) -> list[Path]:
     """Write the report, beside an edition of the paper or (None) without printed numbers, and return its files.
 
     An older report in the folder is replaced. Raises UsageError for a folder with other things in it, StoreError for a disk
@@ -52,6 +58,19 @@ def export(connection: sqlite3.Connection, folder: Path, edition: Edition | None
     return [folder / name for name in files]
 
 
+def export_page(connection: sqlite3.Connection, file: Path, edition: Edition | None = None) -> Path:
+    """Write the page alone, which needs nothing beside it. Raises UsageError for a file that is no such page, StoreError."""
+    if file.exists() and not (file.is_file() and b"lrm-tui" in file.read_bytes()[:TOP]):
+        raise UsageError(f"{file} is there already and is no report.", "Name another file.")
+    page = _files(connection, edition)["index.html"]
+    assert isinstance(page, str)
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
+    return file
+
+
 def _older_files(folder: Path) -> list[str]:
     """The files of the report that a folder holds; empty for a new or empty folder."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
@@ -68,8 +87,10 @@ def _files(connection: sqlite3.Connection, edition: Edition | None) -> dict[str,
         tables = _tables(connection, edition)
         plots = _plots(connection)
         origin = provenance(connection, [run.run for run in shown_runs(connection)])
+        sentences = summary(shown_runs(connection), with_recovery(connection, scores_rows(connection)), findings(connection))
+        flipped = flips(connection)
     sheets = [sheet for _, some in tables.values() for sheet in some] + [provenance_sheet(origin)]
-    files: dict[str, str | bytes] = {"index.html": _page(sheets, plots)}
+    files: dict[str, str | bytes] = {"index.html": page(sentences, sheets, plots, flipped, origin)}
     for plot in plots:
         files |= {f"{plot.name}.svg": svg(plot), f"{plot.name}.png": png(plot)}
     files |= {f"{name}.csv": csv_text(rows) for name, (rows, _) in tables.items()}
@@ -80,17 +101,8 @@ def _files(connection: sqlite3.Connection, edition: Edition | None) -> dict[str,
 def _plots(connection: sqlite3.Connection) -> list[Plot]:
     candidates = recommend(connection, float("inf"))["front"]
     sizes = [front(candidates)] if candidates else []
-    return [*curves(points(connection)), *tenths(deciles_rows(connection)), *sizes]
-
-
-def _page(sheets: Sequence[Sheet], plots: Sequence[Plot]) -> str:
-    """Contents, tables and plots; every picture stands in the page itself."""
-    links = [(sheet.name, sheet.title) for sheet in sheets] + ([("plots", "Plots")] if plots else [])
-    pictures = "".join(f"<figure>{svg(plot)}</figure>\n" for plot in plots)
-    section = f'<section id="plots"><h2>Plots</h2>\n<div class="plots">{pictures}</div></section>\n' if plots else ""
-    return html_page(
-        "lrm-tui report", contents(links) + "".join(map(html_table, sheets[:-1])) + section + html_table(sheets[-1])
-    )
+    by_limit = budgets(budget_rows(connection))
+    return [*sizes, *curves(points(connection)), *by_limit, *tenths(deciles_rows(connection))]
 
 
 def _tables(
@@ -113,7 +125,17 @@ def _tables(
     tables["deciles"] = (tenths, [deciles_sheet(tenths)])
     tables["collapse"] = (cells, [collapse_sheet(cells)])
     tables["collapse-points"] = (collapses, [points_sheet(collapses)])
+    tables["budgets"] = (_flat_budgets(connection), [])
     claims = findings(connection)
     tables["findings"] = (claims["claims"], findings_sheets(claims))
     tables["ranking"] = (claims["ranking"], [])
     return {name: table for name, table in tables.items() if table[0]}
+
+
+def _flat_budgets(connection: sqlite3.Connection) -> Rows:
+    """One row a point of a budget curve, as CSV wants them."""
+    return [
+        {"label": row["label"], "benchmark": row["benchmark"], "run": row["run"], "unit": row["unit"], **point}
+        for row in budget_rows(connection)
+        for point in row["points"]
+    ]

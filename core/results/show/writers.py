@@ -7,6 +7,8 @@ import html
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
 from core.results.show.sheets import Cell, Sheet
 from core.text import printable
@@ -105,15 +107,16 @@ def _latex(text: str) -> str:
 
 def html_table(sheet: Sheet) -> str:
     """A `<table>` with its caption; small things in `<small>`."""
-    head = "".join(f"<th{_left(at, sheet)}>{_html(text)}</th>" for at, text in enumerate(sheet.heads))
+    head = "".join(f"<th{_left(at, sheet)}>{escaped(text)}</th>" for at, text in enumerate(sheet.heads))
     body = []
     for at, row in enumerate(sheet.rows):
         cells = "".join(f"<td{_left(column, sheet)}>{_html_cell(cell)}</td>" for column, cell in enumerate(row))
         body.append(f'<tr class="break">{cells}</tr>' if at in sheet.breaks else f"<tr>{cells}</tr>")
     return (
-        f'<section id="{_html(sheet.name)}"><h2>{_html(sheet.title)}</h2>\n<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n'
+        f'<section id="{escaped(sheet.name)}"><h2>{escaped(sheet.title)}</h2>\n<div class="wide"><table>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n"
         + "\n".join(body)
-        + f"\n</tbody>\n</table>\n<p>{_html(sheet.caption)}</p></section>\n"
+        + f"\n</tbody>\n</table></div>\n<p>{escaped(sheet.caption)}</p></section>\n"
     )
 
 
@@ -122,33 +125,18 @@ def _left(column: int, sheet: Sheet) -> str:
 
 
 def _html_cell(cell: Cell) -> str:
-    text = f"<b>{_html(cell.text)}</b>" if cell.strong else _html(cell.text)
-    return text + "".join(f"<br><small>{_html(note)}</small>" for note in cell.notes)
+    text = f"<b>{escaped(cell.text)}</b>" if cell.strong else escaped(cell.text)
+    return text + "".join(f"<br><small>{escaped(note)}</small>" for note in cell.notes)
 
 
-def _html(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text for a page, with nothing in it that a browser or terminal would act on."""
     return html.escape(printable(text))
-
-
-PAGE_STYLE = (
-    ":root{color-scheme:light dark;--paper:#fff;--ink:#1f2328;--soft:#59636e;--line:#d1d9e0;--band:#f6f8fa;--link:#0969da}"
-    "@media(prefers-color-scheme:dark){:root{--paper:#16181d;--ink:#dddddd;--soft:#9198a1;--line:#3a3f4a;--band:#1e2128;"
-    "--link:#6cb6ff}}"
-    "body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:90em;padding:0 1.2em;color:var(--ink);"
-    "background:var(--paper)}a{color:var(--link)}nav ul{columns:18em;padding-left:1.2em}"
-    "h2{border-bottom:1px solid var(--line);padding-bottom:.2em}"
-    "section{margin-bottom:3em;overflow-x:auto}section p,small{color:var(--soft)}section p{max-width:60em}"
-    "table{border-collapse:collapse;font-variant-numeric:tabular-nums}th,td{padding:.3em .8em;text-align:right;"
-    "vertical-align:top;white-space:nowrap}.text{text-align:left}td.text{white-space:normal;min-width:7em}"
-    "thead th{border-bottom:2px solid var(--soft)}tbody tr:nth-child(even){background:var(--band)}"
-    "tr.break td{border-top:1px solid var(--soft)}.plots{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0}"
-    "svg{max-width:100%;height:auto}@media print{section{break-inside:avoid}nav{display:none}}"
-)
 
 
 def contents(links: Sequence[tuple[str, str]]) -> str:
     """A list of the sections of a page, each (id, title)."""
-    items = "".join(f'<li><a href="#{_html(name)}">{_html(title)}</a></li>' for name, title in links)
+    items = "".join(f'<li><a href="#{escaped(name)}">{escaped(title)}</a></li>' for name, title in links)
     return f"<nav><ul>{items}</ul></nav>\n"
 
 
@@ -156,6 +144,12 @@ def html_page(title: str, body: str) -> str:
     """A page that needs nothing beside it."""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width"><title>{_html(title)}</title>\n'
-        f"<style>{PAGE_STYLE}</style></head>\n<body>\n<h1>{_html(title)}</h1>\n{body}</body></html>\n"
+        f'<meta name="viewport" content="width=device-width"><title>{escaped(title)}</title>\n'
+        f"<style>{_style()}</style></head>\n<body>\n<h1>{escaped(title)}</h1>\n{body}</body></html>\n"
     )
+
+
+@cache
+def _style() -> str:
+    """The style sheet that every page carries."""
+    return Path(__file__).with_name("page.css").read_text(encoding="utf-8")

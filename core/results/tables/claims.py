@@ -205,13 +205,15 @@ def _relabellings(pairs: Sequence[tuple[Family, Family, int]]) -> list[dict[str,
 def knowledge(cells: Sequence[Measured]) -> Claim:
     """Knowledge of quantized variants less that of pruned ones of the same model with the same reasoning score.
 
+    It speaks of the benchmarks of knowledge that were asked, and names them: one may end earlier under pruning than others do.
     The pruned variants' knowledge is interpolated between their reasoning scores. The interval draws questions, for all
     variants together, and takes in how much quantized variants differ. The p is the larger of its own and that of permuting
     which variants are called quantized, against one curve of knowledge over reasoning through all of a model's variants.
     """
-    name, unit = "Quantization keeps knowledge better than pruning", "points of F1"
     fields = [field for group in grouped(cells, lambda cell: cell.about).values() for field in _fields(group)]
     usable = [field for field in fields if field.comparable]
+    asked = ", ".join(dict.fromkeys(field.knowledge_name for field in usable))
+    name, unit = f"Quantization keeps knowledge{f' ({asked})' if asked else ''} better than pruning", "points of F1"
     runs = sum(len(field.names) * (1 + len(field.reasoning_names)) for field in usable)
     basis = (
         f"F1 of quantized variants less that of pruned ones at the same reasoning score, {len(usable)} models and benchmarks"
@@ -225,12 +227,12 @@ def knowledge(cells: Sequence[Measured]) -> Claim:
     for field in usable:
         weights = {benchmark: draws.of(benchmark, union) for benchmark, union in field.unions.items()}
         drawn += [field.difference({b: w[at] for b, w in weights.items()}) for at in range(len(drawn))]
-    asked = float(drawn.std() / len(usable))
+    drawing = float(drawn.std() / len(usable))
     units = grouped([(n, v) for field in usable for n, v in field.differences(None).items()], lambda one: one[0])
     per_unit = [float(np.mean([value for _, value in values])) for values in units.values()]
     if len(per_unit) < 2:
         return Claim(name, unit, 100 * effect, None, None, runs, f"{basis}; one quantized variant is too few")
-    error = math.sqrt(asked**2 + float(np.var(per_unit, ddof=1)) / len(per_unit))
+    error = math.sqrt(drawing**2 + float(np.var(per_unit, ddof=1)) / len(per_unit))
     p = max(math.erfc(abs(effect) / error / math.sqrt(2)), _permuted_kinds(usable, rng))
     return Claim(name, unit, 100 * effect, (100 * (effect - Z * error), 100 * (effect + Z * error)), p, runs, basis)
 

@@ -33,7 +33,7 @@ def with_recovery(connection: sqlite3.Connection, rows: Sequence[ScoreRow]) -> l
     are lower bounds. Alike means the same model, protocol and benchmark, and both measured here or both imported.
     """
     with one_picture(connection):
-        pairs = _pairs(run for run in shown_runs(connection) if run.summary.n and run.doubt is None)
+        pairs = dense_pairs(run for run in shown_runs(connection) if run.summary.n and run.doubt is None)
         responses = responses_of(connection, {run.run: run for pair in pairs for run in pair}.values())
     cells = {run.run: _cell(dense, responses[run.run], responses[dense.run]) for run, dense in pairs}
     return [{**row, "benchmarks": {n: _with(cell, cells) for n, cell in row["benchmarks"].items()}} for row in rows]
@@ -44,7 +44,7 @@ def _with(cell: ScoreCell, cells: dict[int, RecoveryCell | None]) -> ScoreCell:
     return {**cell, **more} if more else cell
 
 
-def _pairs(runs: Iterable[Run]) -> list[tuple[Run, Run]]:
+def dense_pairs(runs: Iterable[Run]) -> list[tuple[Run, Run]]:
     """Compressed rows, each with the dense row of its model that was asked alike: on the same engine, else the first."""
     every = list(runs)
     dense = [run for run in every if method(run.compression).kind == "dense"]

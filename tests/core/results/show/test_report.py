@@ -17,9 +17,12 @@ from rich.text import Text
 
 from core import cli
 from core.results.show.drawing import png, svg
+from core.results.show.labels import DOT, Box, Labels
 from core.results.show.plots import Plot, Point, Series, curves, front, tenths, ticks
 from core.results.show.terminal_plot import terminal_plot, text_plot
+from core.results.tables.budgets import budget_rows
 from core.results.tables.collapse_points import points
+from core.results.tables.flips import flips
 from core.results.tables.lengths import deciles_rows
 from core.results.tables.recommend import recommend
 from tests.helpers.book import Book, graded, stopped
@@ -37,7 +40,7 @@ def fill(book: Book) -> None:
 def test_a_report_holds_tables_plots_and_origins(book: Book, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(book)
     folder = tmp_path / "report"
-    assert cli.main(["export", str(folder), "--db", str(book.path), "--json"]) == 0
+    assert cli.main(["export", str(folder), "--published", "--db", str(book.path), "--json"]) == 0
     files = json.loads(capsys.readouterr().out)["files"]
     assert {file.name for file in folder.iterdir()} == set(files)
     origin = json.loads((folder / "provenance.json").read_text())
@@ -47,7 +50,7 @@ def test_a_report_holds_tables_plots_and_origins(book: Book, tmp_path: Path, cap
     assert {row["run"] for row in own} == {str(run["run"]) for run in origin["runs"]}
     assert {row["origin"] for row in rows} == {"measured", "published", "recorded"}
     page = (folder / "index.html").read_text()
-    assert page.count("<svg") == 5 and "run 12" in page and "src=" not in page and "http" not in page.replace(XMLNS, "")
+    assert page.count("<svg") == 8 and "run 12" in page and "src=" not in page and "http" not in page.replace(XMLNS, "")
     assert set(re.findall(r'href="([^"]*)"', page)) == {f"#{name}" for name in re.findall(r'<section id="([^"]*)"', page)}
     for plot in folder.glob("*.svg"):
         xml.parse(plot)
@@ -64,14 +67,77 @@ def test_an_older_report_is_replaced_and_other_folders_are_refused(book: Book, t
     fill(book)
     folder = tmp_path / "report"
     arguments = ["export", str(folder), "--db", str(book.path)]
-    assert cli.main([*arguments]) == 0
+    assert cli.main([*arguments, "--published"]) == 0
+    assert "published" in (folder / "scores.csv").read_text()
     book.writer.execute("UPDATE artifacts SET compression = 'q8_0' || id WHERE id IN (2, 3)")
-    assert cli.main([*arguments, "--without-published"]) == 0
+    assert cli.main([*arguments]) == 0
     assert not list(folder.glob("sparsity-*.svg")) and "published" not in (folder / "scores.csv").read_text()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("x")
     assert cli.main(["export", str(tmp_path / "mine"), "--db", str(book.path)]) == 2
     assert cli.main(["export", str(tmp_path / "mine" / "notes.txt"), "--db", str(book.path)]) == 2
+
+
+def test_the_page_opens_with_three_sentences_and_ends_with_methods(book: Book, tmp_path: Path) -> None:
+    fill(book)
+    page = tmp_path / "report.html"
+    arguments = ["export", str(page), "--single-file", "--db", str(book.path)]
+    assert cli.main(arguments) == cli.main(arguments) == 0, "an older report is replaced"
+    assert [file.name for file in tmp_path.iterdir() if file.suffix == ".html"] == ["report.html"]
+    text = page.read_text()
+    opening = re.search(r'<p class="summary">(.*?)</p>', text)
+    assert opening is not None
+    compared, out, sure = re.split(r"(?<=\.) (?=[A-Z])", opening[1])[:3]
+    assert "pocket q4_0" in compared and "AIME 2024" in compared and "120 responses" in compared
+    assert "pocket none" in out and "keeps least" in out
+    assert "claims" in sure and "5 %" in sure
+    places = [text.index(f'id="{name}"') for name in ("plots", "scores", "flips", "methods", "provenance")]
+    assert places == sorted(places) and "published" not in text
+    (tmp_path / "mine.html").write_text("<p>mine</p>")
+    assert cli.main(["export", str(tmp_path / "mine.html"), "--single-file", "--db", str(book.path)]) == 2
+    assert (tmp_path / "mine.html").read_text() == "<p>mine</p>"
+
+
+def test_ten_flips_are_shown_from_every_pair_in_turn(book: Book) -> None:
+    for compression, right in (("none", 9), ("q4_0", 7), ("magnitude-50", 1)):
+        variant = book.variant(compression)
+        for name in ("folio", "temporal"):
+            rows = graded(1, right) + graded(0, 10 - right)
+            book.run(variant, name, [{**row, "text": f"{compression} says {at}"} for at, row in enumerate(rows)])
+    shown = flips(book.reader)
+    assert len(shown) == 10 and len({(one["benchmark"], one["key"]) for one in shown}) == 10
+    assert {(one["compressed"]["label"], one["benchmark"]) for one in shown[:4]} == {
+        (f"pocket {compression}", name) for compression in ("q4_0", "magnitude-50") for name in ("folio", "temporal")
+    }
+    assert not any(one["gained"] for one in shown)
+    assert shown[0]["dense"]["text"].startswith("none says") and not shown[0]["compressed"]["text"].startswith("none")
+
+
+def test_a_budget_curve_is_the_score_of_what_ended_within_the_limit(book: Book) -> None:
+    rows = [{**graded(1)[0], "thinking_tokens": 10 * n, "answer_tokens": 0} for n in range(1, 11)]
+    rows.append({**graded(0)[0], "finish_reason": "length", "thinking_tokens": 100, "answer_tokens": 0})
+    book.run(book.variant(), "folio", rows)
+    [row] = budget_rows(book.reader)
+    assert row["unit"] == "tokens" and row["points"][0] == {"limit": 10.0, "score": pytest.approx(100 / 11)}
+    for point in row["points"]:
+        assert point["score"] == pytest.approx(100 * (point["limit"] // 10) / 11)
+    assert row["points"][-1] == {"limit": 100.0, "score": pytest.approx(1000 / 11)}
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.floats(60, 540), st.floats(40, 290)), min_size=1, max_size=40))
+def test_labels_never_stand_on_one_another_or_on_a_point(points: list[tuple[float, float]]) -> None:
+    labels = Labels((56, 36, 544, 292), points)
+    for point in points:
+        labels.place(point, "1")
+    boxes = labels.taken
+    squares = [(x - DOT, y - DOT, x + DOT, y + DOT) for x, y in points]
+    pairs = [(one, other) for at, one in enumerate(boxes) for other in (*boxes[at + 1 :], *squares)]
+    assert not [pair for pair in pairs if meet(*pair)]
+
+
+def meet(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def test_an_empty_store_makes_an_empty_report(book: Book, tmp_path: Path) -> None:

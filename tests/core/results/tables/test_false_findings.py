@@ -24,5 +24,5 @@ def test_findings_are_rare_where_nothing_is_there(ending: bool) -> None:
 def test_effects_are_found() -> None:
     found = something(Design(23, 1, 3), 6, 1)
     assert found["Shorter outputs are more accurate"] == 6
-    assert found["Quantization keeps knowledge better than pruning"] >= 3
+    assert found["Quantization keeps knowledge (musique) better than pruning"] >= 3
     assert found["ranking reasoning"] == 6
