@@ -12,6 +12,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import App, ComposeResult
 from textual.css.query import NoMatches
+from textual.driver import Driver
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.notifications import SeverityLevel
 from textual.widgets import ContentSwitcher
@@ -80,6 +81,13 @@ class LrmApp(App[None]):
         self._notices_seen: int | None = None
         self._ascii = Ascii(self.look.ascii)
 
+    def get_driver_class(self) -> type[Driver]:
+        """A driver that survives every byte, unless Textual's own setting names another."""
+        from tui.driver import TolerantDriver
+
+        chosen = super().get_driver_class()
+        return TolerantDriver if issubclass(TolerantDriver, chosen) else chosen
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters, except that NO_COLOR also removes greys in an ANSI theme; ASCII is applied last."""
         ansi = self.native_ansi_color
@@ -130,6 +138,10 @@ class LrmApp(App[None]):
         if self.memory is not None:
             panes = {pane.id: pane.remember() for pane in self._panes() if pane.id}
             self.memory.save({"pane": self.shown, "theme": self.theme, **panes})
+
+    def action_help_quit(self) -> None:
+        """Say how to leave, for those who press ctrl+c."""
+        self._toast("q leaves the screen, ctrl+q from anywhere; the runs go on.", "info")
 
     async def action_quit(self) -> None:
         """Close the app; runs continue."""

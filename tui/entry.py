@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from core import cli
 from core.cli.call import Call
+from core.errors import UsageError
 
 
 def main() -> None:
@@ -15,11 +17,18 @@ def main() -> None:
 
 
 def _open(call: Call) -> int:
-    """Open the app over the store of a call. Returns the exit code."""
+    """Open the app over the store of a call. Returns the exit code.
+
+    Raises UsageError without a terminal, or for a theme that does not exist.
+    """
+    if not all(os.isatty(descriptor) for descriptor in (0, 1, 2)):
+        raise UsageError("The workbench needs a terminal for its input and output.", "`lrm-tui --help` lists what prints instead.")
     gc.disable()  # until the app is there: hardly anything that its start makes is garbage
     from tui.app import run
-    from tui.terminal import Look
+    from tui.terminal import Look, check_theme
 
+    if call.theme is not None:
+        check_theme(call.theme)
     look = Look(call.ascii, call.slow, not call.no_mouse, call.theme)
     return run(call.store, call.data_folder, call.readonly, look)
 

@@ -13,6 +13,10 @@ from rich.cells import get_character_cell_size
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
+from textual.theme import BUILTIN_THEMES
+
+from core.errors import UsageError
+from core.text import nearest
 
 PLAIN_THEME = "ansi-dark"
 """The theme of the terminal's own colours; with NO_COLOR it sends no colour at all."""
@@ -53,6 +57,13 @@ class Ascii(LineFilter):
 def as_ascii(text: str) -> str:
     """Text in ASCII, as wide as before: lines, bars and signs become similar characters, the rest question marks."""
     return "".join(c if c.isascii() else "?" * get_character_cell_size(c) for c in text.translate(_ASCII))
+
+
+def check_theme(name: str) -> None:
+    """Raises UsageError for a theme that does not exist."""
+    if name not in BUILTIN_THEMES:
+        themes = ", ".join(sorted(BUILTIN_THEMES))
+        raise UsageError(f"There is no theme {name!r}.{nearest(name, BUILTIN_THEMES)}", f"Name one of: {themes}.")
 
 
 def leave_when_lost(leave: Callable[[], object]) -> None:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from core.errors import UsageError
 from core.store.search import expression
+from core.text import nearest
 
 Verdict = Literal["all", "correct", "wrong", "unparsed", "looped", "reviewed"]
 Order = Literal["newest", "oldest", "longest", "shortest"]
@@ -31,13 +32,15 @@ class ResponseFilter:
     order: Order = "newest"
 
 
+SETTINGS = ("job", "variant", "benchmark", "item", "ending", "words")
+_UNKNOWN = re.compile(r"[a-z]+(?=:[^\s/])")
 _PARTS = re.compile(r'(?:[a-z]+:)?"[^"]*"?|\S+')
 
 
 def parse(typed: str, base: ResponseFilter | None = None) -> ResponseFilter:
     """A line such as `wrong benchmark:aime words:>2000 "at least two"`: verdicts and orders bare, settings by name, else text.
 
-    Raises UsageError where a value makes no sense.
+    Raises UsageError where a value makes no sense, or for a setting that does not exist.
     """
     selection, text = base or ResponseFilter(), []
     for part in _PARTS.findall(typed):
@@ -61,12 +64,23 @@ def parse(typed: str, base: ResponseFilter | None = None) -> ResponseFilter:
             bound = _number(part, value.lstrip("<>="))
             below = value.startswith("<")
             selection = replace(selection, max_words=bound) if below else replace(selection, min_words=bound)
+        elif unknown := _UNKNOWN.match(part):
+            problem = f"There is no filter {unknown[0]}:.{nearest(unknown[0], SETTINGS)}"
+            raise UsageError(problem, f'Put "{part}" in quotes to search for it.')
         else:
             text.append(part)
     search = " ".join(text)
     if search:
         expression(search)
     return replace(selection, search=search)
+
+
+def doubt(selection: ResponseFilter) -> str:
+    """A sentence where a word that is searched in the texts looks like a verdict or an order; else empty."""
+    for part in _PARTS.findall(selection.search):
+        if meant := nearest(part, (*VERDICTS, *ORDERS)):
+            return f"{part!r} is searched in the texts.{meant}"
+    return ""
 
 
 def _number(part: str, value: str) -> int:
@@ -91,12 +105,6 @@ def written(selection: ResponseFilter) -> str:
 
 def _as_text(part: str) -> str:
     """A piece of a search in quotes where it would be read as a setting."""
-    setting = part in (*VERDICTS, *ORDERS) or part.partition(":")[0] in (
-        "job",
-        "variant",
-        "benchmark",
-        "item",
-        "ending",
-        "words",
-    )
+    name, colon, _ = part.partition(":")
+    setting = part in (*VERDICTS, *ORDERS) or (colon and name in SETTINGS) or _UNKNOWN.match(part)
     return f'"{part}"' if setting and '"' not in part else part

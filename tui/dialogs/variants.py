@@ -142,9 +142,7 @@ class VariantsScreen(ModalScreen[None], ResponseActions):
         self._blocks = blocks
         self.query_one(SideBySide).show(blocks)
         self.table.refresh()
-        words = sum(len(block.left.split()) for block in blocks)
-        same = sum(len(block.left.split()) for block in blocks if block.equal)
-        share = f" · {100 * same / words:.0f} % of the left one's words stand in the right one" if words else ""
+        share = _share(blocks)
         names = {row["id"]: f"{row['id']} {row['model']} {row['compression']}" for row in self._rows}
         alone = " · no other variant has answered it" if len(self._rows) < 2 else share
         sides = f"{names.get(self._left, UNKNOWN)}  |  {names.get(self._right or 0, UNKNOWN)}{alone}"
@@ -180,6 +178,18 @@ class VariantsScreen(ModalScreen[None], ResponseActions):
     def reviewed(self) -> None:
         """Read the responses again, with the new verdict."""
         self._list()
+
+
+def _share(blocks: Sequence[Block]) -> str:
+    """How much of the left text stands in the right one, of what was compared."""
+    words, rest = (sum(len(b.left.split()) for b in blocks if b.compared is which) for which in (True, False))
+    same = sum(len(block.left.split()) for block in blocks if block.equal)
+    if not words:
+        return ""
+    if all(block.compared for block in blocks):
+        return f" · {100 * same / words:.0f} % of the left one's words stand in the right one"
+    share = f"{100 * same / words:.0f} % of the left one's {words:,} compared words stand in the right one"
+    return f" · {share}; {rest:,} more are not compared" if rest else f" · {share}; the right one is longer than is compared"
 
 
 def _marked(block: Block) -> list[str]:

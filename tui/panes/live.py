@@ -74,6 +74,8 @@ class LivePane(Pane):
         super().__init__(id=id)
         self.chosen: int | None = None
         self.paused = False
+        self._picked = False
+        self._before = ""
         self._job: int | None = None
         self._last: StreamRow | None = None
         self._waiting: list[StreamText] = []
@@ -128,8 +130,9 @@ class LivePane(Pane):
         if preferred is not None:
             self.table.select(str(preferred.response_id))
             self._job = None
-        if self.chosen is None or self._present() or self.stream.follow or preferred:
-            self._choose()  # otherwise a finished text that is held still is being read: keep it
+        held = self._picked or not self.stream.follow
+        if self.chosen is None or self._present() or not held or preferred:
+            self._choose()  # otherwise a finished text that the user has picked or holds still is being read: keep it
         idle = not streams and self.chosen is None
         self.query_one("#no-streams").display = idle
         for part in ("#streams", "#stream-title", "#stream"):
@@ -139,9 +142,16 @@ class LivePane(Pane):
         self._title()
 
     @on(LazyTable.Highlighted)
+    def _pick(self) -> None:
+        """The user has moved the cursor: the text stays when its stream ends."""
+        self._picked = True
+        self._choose()
+
     def _choose(self) -> None:
         key = self.table.selected
         if key is not None and int(key) != self.chosen and not self.paused:
+            ended = self._last is not None and not self._present()
+            self._before = f"{self._last.item} has finished" if ended and self._last else ""
             self.chosen, self._last = int(key), None
             self._begin()
             self.workbench.follow(self.chosen)
@@ -169,11 +179,12 @@ class LivePane(Pane):
             return safe("" if self.chosen is None else f"Response {self.chosen}")
         last = self._last
         title = safe(f"{last.variant} · {last.benchmark} {last.item} · ", "bold")
-        title.append_text(_state(last) if stream else safe("finished", "bold"))
+        title.append_text(_state(last) if stream else safe("finished" if not self.table.row_count else "finished (f goes to the next)", "bold"))
         saved = next((job.tokens_saved for job in self.snapshot.jobs if job.id == last.job_id), 0) if self.snapshot else 0
         notes: tuple[tuple[str, object], ...] = (
             ("PAUSED (space goes on)", self.paused),
-            (f"{saved:,} tokens saved", saved),
+            (self._before, self._before),
+            (f"{saved:,} tokens saved in its run", saved),
             ("held (f follows)", not self.stream.follow and not self.paused),
             (self._search_state, self._search_state),
             (f"{self.stream.dropped} earlier lines are in the store", self.stream.dropped),
@@ -200,7 +211,11 @@ class LivePane(Pane):
             self.stream.finish()
 
     def action_follow(self) -> None:
-        """Follow the end of the text, or stop following."""
+        """Follow the end of the text, or stop following; from a finished text go to the stream under the cursor."""
+        if self.chosen is not None and not self._present() and self.table.selected is not None:
+            self._picked, self.stream.follow = False, True
+            self._choose()
+            return
         self.stream.follow = not self.stream.follow
         if self.stream.follow:
             self.stream.scroll_end(animate=False)

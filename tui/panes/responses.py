@@ -19,7 +19,7 @@ from core.errors import LrmError, UsageError
 from core.store import browse, search
 from core.store.browse import Page
 from core.store.connection import opened
-from core.store.filters import ORDERS, VERDICTS, ResponseFilter, parse, written
+from core.store.filters import ORDERS, VERDICTS, ResponseFilter, doubt, parse, written
 from core.store.shown import gold
 from core.text import printable
 from tui import keys
@@ -216,7 +216,7 @@ class ResponsesPane(Pane, ResponseActions):
         rest = f"{missing:,} older ones are not indexed for search yet" if missing else ""
         title = Text(no_wrap=True, overflow="ellipsis")
         title.append_text(safe(line or "every response", "bold"))
-        for part in (count, order, rest):
+        for part in (doubt(self.filter), count, order, rest):
             title.append_text(safe(f" · {part}" if part else "", "dim"))
         if self._trouble:
             title = safe(self._trouble, "bold yellow")

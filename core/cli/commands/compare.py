@@ -11,7 +11,7 @@ STYLES = {"+": "green", "-": "red", "@": "cyan"}
 SIDE = "a variant's name or part of it, or a run's number"
 
 
-@command(RESULTS, "lrm-tui compare none q4_0", order=8)
+@command(RESULTS, "lrm-tui compare 'pocket none' 'pocket q4_0'", order=8)
 @tabular
 @argument("one", "ONE", SIDE, values=variant_names)
 @argument("other", "OTHER", SIDE, values=variant_names)
@@ -26,7 +26,7 @@ def compare(call: Call, one: str, other: str, benchmark: str | None, question: s
 
     with tables(call) as connection:
         rows = compared(connection, one, other, benchmark)
-        lines = [] if question is None else response_diff(connection, one, other, benchmark or rows[0]["benchmark"], question)
+        lines = [] if question is None else response_diff(connection, one, other, [r["benchmark"] for r in rows], question)
     if question is not None:
         _print_diff(call, question, lines)
         return 0

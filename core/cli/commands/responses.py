@@ -13,7 +13,7 @@ from core.cli.call import Call
 from core.cli.grammar import RESULTS, argument, benchmarks, command, filter_words, job_numbers, tabular, variant_names
 from core.errors import StoreError, UsageError
 from core.grading.endings import ENDINGS
-from core.store.filters import ORDERS, VERDICTS, ResponseFilter, parse
+from core.store.filters import ORDERS, VERDICTS, ResponseFilter, doubt, parse
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -95,6 +95,8 @@ def responses(call: Call, words: tuple[str, ...], limit: int, **filters: Unpack[
         every = count(connection, selection)
     drawn = (lambda: [_hit(row) for row in rows]) if selection.search and sys.stdout.isatty() else None
     show(call, rows, rows, lambda: [_sheet(rows)], drawn=drawn, empty="No such responses.")
+    if sentence := doubt(selection):
+        print(sentence, file=sys.stderr)
     if len(rows) < every:
         print(f"{len(rows):,} of {every:,} responses; --limit shows more, --order others first.", file=sys.stderr)
     return 0

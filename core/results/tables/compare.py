@@ -120,10 +120,21 @@ def _keys(connection: sqlite3.Connection, items: np.ndarray) -> list[str]:
     return [keys[item] for item in items.tolist()]
 
 
-def response_diff(connection: sqlite3.Connection, one: str, other: str, benchmark: str, key: str) -> list[str]:
-    """The lines of a unified diff of two responses to one question, sentence by sentence. Raises UsageError without them."""
+def response_diff(connection: sqlite3.Connection, one: str, other: str, among: Sequence[str], key: str) -> list[str]:
+    """The lines of a unified diff of two responses to one question, sentence by sentence.
+
+    The question is looked for among these benchmarks. Raises UsageError where none has it, or several have.
+    """
     with one_picture(connection):
-        responses = [_response(connection, side, benchmark, key) for side in sides(connection, one, other)]
+        both = sides(connection, one, other)
+        pairs = {name: [_response(connection, side, name, key) for side in both] for name in among}
+    answered = {name: [row for row in pair if row is not None] for name, pair in pairs.items() if None not in pair}
+    if not answered:
+        problem = f"There is no finished response of both to question {key!r} of {', '.join(among)}."
+        raise UsageError(problem, "`lrm-tui responses` lists responses with their questions.")
+    if len(answered) > 1:
+        raise UsageError(f"{', '.join(answered)} each have a question {key!r}.", "Name one of them with --benchmark.")
+    [responses] = answered.values()
     names = [f"{side} (response {response})" for side, (response, _) in zip((one, other), responses, strict=True)]
     parts = [_sentences(text) for _, text in responses]
     first, second = (sentences[:MAX_SENTENCES] for sentences in parts)
@@ -134,12 +145,10 @@ def response_diff(connection: sqlite3.Connection, one: str, other: str, benchmar
     return lines or ["The responses are equal."]
 
 
-def _response(connection: sqlite3.Connection, runs: dict[str, Run], benchmark: str, key: str) -> tuple[int, str]:
+def _response(connection: sqlite3.Connection, runs: dict[str, Run], benchmark: str, key: str) -> tuple[int, str] | None:
     run = runs.get(benchmark)
     row = connection.execute(_TEXT, (json.dumps(run.runs), key)).fetchone() if run else None
-    if row is None:
-        raise UsageError(f"There is no finished response to question {key!r} of {benchmark}.", "`compare` lists questions.")
-    return int(row[0]), str(row[1] or "")
+    return None if row is None else (int(row[0]), str(row[1] or ""))
 
 
 def _sentences(text: str) -> list[str]:

@@ -37,4 +37,15 @@ def test_a_few_equal_words_between_differences_are_chance() -> None:
 
 def test_beyond_the_bound_nothing_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_WORDS", 3)
-    assert word_diff("a b c d", "a b c d") == [Block(True, "a b c ", "a b c "), Block(False, "d", "d")]
+    apart = "1 2 3 4 5"
+    assert word_diff(f"a {apart} z", f"a 6 7 8 {apart} z") == [
+        Block(True, "a ", "a "),
+        Block(False, "1 2 3 ", "6 7 8 "),
+        Block(False, "4 5 ", "1 2 3 4 5 ", compared=False),
+        Block(True, "z", "z"),
+    ]
+
+
+def test_equal_texts_of_any_length_are_equal() -> None:
+    text = " ".join(str(number % 977) for number in range(2 * module.MOST_WORDS))
+    assert word_diff(text, text) == [Block(True, text, text)]

@@ -74,10 +74,10 @@ def test_the_mean_of_several_samples_counts(book: Book) -> None:
 
 def test_the_difference_of_two_responses(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
     fill(book)
-    lines = response_diff(book.reader, "none", "q4_0", "aime", "1")
+    lines = response_diff(book.reader, "none", "q4_0", ["folio", "aime"], "1")
     assert "-none says 1." in lines and "+q4_0 says 0." in lines and " Same." in lines
     with pytest.raises(UsageError, match="no finished response"):
-        response_diff(book.reader, "none", "q4_0", "aime", "99")
+        response_diff(book.reader, "none", "q4_0", ["aime"], "99")
     assert cli.main(["compare", "none", "q4_0", "--db", str(book.path), "--question", "1"]) == 0
     assert "+q4_0 says 0." in capsys.readouterr().out
     for form in ("table", "csv", "latex"):
