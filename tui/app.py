@@ -26,6 +26,7 @@ from core.text import printable
 from tui import keys
 from tui.background import start_runner
 from tui.dialogs.help import help_screen, notices_screen
+from tui.low_colour import LowColour
 from tui.memory import Memory, write_private
 from tui.meter import Sample
 from tui.palette import KeyCommands, Palette
@@ -80,6 +81,7 @@ class LrmApp(App[None]):
         self._trouble = ""
         self._notices_seen: int | None = None
         self._ascii = Ascii(self.look.ascii)
+        self._low_colour = LowColour(None)
 
     def get_driver_class(self) -> type[Driver]:
         """A driver that survives every byte, unless Textual's own setting names another."""
@@ -92,7 +94,7 @@ class LrmApp(App[None]):
         """Textual's filters, except that NO_COLOR also removes greys in an ANSI theme; ASCII is applied last."""
         ansi = self.native_ansi_color
         filters = [NoColor() if ansi and isinstance(f, Monochrome) else f for f in super().get_line_filters()]
-        return [*filters, self._ascii] if self._ascii.enabled else filters
+        return [*filters, *(extra for extra in (self._low_colour, self._ascii) if extra.enabled)]
 
     def compose(self) -> ComposeResult:
         """The header, the panes and the footer."""
@@ -108,6 +110,8 @@ class LrmApp(App[None]):
 
     def on_mount(self) -> None:
         """Restore the state of the last session and start the poller."""
+        if not self.is_headless:
+            self._low_colour = LowColour(self.console.color_system)
         state = self.memory.recall() if self.memory else {}
         self._choose_theme(state.get("theme"))
         for pane in self._panes():
@@ -127,8 +131,9 @@ class LrmApp(App[None]):
             self.set_interval(FULL_COLLECTION_S, lambda: gc.collect())
 
     def _choose_theme(self, remembered: object) -> None:
-        """Use the theme of --theme, else the terminal's colours under NO_COLOR, else the theme of the last session."""
-        for theme in (self.look.theme, PLAIN_THEME if self.no_color else None, remembered):
+        """Use the theme of --theme; else the terminal's colours under NO_COLOR or with 16; else that of the last session."""
+        plain = self.no_color or (not self.is_headless and self.console.color_system == "standard")
+        for theme in (self.look.theme, PLAIN_THEME if plain else None, remembered):
             if isinstance(theme, str) and theme in self.available_themes:
                 self.theme = theme
                 return

@@ -123,7 +123,7 @@ def _keys(connection: sqlite3.Connection, items: np.ndarray) -> list[str]:
 def response_diff(connection: sqlite3.Connection, one: str, other: str, among: Sequence[str], key: str) -> list[str]:
     """The lines of a unified diff of two responses to one question, sentence by sentence.
 
-    The question is looked for among these benchmarks. Raises UsageError where none has it, or several have.
+    The question is looked for in each of these benchmarks. Raises UsageError where none has it.
     """
     with one_picture(connection):
         both = sides(connection, one, other)
@@ -132,9 +132,13 @@ def response_diff(connection: sqlite3.Connection, one: str, other: str, among: S
     if not answered:
         problem = f"There is no finished response of both to question {key!r} of {', '.join(among)}."
         raise UsageError(problem, "`lrm-tui responses` lists responses with their questions.")
-    if len(answered) > 1:
-        raise UsageError(f"{', '.join(answered)} each have a question {key!r}.", "Name one of them with --benchmark.")
-    [responses] = answered.values()
+    if len(answered) == 1:
+        [responses] = answered.values()
+        return _unified(one, other, responses)
+    return [line for name, pair in answered.items() for line in (f"{name}:", *_unified(one, other, pair))]
+
+
+def _unified(one: str, other: str, responses: Sequence[tuple[int, str]]) -> list[str]:
     names = [f"{side} (response {response})" for side, (response, _) in zip((one, other), responses, strict=True)]
     parts = [_sentences(text) for _, text in responses]
     first, second = (sentences[:MAX_SENTENCES] for sentences in parts)
