@@ -22,7 +22,9 @@ def _open(call: Call) -> int:
     Raises UsageError without a terminal, or for a theme that does not exist.
     """
     if not all(os.isatty(descriptor) for descriptor in (0, 1, 2)):
-        raise UsageError("The workbench needs a terminal for its input and output.", "`lrm-tui --help` lists what prints instead.")
+        raise UsageError(
+            "The workbench needs a terminal for its input and output.", "`lrm-tui --help` lists what prints instead."
+        )
     gc.disable()  # until the app is there: hardly anything that its start makes is garbage
     from tui.app import run
     from tui.terminal import Look, check_theme

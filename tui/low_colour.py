@@ -19,6 +19,8 @@ FIRST_FIXED = 16
 GREYISH = 0.16
 """Below this chroma (0 to 1) a colour is drawn as a grey where there are only 16."""
 SYSTEMS = {"256": ColorSystem.EIGHT_BIT, "standard": ColorSystem.STANDARD}
+LEAST_CONTRAST = 0.25
+"""Text nearer to its ground in brightness (0 to 1) is drawn black or white where there are only 16 colours."""
 _GREYS = (0, 8, 7, 15)
 _HUES = (1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 13, 14)
 
@@ -38,10 +40,16 @@ class LowColour(LineFilter):
 
 @lru_cache(4096)
 def _lowered(style: Style, system: ColorSystem) -> Style:
-    colours = [colour and lowered(colour, system) for colour in (style.color, style.bgcolor)]
-    if system == ColorSystem.STANDARD and colours[0] == colours[1] and style.color != style.bgcolor and colours[0]:
-        colours[0] = _standard(15 if colours[1] in (_standard(0), _standard(8), _standard(4)) else 0)
-    return style + Style.from_color(*colours)
+    front, back = (colour and lowered(colour, system) for colour in (style.color, style.bgcolor))
+    if system == ColorSystem.STANDARD and front and back and abs(_light(front) - _light(back)) < LEAST_CONTRAST:
+        front = _standard(15 if _light(back) < 0.5 else 0)
+    return style + Style.from_color(front, back)
+
+
+def _light(colour: RichColor) -> float:
+    """How bright a colour looks, from 0 to 1."""
+    red, green, blue = colour.get_truecolor(DEFAULT_TERMINAL_THEME)
+    return (0.3 * red + 0.59 * green + 0.11 * blue) / 255
 
 
 @lru_cache(4096)

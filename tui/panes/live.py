@@ -179,7 +179,11 @@ class LivePane(Pane):
             return safe("" if self.chosen is None else f"Response {self.chosen}")
         last = self._last
         title = safe(f"{last.variant} · {last.benchmark} {last.item} · ", "bold")
-        title.append_text(_state(last) if stream else safe("finished" if not self.table.row_count else "finished (f goes to the next)", "bold"))
+        title.append_text(
+            _state(last)
+            if stream
+            else safe("finished" if not self.table.row_count else "finished (f goes to the next)", "bold")
+        )
         saved = next((job.tokens_saved for job in self.snapshot.jobs if job.id == last.job_id), 0) if self.snapshot else 0
         notes: tuple[tuple[str, object], ...] = (
             ("PAUSED (space goes on)", self.paused),
