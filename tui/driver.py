@@ -49,7 +49,8 @@ class TolerantDriver(LinuxDriver):
                     data = os.read(self.fileno, READ_BYTES)
                     if not data:
                         return
-                    for message in parser.feed(source.text(data) or ""):
-                        self.process_message(message)
+                    if text := source.text(data):  # to the parser an empty text is the end
+                        for message in parser.feed(text):
+                            self.process_message(message)
                 for message in parser.tick():
                     self.process_message(message)
