@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from textual.app import App, ComposeResult
 from textual.widgets import Checkbox, Input
 
+import tui.app as module
 from core.errors import UsageError
 from core.jobs import queue
 from core.spec import RunSpec, Sampling
@@ -14,12 +17,11 @@ from core.store.filters import doubt, parse, written
 from tests.helpers.tui_rows import sql
 from tests.helpers.waiting import eventually
 from tui.app import LrmApp
-from tui.dialogs.response import ResponseScreen
 from tui.dialogs.review import ReviewScreen
 from tui.panes.live import LivePane
 from tui.panes.pane import Pane
 from tui.panes.scores import COMPARE, TABLE, ScoresPane
-from tui.widgets.reader import Reader
+from tui.widgets.reader import Part, Reader
 
 
 async def test_text_typed_at_a_button_goes_into_the_note_and_nothing_is_stored_unchanged(library: Path) -> None:
@@ -40,18 +42,23 @@ async def test_text_typed_at_a_button_goes_into_the_note_and_nothing_is_stored_u
         await eventually(lambda: sql(library, "SELECT note FROM reviews ORDER BY id DESC LIMIT 1") == [("two x",)])
 
 
-async def test_a_long_text_is_wrapped_beside_its_scroll_bar_at_once(library: Path) -> None:
-    app = LrmApp(library)
+class Alone(App[None]):
+    """A reader with the app's styles."""
+
+    CSS_PATH: ClassVar = [Path(module.__file__).with_name(name) for name in ("app.tcss", "reading.tcss")]
+
+    def compose(self) -> ComposeResult:
+        """The reader."""
+        yield Reader()
+
+
+async def test_a_long_text_is_wrapped_beside_its_scroll_bar_at_once() -> None:
+    app = Alone()
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("5")
-        await eventually(lambda: app.query_one("#responses", Pane).table.row_count)
-        await pilot.press("enter")
-        await eventually(lambda: isinstance(app.screen, ResponseScreen) and app.screen.query_one(Reader).rows)
-        reader = app.screen.query_one(Reader)
+        reader = app.query_one(Reader)
+        reader.show([Part("text", "", "x" * 5_000, "plain")])
         await pilot.pause()
-        before = list(reader.rows)
-        reader._wrap()
-        assert reader.rows == before and max(map(len, before)) <= reader.scrollable_content_region.width - 2 < 78
+        assert max(map(len, reader.rows)) == reader.scrollable_content_region.width - 2 == 77
 
 
 async def test_a_picked_stream_that_ends_stays_until_f_and_another_is_announced(store: Path) -> None:
