@@ -16,6 +16,7 @@ from core.files.private import open_private, private_folder
 from core.runner.processes import process_start
 from core.runner.supervisor import command, is_supervised, wake
 from core.store.connection import opened, runner_lock, work_folder
+from core.store.identity import noted
 from core.store.snapshot import RunnerRow, runner
 
 HANDSHAKE_S = 60.0
@@ -33,6 +34,9 @@ def status(path: Path) -> RunnerRow:
         row = runner(connection)
     if os.access(path.parent, os.W_OK) and not is_locked(runner_lock(path)):
         return RunnerRow(False, row.pid, row.beat)
+    note = noted(runner_lock(path))
+    if note is not None and note[1] != row.pid:  # the row came with a copy: the runner that has the lock is not in it yet
+        return RunnerRow(False, None, row.beat)
     return row
 
 

@@ -12,9 +12,10 @@ from types import FrameType
 
 from core.errors import PASSING, LeaseLost, RunnerRunning, StoreDamaged, StoreError
 from core.files.locks import lock_with_retries
-from core.runner.processes import end_marked, end_process, owner, process_start
+from core.runner.processes import end_left, owner, process_start
 from core.runner.scheduler import Lane, Scheduler
-from core.store.connection import runner_lock, work_folder
+from core.store.connection import make_private, runner_lock, translated, work_folder
+from core.store.identity import hold, note_file
 from core.store.runner_store import RunnerStore
 
 IDLE_S = 0.3
@@ -36,6 +37,10 @@ class Runner:
         if lock is None:
             raise RunnerRunning(f"A runner serves {path} already.", "`lrm-tui runner status` shows it.")
         self._lock = lock
+        with translated(path):
+            make_private(path)
+            self._file = hold(path)
+            note_file(lock, path)
         self.store = RunnerStore(path)
         self.scheduler = Scheduler(self.store, self.folder)
         self._stopping = False
@@ -53,21 +58,25 @@ class Runner:
             self._end()
 
     def _take_over(self) -> None:
-        """Become the owner, and end the processes of a killed runner: those with its run id, or in its list of engines."""
+        """Become the owner, and end the processes of a killed runner."""
         engines = self.store.take_over(process_start(os.getpid()) or 0.0)
-        ended = end_marked(owner(self._lock_file))
-        ended += [pid for pid, started in engines if end_process(pid, started)]
-        for pid in ended:
+        for pid in end_left(owner(self._lock_file), engines):
             log.warning("ended process %d, left by a killed runner", pid)
 
     def _end(self) -> None:
         """End all engines and record the end in the store, unless it is full or owned by another runner."""
         self.store.stop_requested = True
-        try:
-            self.scheduler.close()
+        for step in (self.scheduler.close, self._leave):
+            try:
+                step()
+            except StoreError as error:
+                log.warning("%s", error)
+
+    def _leave(self) -> None:
+        if self.store.moved():
+            self.store.leave_moved()
+        else:
             self.store.retire()
-        except StoreError as error:
-            log.warning("%s", error)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -90,11 +99,20 @@ class Runner:
             except PASSING as error:
                 self._pause(error)
                 continue
+            if not self.scheduler.busy:
+                self._settle()
             if ended or self.scheduler.busy:
                 idle_since = time.monotonic()
             elif time.monotonic() - idle_since > RETIRE_S:
                 return
             self.scheduler.changed.wait(BUSY_S if self.scheduler.busy else IDLE_S)
+
+    def _settle(self) -> None:
+        """Keep the file whole by itself while nothing runs: it may be moved or copied without its log."""
+        try:
+            self.store.settle()
+        except PASSING as error:
+            log.warning("%s", error)
 
     def _cache_summaries(self) -> None:
         """Cache the summaries of runs that have ended."""
