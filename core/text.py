@@ -51,22 +51,6 @@ def nearest(word: str, names: Iterable[str]) -> str:
     return f" Did you mean {by_plain[found[0]]!r}?" if found else ""
 
 
-def valid(text: str) -> str:
-    """`text` as it can be written in UTF-8: two halves of a surrogate pair become one character, a lone half U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def valid_json(value: object) -> object:
-    """A JSON value with `valid` texts and names throughout."""
-    if isinstance(value, str):
-        return valid(value)
-    if isinstance(value, list):
-        return [valid_json(one) for one in value]
-    if isinstance(value, dict):
-        return {valid(name): valid_json(one) for name, one in value.items()}
-    return value
-
-
 def json_text(value: object, indent: int | None = None) -> str:
     """`value` as JSON that a terminal shows as it is: what `printable` would replace is escaped, so that nothing is lost."""
     return _NOT_PLAIN_OR_NEWLINE.sub(_escaped, json.dumps(value, ensure_ascii=False, indent=indent))

@@ -10,10 +10,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
+from core.engines.host.valid_text import valid_json
 from core.errors import DataError
-from core.text import valid_json
 
 MEND = "Mend it; nothing was imported."
 LONGEST_LINE = 64 * 2**20
@@ -36,7 +36,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 def lines(path: Path) -> Iterator[tuple[str, bytes]]:
     """(place, line) for each line that is not empty, unpacked where the name ends with .gz. Raises DataError."""
     with opened(path) as file:
-        source: IO[bytes] = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+        source = cast(IO[bytes], gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file)
         number = total = 0
         while line := source.readline(LONGEST_LINE + 1):
             number, total = number + 1, total + len(line)

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.engines.host.valid_text import valid
 from core.errors import LeaseLost, StoreDamaged
 from core.files.redact import mask
 from core.store.connection import connect, transaction, translated
-from core.text import REPLACEMENT, valid
+from core.text import REPLACEMENT
 
 LONGEST_MESSAGE = 4000
 

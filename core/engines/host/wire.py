@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from core.text import valid_json
+from .valid_text import valid_json
 
 Thinking = Literal["on", "off"]
 Effort = Literal["low", "medium", "high"]
