@@ -85,7 +85,7 @@ KEYS = (
     Key("scores.filter", "slash", "filter", "Filter the rows by words", "scores", "Filter", label="/"),
     Key("scores.clear", "escape", "clear", "Drop the filter", "scores"),
     Key("scores.first", "a", "first", "Take the variant under the cursor as A", "scores", "A"),
-    Key("scores.compare", "c", "compare", "Compare A with the variant under the cursor", "scores", "Compare"),
+    Key("scores.compare", "c", "compare", "Compare A with the variant under the cursor; then back to the table", "scores", "Compare"),
     Key("scores.other", "]", "other(1)", "Compare with the next variant", "scores", "Next B"),
     Key("scores.other_back", "[", "other(-1)", "Compare with the previous variant", "scores"),
     Key("scores.swap", "x", "swap", "Swap A and B", "scores", "Swap"),

@@ -28,6 +28,9 @@ from core.store.variants import artifact_row, prepare_first, variant_row
 if TYPE_CHECKING:
     from core.engines.decode.facts import TemplateFacts
 
+MOST_TEMPERATURE = 2.0
+"""Servers refuse more, and from there on a model's words are nearly drawn at random."""
+
 
 def grid(models: Iterable[str], compressions: Iterable[str], benchmarks: Iterable[str], template: RunSpec) -> list[RunSpec]:
     """Every combination, variant by variant, so that one loaded model serves all its benchmarks."""
@@ -108,8 +111,11 @@ def _checked(spec: RunSpec) -> tuple[Model, Format, str]:
         raise UsageError(
             "At temperature 0 every sample of a question is the same.", "Ask for one sample, or give a temperature above 0."
         )
-    if not 0 < spec.sampling.top_p <= 1 or not spec.sampling.temperature >= 0 or spec.sampling.max_tokens < 1:
-        raise UsageError(f"Sampling is out of range: {spec.sampling}.", "Temperature >= 0, 0 < top-p <= 1, tokens >= 1.")
+    if not 0 <= spec.sampling.temperature <= MOST_TEMPERATURE:
+        problem = f"A temperature of {spec.sampling.temperature:g} makes no sensible text."
+        raise UsageError(problem, f"Give 0 to {MOST_TEMPERATURE:g}.")
+    if not 0 < spec.sampling.top_p <= 1 or spec.sampling.max_tokens < 1:
+        raise UsageError(f"Sampling is out of range: {spec.sampling}.", "0 < top-p <= 1, tokens >= 1.")
     if not spec.sampling.top_k >= 0 or not 0 <= spec.sampling.min_p < 1:
         raise UsageError(f"Sampling is out of range: {spec.sampling}.", "top-k >= 0, 0 <= min-p < 1.")
     if spec.kv_type is not None and engine_for(model.format, spec.engine) != "llama.cpp":
@@ -189,7 +195,7 @@ def cancel(connection: sqlite3.Connection, job: int) -> None:
         elif state == "running":
             connection.execute("UPDATE jobs SET wanted = 'cancel' WHERE id = ?", (job,))
         else:
-            raise UsageError(f"Job {job} is {state} already.", "Requeue it to run it again.")
+            raise UsageError(f"Job {job} is {state} already.", _next_step(connection, job, state))
 
 
 def pause(connection: sqlite3.Connection, job: int) -> None:
@@ -202,9 +208,11 @@ def pause(connection: sqlite3.Connection, job: int) -> None:
         if state == "queued":
             connection.execute("UPDATE jobs SET state = 'paused' WHERE id = ?", (job,))
         elif state == "running":
-            connection.execute("UPDATE jobs SET wanted = 'pause' WHERE id = ?", (job,))
+            sql = "UPDATE jobs SET wanted = 'pause' WHERE id = ? AND wanted IS NOT 'cancel'"
+            if not connection.execute(sql, (job,)).rowcount:
+                raise UsageError(f"Job {job} is being cancelled.", "Requeue it afterwards to let it go on.")
         else:
-            raise UsageError(f"Job {job} is {state}.", "Only queued and running jobs can be paused.")
+            raise UsageError(f"Job {job} is {state}, and cannot be paused.", _next_step(connection, job, state))
 
 
 def requeue(connection: sqlite3.Connection, job: int) -> None:
@@ -215,7 +223,7 @@ def requeue(connection: sqlite3.Connection, job: int) -> None:
     with transaction(connection):
         state = _state(connection, job)
         if state not in ("paused", "failed", "cancelled"):
-            raise UsageError(f"Job {job} is {state}.", "Only paused, failed and cancelled jobs can go on.")
+            raise UsageError(f"Job {job} is {state} already.", _next_step(connection, job, state))
         _prepare_again(connection, job)
         connection.execute(
             "UPDATE jobs SET state = 'queued', wanted = NULL, error = NULL, remedy = NULL, finished = NULL WHERE id = ?",
@@ -245,6 +253,8 @@ def spec_of(connection: sqlite3.Connection, job: int) -> RunSpec:
     ).fetchone()
     if row["kind"] != "run":
         raise UsageError(f"Job {job} is a preparation.", "Clone one of its variant's runs; the variant is made when missing.")
+    if row["engine"] not in ENGINES:
+        raise UsageError(f"Job {job} was {row['engine']}, so there is no run to repeat.", "Queue a run of the model itself.")
     policy: Policy = "observe" if row["policy"] == "observe" else "audit" if row["audit_share"] else "stop"
     return RunSpec(
         model=named(row["model"], row["source"], row["source_format"]),
@@ -300,6 +310,19 @@ def move(connection: sqlite3.Connection, job: int, step: int) -> None:
         if 0 <= other < len(rows):
             swap = [(rows[other]["position"], job), (rows[at]["position"], rows[other]["id"])]
             connection.executemany("UPDATE jobs SET position = ? WHERE id = ?", swap)
+
+
+def _next_step(connection: sqlite3.Connection, job: int, state: str) -> str:
+    """What can be done with a job that is asked for what its state does not allow; nothing is named that would be refused."""
+    if state in ("paused", "failed", "cancelled"):
+        return "Requeue it to let it go on."
+    if state != "done":
+        return "It needs nothing; cancel or pause it to stop it."
+    try:
+        spec_of(connection, job)
+    except UsageError as error:
+        return error.remedy
+    return "Clone it to run the same again."
 
 
 def _state(connection: sqlite3.Connection, job: int) -> str:

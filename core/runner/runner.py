@@ -23,6 +23,7 @@ BUSY_S = 1.0  # how long a new job may wait for a free lane while others work
 HOST_IDLE_S = 20.0
 RETIRE_S = 300.0
 RETRY_S = 2.0
+UNWRITTEN = "How this job ended could not be written."
 
 log = logging.getLogger("lrm.runner")
 
@@ -137,16 +138,24 @@ class Runner:
         time.sleep(RETRY_S)
 
     def _put_back(self, lane: Lane) -> None:
-        """Return the job of a failed lane to the queue with its stored tokens, once the store can be written."""
+        """Return the job of a failed lane to the queue with its stored tokens once the store can be written; fail one whose end
+        cannot be written at any time, so that the next job starts."""
         job, fault = lane.job, lane.fault
         assert job is not None and fault is not None
-        if not isinstance(fault, PASSING):
+        if isinstance(fault, (LeaseLost, StoreDamaged)):
             raise fault
 
         def write() -> None:
             lane.end_engines()
-            self.store.put_back(job.id)
+            if isinstance(fault, PASSING):
+                self.store.put_back(job.id)
+            else:
+                self.store.end_job(job.id, "failed", UNWRITTEN, f"Report it with {self.folder / 'runner.log'}, then requeue.")
 
-        self._pause(fault)
-        self._retry(write, after=fault.message)
+        if isinstance(fault, PASSING):
+            self._pause(fault)
+            self._retry(write, after=fault.message)
+        else:
+            log.error("job %d: its end could not be written", job.id, exc_info=fault)
+            self._retry(write)
         lane.job = lane.fault = None

@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.engines.host.valid_text import valid
 from core.errors import LeaseLost, StoreDamaged
 from core.files.redact import mask
 from core.store.connection import connect, transaction, translated
 from core.store.identity import file_id
+from core.text import REPLACEMENT
+
+LONGEST_MESSAGE = 4000
 
 
 class FencedStore:
@@ -77,5 +81,12 @@ class FencedStore:
         with self.fenced() as connection:
             connection.execute(
                 "INSERT INTO notices (at, level, job_id, message, remedy) VALUES (?, ?, ?, ?, ?)",
-                (time.time(), level, job, mask(message), remedy),
+                (time.time(), level, job, mask(storable(message)), storable(remedy)),
             )
+
+
+def storable(message: str) -> str:
+    """A message that any store takes and any screen shows: valid text without NUL, its middle left out where it is long."""
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[: LONGEST_MESSAGE // 2]} ... {message[-LONGEST_MESSAGE // 2 :]}"
+    return valid(message).replace("\0", REPLACEMENT)

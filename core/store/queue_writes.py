@@ -11,7 +11,7 @@ from pathlib import Path
 from core.files.redact import mask
 from core.spec import PrepareJob, RunJob, Sampling, TemplateOptions
 from core.store.columns import ArtifactFacts
-from core.store.fence import FencedStore
+from core.store.fence import FencedStore, storable
 from core.store.joins import JOBS
 from core.store.variants import move_to_content
 
@@ -53,7 +53,8 @@ class QueueWrites(FencedStore):
 
     def end_job(self, job: int, state: str, error: str | None = None, remedy: str | None = None) -> None:
         """Close a job (or put it back with state `queued` or `paused`); what was active waits with its tokens."""
-        error = None if error is None else mask(error)
+        error = None if error is None else mask(storable(error))
+        remedy = None if remedy is None else storable(remedy)
         with self.fenced() as connection:
             connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
             connection.execute(
@@ -76,6 +77,7 @@ class QueueWrites(FencedStore):
 
     def set_message(self, job: int, message: str) -> None:
         """Write what a job waits for, unless the same is stored already."""
+        message = storable(message)
         with self._mutex:
             stored = self.connection.execute("SELECT message FROM jobs WHERE id = ?", (job,)).fetchone()
             if stored is not None and stored[0] != message:
@@ -87,7 +89,7 @@ class QueueWrites(FencedStore):
         with self.fenced() as connection:
             connection.execute(
                 "UPDATE jobs SET progress_done = ?, progress_total = ?, message = ? WHERE id = ?",
-                (done, total, message, job),
+                (done, total, storable(message), job),
             )
 
     def artifact_ready(self, job: int, artifact: int, facts: ArtifactFacts) -> None:

@@ -173,7 +173,7 @@ class LivePane(Pane):
         saved = next((job.tokens_saved for job in self.snapshot.jobs if job.id == last.job_id), 0) if self.snapshot else 0
         notes: tuple[tuple[str, object], ...] = (
             ("PAUSED (space goes on)", self.paused),
-            (f"{saved:,} tokens saved", saved),
+            (f"{saved:,} tokens saved in its run", saved),
             ("held (f follows)", not self.stream.follow and not self.paused),
             (self._search_state, self._search_state),
             (f"{self.stream.dropped} earlier lines are in the store", self.stream.dropped),

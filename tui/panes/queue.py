@@ -183,6 +183,9 @@ class QueuePane(Pane, can_focus=True):
         job = self._job()
         if job is None:
             return
+        if job.state not in ("queued", "paused", "running"):  # it is refused, so there is nothing to ask
+            self.workbench.change_store(partial(queue.cancel, job=job.id))
+            return
 
         def on_answer(yes: bool | None) -> None:
             if yes:

@@ -34,7 +34,7 @@ class ScoresPane(ReportPane):
         """Offer a key only in the views that it applies to."""
         views_of = {
             "first": (TABLE, PUBLISHED, RECORDED),
-            "compare": (TABLE, PUBLISHED, RECORDED),
+            "compare": (TABLE, PUBLISHED, RECORDED, COMPARE),
             "other": (COMPARE,),
             "swap": (COMPARE,),
             "edition": (PUBLISHED,),
@@ -66,7 +66,10 @@ class ScoresPane(ReportPane):
             self.notify(f"A is {label}. c compares the variant under the cursor with it.", markup=False)
 
     def action_compare(self) -> None:
-        """Compare A, or the first variant, with the one under the cursor."""
+        """Compare A, or the first variant, with the one under the cursor; from the comparison go back to the table."""
+        if self.at == COMPARE:
+            self.turn(TABLE)
+            return
         label = self._own()
         if label is None:
             return

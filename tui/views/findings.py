@@ -41,11 +41,11 @@ class CompareView(View[CompareRow]):
         if choices.one:
             return (
                 f"{choices.one} is A, and nothing is compared with it yet.\n\n] takes the next variant as B; or in the table "
-                "(back to it with V) c compares the variant under the cursor."
+                "(c goes back to it) c compares the variant under the cursor."
             )
         return """No two variants are chosen yet.
 
-In the table (back to it with V) put the cursor on one variant and press a, then on another and press c.
+In the table (c goes back to it) put the cursor on one variant and press a, then on another and press c.
 Both must be your own and have run the same benchmark; 1 goes to the queue, where n queues runs."""
 
     def columns(self, records: Sequence[CompareRow], width: int) -> Sequence[Column]:

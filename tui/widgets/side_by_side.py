@@ -18,8 +18,9 @@ from tui.widgets.styled import Line, Mark, lines_of
 LEVEL_WORDS = 8
 """An equal passage of so many words aligns both columns again."""
 EQUAL = Style(dim=True)
-ONLY_LEFT = Style(bold=True, color="red")
-ONLY_RIGHT = Style(bold=True, color="green")
+ONLY_LEFT = Style(bold=True, color="yellow")
+ONLY_RIGHT = Style(bold=True, color="cyan")
+"""Neither red nor green: those say everywhere whether something is wrong or right, and a side is neither."""
 _RULE = " │ "
 
 
