@@ -46,6 +46,23 @@ def write(place: Path, text: str) -> None:
         connection.execute(NOTICE, (text,))
 
 
+def stop_between_writes(runner: int, place: Path) -> None:
+    """Stop a runner at a moment when it holds no lock of SQLite."""
+
+    def stopped() -> bool:
+        os.kill(runner, signal.SIGSTOP)
+        try:
+            with closing(sqlite3.connect(place, timeout=0.1, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+            return True
+        except sqlite3.OperationalError:
+            os.kill(runner, signal.SIGCONT)
+            return False
+
+    until(stopped, 20)
+
+
 def alone(file: Path) -> list[str]:
     """The notices in a file by itself, without any log."""
     with closing(sqlite3.connect(f"{file.as_uri()}?immutable=1", uri=True)) as connection:
@@ -62,7 +79,7 @@ def test_an_idle_runner_leaves_nothing_in_the_log_alone(path: Path) -> None:
 def test_a_moved_file_is_whole_and_a_new_one_starts_at_its_place(path: Path, tmp_path: Path, files: list[str]) -> None:
     """The runner is stopped while it is moved, so that it cannot have merged the log before."""
     runner = status(path).pid or 0
-    os.kill(runner, signal.SIGSTOP)
+    stop_between_writes(runner, path)
     write(path, "old")
     moved = tmp_path / "archive.db"
     for suffix in files:
