@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx2
 
-LONGEST_EVENT = 16 * 2**20
+LONGEST_EVENT = 4 * 2**20
 LONGEST_REPLY = 512 * 2**20
 PIECE = 2**16
 _PACKED = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS | 32}

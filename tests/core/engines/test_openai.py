@@ -208,7 +208,7 @@ def test_an_event_without_end_is_cut_off(line: bytes, packed: bool) -> None:
         child.load(f"{server.address}#m", pause=0.01)
         got, neighbour = ask(child), ask(child, "next")
         peak = int(re.findall(r"VmHWM:\s+(\d+)", Path(f"/proc/{child.process.pid}/status").read_text())[0]) // 1024
-    assert got.finished is not None and "one event of it is longer than 16 MiB" in str(got.finished.error)
+    assert got.finished is not None and "one event of it is longer than 4 MiB" in str(got.finished.error)
     assert neighbour.text == "It is 42."
     assert peak < 400  # MiB; the libraries alone take 100
 
