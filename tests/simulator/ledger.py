@@ -1,0 +1,118 @@
+"""What was acknowledged: read after each commit, and looked for ever after."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from copy import deepcopy
+from pathlib import Path
+
+from core.store.connection import SCHEMA_VERSION
+from tests.simulator.engine import answer
+
+Facts = tuple[object, ...]
+_DONE = """
+SELECT r.id, r.job_id, i.key, r.sample, r.seed, r.finish_reason, r.finished, t.text, t.prompt, j.id
+FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id
+LEFT JOIN response_texts t ON t.response_id = r.id WHERE r.state = 'done'
+"""
+_JOBS = "SELECT id, kind, benchmark, engine, seed, item_limit, samples, sampling, data_folder, prompts_file FROM jobs"
+_ATTEMPTS = """
+SELECT j.id, j.attempts, (SELECT count(*) FROM starts s WHERE s.job_id = j.id) FROM jobs j
+WHERE j.attempts <> (SELECT count(*) FROM starts s WHERE s.job_id = j.id)
+"""
+_MIXED = """
+SELECT r.job_id, count(DISTINCT substr(i.fields, instr(i.fields, 'wording'), 10)), count(DISTINCT substr(t.prompt, 1, 3)),
+       count(DISTINCT substr(t.text, 1, 1)), max(substr(t.text, 1, 1)), count(*),
+       max(coalesce(j.item_limit, 1000) * j.samples), max(j.doubt IS NULL AND j.state = 'done'), max(j.weights_sha256)
+FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id
+LEFT JOIN response_texts t ON t.response_id = r.id AND t.text <> ''
+WHERE r.job_id > 0 GROUP BY r.job_id
+"""
+_DEFECTS = "SELECT id, error FROM jobs WHERE remedy LIKE '%a defect%'"
+
+
+class Ledger:
+    """The acknowledged content of one store, wherever it lies. `weights`: the letter of each hash of weights."""
+
+    def __init__(self, violated: Callable[[str], None], weights: Mapping[str, str]) -> None:
+        self._violated, self._weights = violated, weights
+        self.jobs: dict[int, Facts] = {}
+        self.responses: dict[int, Facts] = {}
+
+    def copy(self) -> Ledger:
+        """That of a copy of the store."""
+        other = Ledger(self._violated, self._weights)
+        other.jobs, other.responses = deepcopy(self.jobs), deepcopy(self.responses)
+        return other
+
+    def read(self, connection: sqlite3.Connection, where: str) -> None:
+        """Compare a store with what it must hold, and note what is new in it."""
+        run = sqlite3.Connection.execute  # not the simulated disk's
+        if run(connection, "PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:  # it is being made
+            self._compare({}, {}, where)
+            return
+        jobs = {row[0]: tuple(row) for row in run(connection, _JOBS)}
+        done = {row[0]: tuple(row)[:9] for row in run(connection, _DONE)}
+        self._compare(jobs, done, where)
+        for row in run(connection, _ATTEMPTS):
+            self._violated(f"{where}: job {row[0]} has {row[1]} attempts and {row[2]} starts")
+        for row in run(connection, _DEFECTS):
+            self._violated(f"{where}: job {row[0]} failed as a defect: {row[1]}")
+        self._unmixed(connection, where)
+        self.jobs, self.responses = jobs, done
+
+    def _compare(self, jobs: dict[int, Facts], done: dict[int, Facts], where: str) -> None:
+        for kind, known, found in (("job", self.jobs, jobs), ("finished response", self.responses, done)):
+            if lost := [number for number in known if number not in found]:
+                self._violated(f"{where}: {len(lost)} of {len(known)} acknowledged {kind}s are gone")
+            elif changed := [number for number in known if known[number] != found[number]]:
+                number = changed[0]
+                self._violated(f"{where}: {kind} {number} has changed from {known[number]} to {found[number]}")
+        for number, facts in done.items():
+            if number not in self.responses:
+                self._check(number, facts, where)
+
+    def _check(self, number: int, facts: Facts, where: str) -> None:
+        """A finished response is, token by token, the one right answer of the weights that it names."""
+        reason, text, prompt, seed = facts[5], str(facts[7]), str(facts[8]), facts[4]
+        assert isinstance(seed, int)
+        if reason == "stop" and text != "".join(answer(prompt, seed, text[:1])):
+            self._violated(f"{where}: response {number} is not what its engine said: {text!r}")
+
+    def _unmixed(self, connection: sqlite3.Connection, where: str) -> None:
+        rows = sqlite3.Connection.execute(connection, _MIXED)
+        for job, wordings, prompts, weights, letter, count, most, sure, sha256 in rows:
+            if count > most:
+                self._violated(f"{where}: run {job} has {count} responses of {most}")
+            if max(wordings, prompts) > 1:
+                self._violated(f"{where}: run {job} mixes {wordings} versions of its questions, {prompts} of its prompt")
+            if sure and letter and self._weights.get(sha256, letter) != letter:
+                self._violated(f"{where}: run {job} has responses of the weights {letter} under the hash of {self._weights[sha256]}")
+            if weights > 1 and sure:
+                self._violated(f"{where}: run {job} mixes the responses of {weights} weights")
+
+    def check_copy(self, path: Path, scratch: Path, where: str) -> None:
+        """Compare what a file holds with what it must hold, as one would find it who opens it now."""
+        copy = copied(path, scratch / "copy.db")
+        try:
+            with closing(sqlite3.connect(copy)) as connection:
+                problem = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+                if problem != "ok":
+                    self._violated(f"{where}: the store is damaged: {problem}")
+                    return
+                self.copy().read(connection, where)
+        except sqlite3.DatabaseError as error:
+            self._violated(f"{where}: the store is damaged: {error}")
+
+
+def copied(path: Path, copy: Path) -> Path:
+    """A copy of a store and its log."""
+    for end in ("", "-wal", "-shm"):
+        Path(f"{copy}{end}").unlink(missing_ok=True)
+    for end in ("", "-wal"):
+        if (file := Path(f"{path}{end}")).exists():
+            shutil.copyfile(file, f"{copy}{end}")
+    return copy
