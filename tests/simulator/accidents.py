@@ -43,7 +43,7 @@ def signal_one(world: World, rng: random.Random) -> None:
 
 def stranger(world: World, rng: random.Random) -> None:
     """A foreign process gets the number of an engine that has ended."""
-    dead = [pid for pid, one in world.machine.processes.items() if not one.alive and one.kind in ("engine", "worker")]
+    dead = [pid for pid, one in world.machine.processes.items() if one.number_is_free and one.kind in ("engine", "worker")]
     process = world.machine.process("stranger", pid=rng.choice(dead) if dead else None)
     world.say(f"{process.title} begins")
 
@@ -57,7 +57,7 @@ def disk(world: World, rng: random.Random) -> None:
     def recovered() -> None:
         world.disk.mode = ""
 
-    world.kernel.later(seconds, recovered)
+    world.later(seconds, recovered)
 
 
 def clock(world: World, rng: random.Random) -> None:

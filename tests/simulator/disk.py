@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +24,15 @@ _TIMEOUT = re.compile(r"PRAGMA busy_timeout = (\d+)")
 class Disk:
     """How the disk behaves now: `refused` (full), `failing` (each write), `late` (done, and reported as failed), `slow`.
 
-    `chance` is the share of writes that it happens to. `commits` is called after each commit.
+    `chance` is the share of writes that it happens to. `commits` is called after each commit, `joins` with each new connection.
     """
 
     kernel: Kernel
     machine: Machine
     commits: Callable[[Connection], None]
+    joins: Callable[[Connection], None]
     mode: str = ""
     chance: float = 0.5
-    connections: list[Connection] = field(default_factory=list)
 
     def before(self, sql: str) -> None:
         """What happens before a statement."""
@@ -66,6 +66,7 @@ class Connection(sqlite3.Connection):
     path: Path
     inode: int
     patience = 5.0
+    changes = 0  # rows changed when it was last looked at
     gone = False
 
     def join(self, disk: Disk, path: Path) -> None:
@@ -73,6 +74,7 @@ class Connection(sqlite3.Connection):
         self.disk, self.path, self.process = disk, path, disk.machine.here
         super().execute("PRAGMA busy_timeout = 0")
         self.inode = path.stat().st_ino if path.exists() else 0
+        disk.joins(self)
         self.process.connections.append(self)
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: D102

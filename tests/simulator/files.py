@@ -13,18 +13,17 @@ from core.jobs import queue
 from core.runner import client
 from core.store.connection import opened
 from tests.simulator import users
-from tests.simulator.world import World
+from tests.simulator.world import SETTINGS, World
 
-QUIET_S = 5.0
+QUIET_S = 3.0
 """So long a store has had nothing to do when a user takes it for finished."""
-_OPEN = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
 
 
 def half_edited_settings(world: World, rng: random.Random) -> None:
     """The settings file is saved half-edited, and completed a while later."""
     world.write(world.settings, b"silence_s = \n[pyth")
     world.say("the settings are half-edited")
-    world.kernel.later(rng.uniform(0.5, 8.0), lambda: world.write(world.settings, b"silence_s = 100.0\n"))
+    world.later(rng.uniform(0.5, 8.0), lambda: world.write(world.settings, SETTINGS))
 
 
 def edit_questions(world: World, rng: random.Random) -> None:
@@ -47,7 +46,7 @@ def change_weights(world: World, rng: random.Random) -> None:
     world.say(f"the weights become {letter}{' in place' * in_place}")
     world.write_weights(letter, in_place=in_place)
     if rng.random() < 0.7:
-        world.kernel.later(rng.uniform(0.1, 8.0), lambda: world.write_weights("a", in_place=rng.random() < 0.5))
+        world.later(rng.uniform(0.1, 8.0), lambda: world.write_weights("a", in_place=rng.random() < 0.5))
 
 
 def move(world: World, rng: random.Random) -> None:
@@ -63,7 +62,7 @@ def move(world: World, rng: random.Random) -> None:
         world.ledger_at(moved).check_copy(moved, world.scratch, "the moved store")
         world.kept.append(moved)
         if rng.random() < 0.7:
-            world.kernel.later(rng.uniform(0.0, 3.0), lambda: users.add(world, rng))
+            world.later(rng.uniform(0.0, 3.0), lambda: users.add(world, rng))
 
     _when_quiet(world, world.store, now)
 
@@ -81,7 +80,7 @@ def copy(world: World, rng: random.Random) -> None:
     world.say(f"{world.store} is copied to {path}")
     world.ledgers[path.stat().st_ino] = world.ledger_at(world.store).copy()
     world.stores.append(path)
-    world.kernel.later(rng.uniform(0.0, 2.0), lambda: world.client("start", lambda: client.ensure_runner(path)))
+    world.later(rng.uniform(0.0, 2.0), lambda: world.client("start", lambda: client.ensure_runner(path)))
 
 
 def link(world: World, rng: random.Random) -> None:
@@ -98,7 +97,7 @@ def link(world: World, rng: random.Random) -> None:
                 queue.requeue(connection, job)
         client.ensure_runner(path)
 
-    world.kernel.later(rng.uniform(0.0, 4.0), lambda: world.client("start", on))
+    world.later(rng.uniform(0.0, 4.0), lambda: world.client("start", on))
 
 
 def restore(world: World, rng: random.Random) -> None:
@@ -115,7 +114,7 @@ def restore(world: World, rng: random.Random) -> None:
         _without_index(world.store)
         half.replace(world.store)
         world.say(f"{backup} is put in the place of {world.store}")
-        world.kernel.later(rng.uniform(0.0, 3.0), lambda: users.start(world, rng))
+        world.later(rng.uniform(0.0, 3.0), lambda: users.start(world, rng))
 
     def now() -> None:
         if not stops:
@@ -136,18 +135,18 @@ def _free(folder: Path, name: str) -> Path:
     return next(path for number in count() if not (path := folder / f"{name}{number}").exists() and not path.with_suffix(".db").exists())
 
 
-def _when_quiet(world: World, path: Path, do: Callable[[], None], tries: int = 12) -> None:
+def _when_quiet(world: World, path: Path, do: Callable[[], None], tries: int = 7) -> None:
     """Do something once a store has had nothing to do for a while; never where that does not come."""
     quiet = [0.0]
 
     def look() -> None:
         if not path.exists() or world.over:
             return
-        idle = not any(row[0] for row in world.peek(path, _OPEN)) and not world.machine.alive("client")
+        idle = not world.ledger_at(path).busy and not world.machine.alive("client")
         quiet[0] = quiet[0] + 1.0 if idle else 0.0
         if quiet[0] > QUIET_S:
             do()
         elif world.kernel.now < tries * QUIET_S:
-            world.kernel.later(1.0, look)
+            world.later(1.0, look)
 
     look()

@@ -162,16 +162,16 @@ class Kernel:
         while True:
             if self.violation is not None:
                 raise self.violation
-            if until():
-                return True
             if self._ready:
                 self.hand(self._ready.pop(self.rng.randrange(len(self._ready))))
+            elif until():
+                return True
             elif self._timers and self._timers[0][0] <= end:
                 self.now, _, do = heapq.heappop(self._timers)
                 do()
             else:
                 self.now = end
-                return until()
+                return False
 
     def hand(self, task: Task) -> None:
         """Hand the baton to a task until it gives it back."""

@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from copy import deepcopy
 from pathlib import Path
 
 from core.store.connection import SCHEMA_VERSION
@@ -18,10 +17,9 @@ SELECT r.id, r.job_id, i.key, r.sample, r.seed, r.finish_reason, r.finished, t.t
 FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id
 LEFT JOIN response_texts t ON t.response_id = r.id WHERE r.state = 'done'
 """
-_JOBS = "SELECT id, kind, benchmark, engine, seed, item_limit, samples, sampling, data_folder, prompts_file FROM jobs"
-_ATTEMPTS = """
-SELECT j.id, j.attempts, (SELECT count(*) FROM starts s WHERE s.job_id = j.id) FROM jobs j
-WHERE j.attempts <> (SELECT count(*) FROM starts s WHERE s.job_id = j.id)
+_JOBS = """
+SELECT id, kind, benchmark, engine, seed, item_limit, samples, sampling, data_folder, prompts_file, state, attempts,
+       (SELECT count(*) FROM starts s WHERE s.job_id = jobs.id), CASE WHEN remedy LIKE '%a defect%' THEN error END FROM jobs
 """
 _MIXED = """
 SELECT r.job_id, count(DISTINCT substr(i.fields, instr(i.fields, 'wording'), 10)), count(DISTINCT substr(t.prompt, 1, 3)),
@@ -31,7 +29,6 @@ FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id
 LEFT JOIN response_texts t ON t.response_id = r.id AND t.text <> ''
 WHERE r.job_id > 0 GROUP BY r.job_id
 """
-_DEFECTS = "SELECT id, error FROM jobs WHERE remedy LIKE '%a defect%'"
 
 
 class Ledger:
@@ -41,11 +38,12 @@ class Ledger:
         self._violated, self._weights = violated, weights
         self.jobs: dict[int, Facts] = {}
         self.responses: dict[int, Facts] = {}
+        self.states: dict[int, str] = {}  # of jobs
 
     def copy(self) -> Ledger:
         """That of a copy of the store."""
         other = Ledger(self._violated, self._weights)
-        other.jobs, other.responses = deepcopy(self.jobs), deepcopy(self.responses)
+        other.jobs, other.responses, other.states = dict(self.jobs), dict(self.responses), dict(self.states)
         return other
 
     def read(self, connection: sqlite3.Connection, where: str) -> None:
@@ -54,15 +52,22 @@ class Ledger:
         if run(connection, "PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:  # it is being made
             self._compare({}, {}, where)
             return
-        jobs = {row[0]: tuple(row) for row in run(connection, _JOBS)}
+        rows = [tuple(row) for row in run(connection, _JOBS)]
+        jobs = {row[0]: row[:10] for row in rows}
         done = {row[0]: tuple(row)[:9] for row in run(connection, _DONE)}
-        self._compare(jobs, done, where)
-        for row in run(connection, _ATTEMPTS):
-            self._violated(f"{where}: job {row[0]} has {row[1]} attempts and {row[2]} starts")
-        for row in run(connection, _DEFECTS):
-            self._violated(f"{where}: job {row[0]} failed as a defect: {row[1]}")
         self._unmixed(connection, where)
-        self.jobs, self.responses = jobs, done
+        self._compare(jobs, done, where)
+        for number, *_, attempts, starts, defect in rows:
+            if attempts != starts:
+                self._violated(f"{where}: job {number} has {attempts} attempts and {starts} starts")
+            if defect is not None:
+                self._violated(f"{where}: job {number} failed as a defect: {defect}")
+        self.jobs, self.responses, self.states = jobs, done, {row[0]: row[10] for row in rows}
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job waits or runs."""
+        return any(state in ("queued", "running") for state in self.states.values())
 
     def _compare(self, jobs: dict[int, Facts], done: dict[int, Facts], where: str) -> None:
         for kind, known, found in (("job", self.jobs, jobs), ("finished response", self.responses, done)):

@@ -10,20 +10,23 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import core.files.locks
 import core.results.summary_cache
 import core.runner.__main__
 import core.runner.cluster.shares
 import core.runner.questions
+import core.settings
 import core.store.backup
 import core.store.integrity
 import core.store.schema
 import core.store.upgrade
 import core.store.watch
+from core.engines.host import options
 from core.runner import child, client, engine_process, gpus, processes, run, runner, scheduler, supervisor
 from core.store import connection, fence, runner_store
 from tests.simulator.machine import Locks, Machine, Os, Process, Signals
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
     from tests.simulator.world import World
 
 THREADED = (child, engine_process, run, scheduler, fence, core.runner.cluster.shares, core.runner.__main__, core.runner.questions)
+
+
+_type_hints = lru_cache(get_type_hints)
+"""What is slow and always the same."""
 
 
 class Psutil:
@@ -65,6 +72,33 @@ class Seen:
     def parents(self) -> list[Seen]:
         parent = self._machine.processes.get(self._process.parent)
         return [] if parent is None else [Seen(self._machine, parent), *Seen(self._machine, parent).parents()]
+
+
+class Own(MutableMapping[Any, Any]):
+    """Stands for a module's dictionary, of which each process has its own."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._of: dict[int, dict[Any, Any]] = {}
+
+    @property
+    def _mine(self) -> dict[Any, Any]:
+        return self._of.setdefault(self._machine.here.pid, {})
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._mine[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._mine[key] = value
+
+    def __delitem__(self, key: Any) -> None:
+        del self._mine[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._mine)
+
+    def __len__(self) -> int:
+        return len(self._mine)
 
 
 @contextmanager
@@ -111,8 +145,12 @@ def _put_all(world: World, put: Callable[[object, str, object], None]) -> None:
         put(module, "subprocess", Subprocess(world.launch))
     put(client, "_start", world.start_runner)
     put(core.runner.questions, "Future", lambda: Future(kernel))
+    put(core.runner.questions, "_preloaded", Own(machine))
     _put_processes(machine, put)
     put(gpus, "_uuids", list)
+    put(connection, "file_system", lambda _: "tmpfs")
+    for module in (core.settings, options):
+        put(module, "get_type_hints", _type_hints)
     response = run.Response
 
     def fresh(*arguments: Any) -> run.Response:
@@ -132,7 +170,6 @@ def _put_processes(machine: Machine, put: Callable[[object, str, object], None])
 
 def _forget_caches() -> None:
     """What the modules remember in a process."""
-    core.runner.questions._preloaded.clear()
     core.runner.questions._version.cache_clear()
     core.store.integrity._sound.clear()
 

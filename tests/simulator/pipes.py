@@ -89,6 +89,7 @@ class Child:
     def wait(self, timeout: float | None = None) -> int:
         if not self._machine.wait(self._process, timeout):
             raise subprocess.TimeoutExpired("child", timeout or 0)
+        self._process.reaped = True
         self.returncode = self._process.code
         return self.returncode or 0
 

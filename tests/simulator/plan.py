@@ -42,7 +42,7 @@ ACTIONS: dict[str, tuple[int, Action]] = {
 """Each with its weight. All steps are drawn from it but the first, which adds the first runs."""
 ALWAYS = ("add", "start")
 SHARE = 0.35  # of the kinds, in one seed
-SPAN_S = 12.0
+SPAN_S = 9.0
 MOST = 14
 
 
@@ -50,12 +50,10 @@ MOST = 14
 class Step:
     """One action at a time (virtual seconds), with a seed of its own, so that it is the same without the others."""
 
+    number: int
     at: float
     action: str
     seed: int
-
-    def __str__(self) -> str:
-        return f"{self.at:6.2f} s  {self.action}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +64,19 @@ class Plan:
     faults: tuple[str, ...]
     chance: float
 
+    def only(self, numbers: Sequence[int] | None, faults: Sequence[str] | None) -> Plan:
+        """The plan with these of its steps and faults alone; None: all."""
+        steps = [step for step in self.steps if numbers is None or step.number in numbers]
+        return Plan(tuple(steps), self.faults if faults is None else tuple(faults), self.chance)
+
 
 def drawn(seed: int, actions: Sequence[str] = tuple(ACTIONS)) -> Plan:
     """The plan of a seed, of these kinds of actions."""
     rng = random.Random(f"plan {seed}")
     kinds = [name for name in actions if name in ALWAYS or rng.random() < SHARE]
     weights = [ACTIONS[name][0] for name in kinds]
-    steps = [Step(0.0, "add", rng.getrandbits(32))]
-    for _ in range(rng.randrange(MOST)):
-        name = rng.choices(kinds, weights)[0]
-        steps.append(Step(round(rng.uniform(0.0, SPAN_S), 2), name, rng.getrandbits(32)))
+    times = [0.0, *sorted(round(rng.uniform(0.0, SPAN_S), 2) for _ in range(rng.randrange(MOST)))]
+    names = ["add", *rng.choices(kinds, weights, k=len(times) - 1)]
+    steps = [Step(number, at, name, rng.getrandbits(32)) for number, (at, name) in enumerate(zip(times, names, strict=True))]
     faults = tuple(name for name in FAULTS if rng.random() < SHARE)
-    return Plan(tuple(sorted(steps, key=lambda step: step.at)), faults, rng.choice((0.0, 0.3, 0.7)))
+    return Plan(tuple(steps), faults, rng.choice((0.0, 0.3, 0.7)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,12 @@ from tests.simulator import users
 from tests.simulator.kernel import Violation
 from tests.simulator.patches import simulated
 from tests.simulator.plan import ACTIONS, Plan
-from tests.simulator.world import Lines, World
+from tests.simulator.world import SETTINGS, Lines, World
 
-import random
 
-TAIL_S = 8.0
+TAIL_S = 2.0
 END_S = 900.0
 STOP_S = 60.0
-OPEN = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
 _LEFT = """
 SELECT j.id, j.state, coalesce(j.item_limit, 8) * j.samples, (SELECT count(*) FROM responses WHERE job_id = j.id),
        (SELECT count(*) FROM responses WHERE job_id = j.id AND state = 'done') FROM jobs j WHERE kind = 'run' AND state <> 'cancelled'
@@ -71,15 +70,10 @@ def _settle(world: World) -> None:
     world.say("the accidents are over")
     world.over = True
     world.disk.mode, world.mishaps.chance = "", 0.0
-    world.write(world.settings, b"")
+    world.write(world.settings, SETTINGS)
     for letter in sorted(set(world.weights.values())):
         world.write_weights(letter)
-        world.kernel.run(1.0)
-        for _ in range(2):
-            users.finish(world)
-            if not world.kernel.run(END_S, lambda: _at_rest(world)):
-                world.kernel.violated(f"the queue stands still for {END_S:g} s")
-                world.kernel.run(0)
+        _finish(world)
     _check_ends(world)
     users.finish_all(world)
     world.kernel.run(STOP_S, lambda: not world.machine.alive("runner", "supervisor", "client"))
@@ -92,14 +86,21 @@ def _settle(world: World) -> None:
     world.kernel.run(0)
 
 
+def _finish(world: World) -> None:
+    """Requeue what did not end well, until all has ended. A job may fail once more by an accident of before."""
+    for _ in range(4):
+        users.finish(world)
+        world.kernel.run(0.5)
+        if not world.kernel.run(END_S, lambda: _at_rest(world)):
+            world.kernel.violated(f"the queue stands still for {END_S:g} s")
+            world.kernel.run(0)
+        if all(state in ("done", "cancelled") for path in world.stores for state in world.states(path).values()):
+            return
+
+
 def _at_rest(world: World) -> bool:
-    """Whether no command runs and no store has anything queued; looked at twice a second."""
-    if world.kernel.now < world.looked_at + 0.5:
-        return False
-    world.looked_at = world.kernel.now
-    return not world.machine.alive("client") and all(
-        not any(row[0] for row in world.peek(path, OPEN)) for path in world.stores if path.exists()
-    )
+    """Whether no command runs and no store has anything queued."""
+    return not world.machine.alive("client") and not any(world.ledger_at(path).busy for path in world.stores if path.exists())
 
 
 def _check_ends(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 from core.jobs import queue
 from core.runner import client
@@ -107,15 +108,15 @@ def finish(world: World) -> None:
     """What a user does when all accidents are over: requeue what did not end well, and see that runners serve."""
     for path in world.stores:
         if path.exists():
-            for job, state in world.peek(path, "SELECT id, state FROM jobs WHERE state IN ('failed', 'paused') ORDER BY id"):
-                world.say(f"requeues job {job} of {path}, which is {state}")
-                world.client("requeue", lambda path=path, job=job: _requeue(path, job))
-            world.client("start", lambda path=path: client.ensure_runner(path))
+            world.client("finish", lambda path=path: _finish(world, path))
 
 
-def _requeue(path: object, job: int) -> None:
-    with opened(path, "user") as connection:  # type: ignore[arg-type]
-        queue.requeue(connection, job)
+def _finish(world: World, path: Path) -> None:
+    jobs = [job for job, state in world.states(path).items() if state in ("failed", "paused")]
+    with opened(path, "user") as connection:
+        for job in jobs:
+            queue.requeue(connection, job)
+    client.ensure_runner(path)
 
 
 def finish_all(world: World) -> None:

@@ -30,6 +30,8 @@ from tests.simulator.machine import Machine, Process
 from tests.simulator.pipes import Child, Pipe
 
 START_S = 60.0
+SETTINGS = b"silence_s = 15.0\nprefill_s = 20.0\nload_s = 20.0\n"
+"""Short limits, so that a hang costs little virtual time."""
 QUESTIONS = 8
 
 
@@ -62,7 +64,7 @@ class World:
         self.kernel = Kernel(seed)
         self.machine = Machine(self.kernel)
         self.mishaps = Mishaps(random.Random(f"engines {seed}"))
-        self.disk = Disk(self.kernel, self.machine, self._committed)
+        self.disk = Disk(self.kernel, self.machine, self._committed, self._joined)
         self.sqlite = Sqlite(self.disk)
         self.ledgers: dict[int, Ledger] = {}
         self.weights: dict[str, str] = {}
@@ -83,7 +85,7 @@ class World:
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir()
         shutil.copyfile(template, self.store)
-        self.write(self.settings, b"")
+        self.write(self.settings, SETTINGS)
         self.write_questions(1)
         self.write_prompt(1)
         self.write(self.model / "config.json", b'{"model_type": "llama"}')
@@ -114,6 +116,10 @@ class World:
         """The prompt, in the wording of a number."""
         self.write(self.prompts, f'[aime]\nprompt = "p{number:02} {{problem}}"\n'.encode(), in_place=in_place)
 
+    def later(self, seconds: float, do: Callable[[], object]) -> None:
+        """Do something after so long, unless the accidents are over by then."""
+        self.kernel.later(seconds, lambda: None if self.over else (do(), None)[1])
+
     def say(self, text: str) -> None:
         """Add to the log of events, without the place of this folder."""
         self.kernel.say(text.replace(str(self.folder), ""))
@@ -126,6 +132,10 @@ class World:
         """What the store at a path must hold."""
         return self.ledger(path.stat().st_ino)
 
+    def states(self, path: Path) -> dict[int, str]:
+        """The states of the jobs of the store at a path."""
+        return self.ledger_at(path).states if path.exists() else {}
+
     def peek(self, path: Path, sql: str) -> list[tuple[Any, ...]]:
         """Read a store without taking part: in a copy of it and its log. Nothing where it has no complete schema yet."""
         with closing(sqlite3.connect(copied(path, self.scratch / "peek.db"))) as connection:
@@ -133,22 +143,25 @@ class World:
             return connection.execute(sql).fetchall() if complete else []
 
     def _committed(self, connection: Connection) -> None:
-        if connection.path.parent != self.scratch and connection.inode:
-            self.ledger(connection.inode).read(connection, f"after a commit of {connection.process.title}")
-            self._one_writer(connection)
-
-    def _one_writer(self, connection: Connection) -> None:
-        """No two runners that own one store are alive, under whatever names they serve it."""
-        if connection.process.kind != "runner":
+        process = connection.process
+        changes, connection.changes = connection.total_changes - connection.changes, connection.total_changes
+        if not connection.inode or (process.kind == "runner" and changes == 1):  # a heartbeat alone
             return
-        others = [
-            other
-            for other in self.machine.alive("runner")
-            if other is not connection.process and any(one.inode == connection.inode for one in other.connections)
-            and any(one.total_changes for one in other.connections if one.inode == connection.inode)
-        ]
-        if others:
-            self.kernel.violated(f"{connection.process.title} writes to the store of {others[0].title}")
+        self.ledger(connection.inode).read(connection, f"after a commit of {process.title}")
+        for other in self.machine.alive("runner"):
+            if process.kind == "runner" and other is not process and any(
+                one.inode == connection.inode and one.changes for one in other.connections
+            ):
+                self.kernel.violated(f"{process.title} and {other.title} write to one store")
+
+    def _joined(self, connection: Connection) -> None:
+        """No store is open under two names at once, which would have two logs."""
+        for process in self.machine.alive("runner", "client", "supervisor"):
+            for other in process.connections:
+                if other.inode == connection.inode and other.path != connection.path and connection.inode:
+                    self.kernel.violated(
+                        f"{connection.process.title} opens {connection.path.name}, which {process.title} has open as {other.path.name}"
+                    )
 
     def judge(self, killer: Process, victim: Process) -> None:
         """No process is ended by a runner that it does not belong to."""
@@ -226,7 +239,7 @@ class World:
         try:
             return run()
         except Exception as error:  # noqa: BLE001 - as there
-            self.say(f"a defect: {type(error).__name__}: {error}")
+            self.kernel.violated(f"the {self.machine.here.kind} ended by itself: {type(error).__name__}: {error}")
             return 1
 
     def start_runner(self, path: Path) -> int:
