@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+from pathlib import Path
 
 from tests.simulator.world import World
 
@@ -33,6 +34,17 @@ def kill_client(world: World, rng: random.Random) -> None:
     """`kill -9` of a command."""
     if clients := world.machine.alive("client"):
         rng.choice(clients).points_left = rng.randrange(1, 60)
+
+
+def power_cut(world: World, rng: random.Random) -> None:
+    """Everything ends at once, and what the disk was about to write is torn: half a page behind the log's last commit."""
+    for process in world.machine.alive("runner", "supervisor", "engine", "worker", "client", "stranger"):
+        world.machine.kill(process)
+    for path in (*world.stores, *world.kept):
+        log = Path(f"{path}-wal")
+        if log.exists() and log.stat().st_size:
+            with log.open("ab") as file:
+                file.write(rng.randbytes(rng.randrange(1, 5000)))
 
 
 def signal_one(world: World, rng: random.Random) -> None:

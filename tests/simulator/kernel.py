@@ -11,6 +11,7 @@ import heapq
 import random
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -47,13 +48,12 @@ class Task:
 
     def _body(self) -> None:
         self._go.acquire()
-        try:
-            self.process.check()
-            self._run()
-        except Killed:
-            pass
-        except Exception as error:
-            self._kernel.failed(self, error)
+        with suppress(Killed):
+            try:
+                self.process.check()
+                self._run()
+            except Exception as error:
+                self._kernel.failed(self, error)
         self.done = True
         if self.process.alive:
             for task in self.joiners:
@@ -88,12 +88,12 @@ class Kernel:
     def say(self, text: str) -> None:
         """Add to the log of events."""
         who = self.current.process.title if self.current is not None else "-"
-        self.log.append(f"{self.now:10.3f} {who:<14} {text}")
+        self.log.append(f"{self.now:10.3f} {who:<14} {text}".encode("utf-8", "backslashreplace").decode())
 
     @property
     def digest(self) -> str:
         """A hash of all that happened."""
-        return hashlib.sha256("\n".join(self.log).encode("utf-8", "replace")).hexdigest()
+        return hashlib.sha256("\n".join(self.log).encode()).hexdigest()
 
     def violated(self, what: str) -> None:
         """Note the first invariant that does not hold; the simulation ends at the next step."""

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 THREADED = (child, engine_process, run, scheduler, fence, core.runner.cluster.shares, core.runner.__main__, core.runner.questions)
 
 
+POLL_S = 0.4
+"""Seconds between two looks of a command that waits for a runner: each opens the store, which costs the simulator most."""
 _type_hints = lru_cache(get_type_hints)
 """What is slow and always the same."""
 
@@ -53,6 +55,7 @@ class Psutil:
         self._machine = machine
 
     def Process(self, pid: int | None = None) -> Seen:  # noqa: N802
+        self._machine.here.check()
         process = self._machine.here if pid is None else self._machine.processes.get(pid)
         if process is None or not process.alive:
             raise self.NoSuchProcess
@@ -144,6 +147,7 @@ def _put_all(world: World, put: Callable[[object, str, object], None]) -> None:
     for module in (child, supervisor):
         put(module, "subprocess", Subprocess(world.launch))
     put(client, "_start", world.start_runner)
+    put(client, "POLL_S", POLL_S)
     put(core.runner.questions, "Future", lambda: Future(kernel))
     put(core.runner.questions, "_preloaded", Own(machine))
     _put_processes(machine, put)

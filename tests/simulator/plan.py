@@ -15,6 +15,7 @@ Action = Callable[[World, random.Random], None]
 ACTIONS: dict[str, tuple[int, Action]] = {
     "add": (4, users.add),
     "start": (2, users.start),
+    "start another": (1, users.start_another),
     "stop": (1, users.stop),
     "pause": (1, users.pause),
     "cancel": (1, users.cancel),
@@ -26,6 +27,7 @@ ACTIONS: dict[str, tuple[int, Action]] = {
     "kill the supervisor": (1, accidents.kill_supervisor),
     "kill an engine": (2, accidents.kill_engine),
     "kill a command": (1, accidents.kill_client),
+    "power cut": (1, accidents.power_cut),
     "signal": (1, accidents.signal_one),
     "stranger": (2, accidents.stranger),
     "disk": (3, accidents.disk),

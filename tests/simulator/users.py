@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.jobs import queue
 from core.runner import client
+from core.runner.supervisor import command
 from core.spec import RunSpec, Sampling
 from core.store.backup import backup as back_up
 from core.store.connection import opened
@@ -22,6 +23,7 @@ def add(world: World, rng: random.Random) -> None:
         RunSpec(
             str(world.model), "none", "aime", "transformers", Sampling(max_tokens=64), seed=rng.randrange(3),
             limit=rng.choice((2, 3, 4, None)), data=world.data, prompts=world.prompts, samples=rng.choice((1, 1, 2)),
+            replicas=rng.choice((1, 1, 1, 2)),
         )
         for _ in range(rng.choice((1, 1, 2)))
     ]  # fmt: skip
@@ -38,6 +40,12 @@ def start(world: World, rng: random.Random) -> None:
     """See that a runner serves."""
     path = rng.choice(world.stores)
     world.client("start", lambda: client.ensure_runner(path) if path.exists() else None)
+
+
+def start_another(world: World, rng: random.Random) -> None:
+    """Start a runner, or a supervisor, past the one that may serve."""
+    path, arguments = rng.choice(world.stores), rng.choice((["--serve"], []))
+    world.client("start another", lambda: world.launch([*command(path), *arguments], {}) if path.exists() else None)
 
 
 def stop(world: World, rng: random.Random) -> None:

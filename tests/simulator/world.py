@@ -248,7 +248,7 @@ class World:
         child = self._launch_core([*command(path.absolute())[4:]])
         end = self.kernel.now + START_S
         while self.kernel.now < end:
-            self.kernel.sleep(0.1)
+            self.kernel.sleep(0.3)
             current = client.status(path)
             if current.alive and current.pid:
                 return child.pid
