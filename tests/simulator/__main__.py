@@ -62,7 +62,9 @@ def many(first: int, seeds: int, plant: str | None, actions: Sequence[str], work
     with ProcessPoolExecutor(workers) as pool:
         starts = range(first, first + seeds, BATCH)
         ends = [min(start + BATCH, first + seeds) for start in starts]
-        for end, start, found in zip(ends, starts, pool.map(batch, starts, ends, *_same(len(starts), plant, actions)), strict=True):
+        for end, start, found in zip(
+            ends, starts, pool.map(batch, starts, ends, *_same(len(starts), plant, actions)), strict=True
+        ):
             run += end - start
             for seed, violation in found:
                 if not met[kind(violation)]:

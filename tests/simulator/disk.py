@@ -77,10 +77,10 @@ class Connection(sqlite3.Connection):
         disk.joins(self)
         self.process.connections.append(self)
 
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: D102
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         return self._do(sql, lambda: super(Connection, self).execute(sql, parameters))
 
-    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:  # noqa: D102
+    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:
         return self._do(sql, lambda: super(Connection, self).executemany(sql, list(parameters)))
 
     def _do(self, sql: str, run: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
@@ -113,7 +113,7 @@ class Connection(sqlite3.Connection):
                     raise
             kernel.sleep(BUSY_S)
 
-    def close(self) -> None:  # noqa: D102
+    def close(self) -> None:
         if self.process.alive and not self.gone:
             self.disk.kernel.point()
             self._forget()
@@ -164,10 +164,10 @@ class Sqlite:
         self._disk.machine.here.check()
         text = str(database)
         path = Path(re.sub(r"^file://|\?.*$", "", text))
-        connection = sqlite3.connect(database, **{"check_same_thread": False, **options, "timeout": 0.0, "factory": Connection})
+        settings = {"check_same_thread": False, **options, "timeout": 0.0, "factory": Connection}
+        connection: Connection = sqlite3.connect(database, **settings)
         connection.join(self._disk, path)
         return connection
 
     def __getattr__(self, name: str) -> Any:
         return getattr(sqlite3, name)
-

@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from core.compress import messages
@@ -22,6 +23,17 @@ from tests.simulator.pipes import Pipe
 
 FAULTS = ("die", "hang", "silence", "garbage", "odd", "deaf", "poison", "restart", "crash at load")
 SIGKILL = 9
+ODD = (
+    b'{"type":"deltas","items":[["KEY",7,[1],0]]}\n',
+    b'{"type":"deltas","items":[["KEY",["a"],[1],0]]}\n',
+    b'{"type":"deltas","items":[["KEY","a",["b"],0]]}\n',
+    b'{"type":"started","id":"KEY","prompt":[],"prompt_tokens":"x","limit":-1}\n',
+    b'{"type":"finished","id":"KEY","reason":"stop","usage":{"prompt_tokens":1e30,"completion_tokens":1}}\n',
+    b'{"type":"finished","id":"KEY","reason":"stop","usage":{"prompt_tokens":"many","completion_tokens":[1]}}\n',
+    b'{"type":"finished","id":"KEY","reason":"bored"}\n',
+    b'{"type":"finished","id":"KEY","reason":"error","error":["no","text"]}\n',
+)
+"""Lines that a host could send after a server's odd reply."""
 
 
 def answer(prompt: str, seed: int, weights: str) -> list[str]:
@@ -58,6 +70,7 @@ class Stream:
     request: wire.Generate
     tokens: list[str]
     at: int
+    end: bytes
 
 
 class Engine:
@@ -108,7 +121,8 @@ class Engine:
     def _tick(self) -> None:
         while self._queue and len(self._streams) < self._slots:
             request = self._queue.pop(0)
-            self._streams.append(Stream(request, answer(request.prompt, request.seed, self._weights), len(request.prefix)))
+            tokens, end = answer(request.prompt, request.seed, self._weights), wire.encode(wire.Finished(request.id, "stop"))
+            self._streams.append(Stream(request, tokens, len(request.prefix), end.encode()))
             self._say(wire.Started(request.id, request.prompt, 7, request.sampling.max_tokens))
         for stream in list(self._streams):
             self._step(stream)
@@ -124,7 +138,7 @@ class Engine:
             stream.at += 1
         else:
             self._streams.remove(stream)
-            self._say(wire.Finished(key, "stop"))
+            self._raw(stream.end)
 
     def _fail(self, stream: Stream) -> None:
         self._kernel.say(f"{self._process.title}: {self._fault}")
@@ -135,9 +149,15 @@ class Engine:
             case "hang" | "silence":
                 self._silent = True
             case "garbage":
-                self._raw(self._rng.choice((b"\xff\xfe garbage\n", b"{}\n", b"[1]\n", b"[" * 3000 + b"\n", b'{"type":"deltas"}\n')))
+                self._raw(
+                    self._rng.choice((b"\xff\xfe garbage\n", b"{}\n", b"[1]\n", b"[" * 3000 + b"\n", b'{"type":"deltas"}\n'))
+                )
             case "odd":
-                self._raw(_odd(self._rng, key))
+                odd = self._rng.choice(ODD).replace(b"KEY", key.encode())
+                if b'"finished"' in odd:
+                    stream.end = odd  # in the place of the right one
+                else:
+                    self._raw(odd)
             case "poison":
                 self._raw(b'{"type":"failed","kind":"engine","message":"half a \\ud83d","remedy":""}\n')
                 self._machine.kill(self._process, 1)
@@ -160,24 +180,12 @@ class Engine:
         self._kernel.later(seconds, lambda: do() if self._process.alive else None)
 
 
-def _odd(rng: random.Random, key: str) -> bytes:
-    """One line that a host could send after a server's odd reply."""
-    return rng.choice((
-        b'{"type":"deltas","items":[["%s",7,[1],0]]}\n',
-        b'{"type":"deltas","items":[["%s",["a"],[1],0]]}\n',
-        b'{"type":"deltas","items":[["%s","a",["b"],0]]}\n',
-        b'{"type":"finished","id":"%s","reason":"stop","usage":{"prompt_tokens":1e30,"completion_tokens":1}}\n',
-        b'{"type":"finished","id":"%s","reason":"stop","usage":{"prompt_tokens":"many","completion_tokens":[1]}}\n',
-        b'{"type":"finished","id":"%s","reason":"bored"}\n',
-        b'{"type":"finished","id":"%s","reason":"error","error":["no","text"]}\n',
-        b'{"type":"started","id":"%s","prompt":[],"prompt_tokens":"x","limit":-1}\n',
-    )) % key.encode()  # fmt: skip
-
-
 class Worker:
     """The worker that measures weights, as a `pipes.Program`."""
 
-    def __init__(self, kernel: Kernel, machine: Machine, process: Process, out: Pipe, mishaps: Mishaps, arguments: Sequence[str]) -> None:
+    def __init__(
+        self, kernel: Kernel, machine: Machine, process: Process, out: Pipe, mishaps: Mishaps, arguments: Sequence[str]
+    ) -> None:
         self._kernel, self._machine, self._process, self._out, self._mishaps = kernel, machine, process, out, mishaps
         self._take(arguments)
 
@@ -191,7 +199,7 @@ class Worker:
         self._kernel.later(0.05, lambda: self._machine.kill(self._process, 0))
 
     def _take(self, arguments: Sequence[str]) -> None:
-        named = dict(zip(arguments, arguments[1:], strict=False))
+        named = dict(pairwise(arguments))
         fault, _ = self._mishaps.draw()
         seconds = self._mishaps.rng.uniform(0.05, 0.6)
         if fault in ("die", "hang", "crash at load"):
@@ -202,13 +210,18 @@ class Worker:
     def _made(self, model: Path) -> None:
         if not self._process.alive:
             return
-        facts = (str(model), stamp(model), sha256(model))
-        self._out.put(messages.encode(messages.Progress(type="progress", done=1, total=2, message="measures")))
-        self._out.put(
-            messages.encode(
-                messages.Made(
-                    type="artifact", path=facts[0], stamp=facts[1], sha256=facts[2], model_stamp=facts[1],
-                    model_sha256=facts[2], bytes=4, parameters=1, bits_per_weight=32.0, sparsity=None,
-                )  # fmt: skip
-            )
+        found, hashed = stamp(model), sha256(model)
+        measured = messages.Made(
+            type="artifact",
+            path=str(model),
+            stamp=found,
+            sha256=hashed,
+            model_stamp=found,
+            model_sha256=hashed,
+            bytes=4,
+            parameters=1,
+            bits_per_weight=32.0,
+            sparsity=None,
         )
+        self._out.put(messages.encode(messages.Progress(type="progress", done=1, total=2, message="measures")))
+        self._out.put(messages.encode(measured))

@@ -116,11 +116,15 @@ def restore(world: World, rng: random.Random) -> None:
         world.say(f"{backup} is put in the place of {world.store}")
         world.later(rng.uniform(0.0, 3.0), lambda: users.start(world, rng))
 
+    def stop_and_put() -> None:
+        client.stop_runner(world.store)
+        put()
+
     def now() -> None:
-        if not stops:
-            put()
+        if stops:
+            world.client("stop", stop_and_put)
         else:
-            world.client("stop", lambda: (client.stop_runner(world.store), put()))
+            put()
 
     _when_quiet(world, world.store, now)
 
@@ -132,7 +136,9 @@ def _without_index(path: Path) -> None:
 
 def _free(folder: Path, name: str) -> Path:
     """A name that nothing has."""
-    return next(path for number in count() if not (path := folder / f"{name}{number}").exists() and not path.with_suffix(".db").exists())
+    return next(
+        path for number in count() if not (path := folder / f"{name}{number}").exists() and not path.with_suffix(".db").exists()
+    )
 
 
 def _when_quiet(world: World, path: Path, do: Callable[[], None], tries: int = 7) -> None:

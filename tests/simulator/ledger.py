@@ -95,7 +95,9 @@ class Ledger:
             if max(wordings, prompts) > 1:
                 self._violated(f"{where}: run {job} mixes {wordings} versions of its questions, {prompts} of its prompt")
             if sure and letter and self._weights.get(sha256, letter) != letter:
-                self._violated(f"{where}: run {job} has responses of the weights {letter} under the hash of {self._weights[sha256]}")
+                self._violated(
+                    f"{where}: run {job} has responses of the weights {letter} under the hash of {self._weights[sha256]}"
+                )
             if weights > 1 and sure:
                 self._violated(f"{where}: run {job} mixes the responses of {weights} weights")
 

@@ -20,7 +20,9 @@ Handler = Callable[[int, None], None]
 class Process:
     """A simulated process. `owner` is the place and the inode of the store that it works for, `run_id` what its environment says."""
 
-    def __init__(self, machine: Machine, pid: int, kind: str, parent: int, run_id: str = "", owner: frozenset[object] = frozenset()) -> None:
+    def __init__(
+        self, machine: Machine, pid: int, kind: str, parent: int, run_id: str = "", owner: frozenset[object] = frozenset()
+    ) -> None:
         self.machine, self.pid, self.kind, self.parent, self.run_id, self.owner = machine, pid, kind, parent, run_id, owner
         self.title = f"{kind} {pid}"
         self.session = pid

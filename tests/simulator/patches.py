@@ -36,11 +36,22 @@ from tests.simulator.threads import Clock, Future, Queues, Threading
 if TYPE_CHECKING:
     from tests.simulator.world import World
 
-THREADED = (child, engine_process, run, scheduler, fence, core.runner.cluster.shares, core.runner.__main__, core.runner.questions)
+THREADED = (
+    child,
+    engine_process,
+    run,
+    scheduler,
+    fence,
+    core.runner.cluster.shares,
+    core.runner.__main__,
+    core.runner.questions,
+)
 
 
 POLL_S = 0.4
 """Seconds between two looks of a command that waits for a runner: each opens the store, which costs the simulator most."""
+RETIRE_S, HOST_IDLE_S = 5.0, 2.0
+"""Of an idle runner: short, so that ends and new tasks meet."""
 _type_hints = lru_cache(get_type_hints)
 """What is slow and always the same."""
 
@@ -54,7 +65,7 @@ class Psutil:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    def Process(self, pid: int | None = None) -> Seen:  # noqa: N802
+    def Process(self, pid: int | None = None) -> Seen:
         self._machine.here.check()
         process = self._machine.here if pid is None else self._machine.processes.get(pid)
         if process is None or not process.alive:
@@ -148,6 +159,8 @@ def _put_all(world: World, put: Callable[[object, str, object], None]) -> None:
         put(module, "subprocess", Subprocess(world.launch))
     put(client, "_start", world.start_runner)
     put(client, "POLL_S", POLL_S)
+    put(runner, "RETIRE_S", RETIRE_S)
+    put(runner, "HOST_IDLE_S", HOST_IDLE_S)
     put(core.runner.questions, "Future", lambda: Future(kernel))
     put(core.runner.questions, "_preloaded", Own(machine))
     _put_processes(machine, put)
@@ -176,4 +189,3 @@ def _forget_caches() -> None:
     """What the modules remember in a process."""
     core.runner.questions._version.cache_clear()
     core.store.integrity._sound.clear()
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from tests.simulator.kernel import Kernel
@@ -63,7 +64,7 @@ class Stdin:
         if self._closed or not self._process.alive:
             raise BrokenPipeError
         for line in data.splitlines():
-            self._machine.kernel.later(0.001, lambda line=line: self._program.told(line) if self._process.alive else None)
+            self._machine.kernel.later(0.001, partial(self._if_alive, partial(self._program.told, line)))
 
     def flush(self) -> None:
         if not self._process.alive:
@@ -73,7 +74,11 @@ class Stdin:
         """Also what the system does when the parent ends."""
         if not self._closed:
             self._closed = True
-            self._machine.kernel.later(0.002, lambda: self._program.stdin_closed() if self._process.alive else None)
+            self._machine.kernel.later(0.002, partial(self._if_alive, self._program.stdin_closed))
+
+    def _if_alive(self, do: Callable[[], None]) -> None:
+        if self._process.alive:
+            do()
 
 
 class Child:
@@ -104,7 +109,7 @@ class Subprocess:
     def __init__(self, launch: Callable[[Sequence[str], Mapping[str, str]], Child]) -> None:
         self._launch = launch
 
-    def Popen(self, command: Sequence[str], env: Mapping[str, str] | None = None, **_: Any) -> Child:  # noqa: N802
+    def Popen(self, command: Sequence[str], env: Mapping[str, str] | None = None, **_: Any) -> Child:
         return self._launch(command, env or {})
 
     def __getattr__(self, name: str) -> Any:

@@ -150,15 +150,15 @@ class Threading:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
-    def Event(self) -> Event:  # noqa: N802 - the module's name for it
+    def Event(self) -> Event:
         return Event(self._kernel)
 
-    def Lock(self) -> RLock:  # noqa: N802
+    def Lock(self) -> RLock:
         return RLock(self._kernel)
 
     RLock = Lock
 
-    def Thread(self, *arguments: Any, **named: Any) -> Thread:  # noqa: N802
+    def Thread(self, *arguments: Any, **named: Any) -> Thread:
         return Thread(self._kernel, *arguments, **named)
 
     def __getattr__(self, name: str) -> Any:
@@ -199,7 +199,7 @@ class Queues:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
-    def SimpleQueue(self) -> SimpleQueue:  # noqa: N802
+    def SimpleQueue(self) -> SimpleQueue:
         return SimpleQueue(self._kernel)
 
     def __getattr__(self, name: str) -> Any:

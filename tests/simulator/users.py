@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from core.jobs import queue
@@ -116,7 +117,7 @@ def finish(world: World) -> None:
     """What a user does when all accidents are over: requeue what did not end well, and see that runners serve."""
     for path in world.stores:
         if path.exists():
-            world.client("finish", lambda path=path: _finish(world, path))
+            world.client("finish", partial(_finish, world, path))
 
 
 def _finish(world: World, path: Path) -> None:
@@ -131,6 +132,4 @@ def finish_all(world: World) -> None:
     """Stop all runners."""
     for path in world.stores:
         if path.exists():
-            world.client("stop", lambda path=path: client.stop_runner(path))
-
-
+            world.client("stop", partial(client.stop_runner, path))

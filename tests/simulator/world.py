@@ -18,10 +18,11 @@ from typing import Any
 
 from core.errors import LrmError, RunnerError
 from core.files.content import sha256
+from core.files.private import private_folder
 from core.runner import client
 from core.runner.__main__ import _serve
 from core.runner.supervisor import Supervisor, command
-from core.store.connection import SCHEMA_VERSION, connect
+from core.store.connection import SCHEMA_VERSION, connect, work_folder
 from tests.simulator.disk import Connection, Disk, Sqlite
 from tests.simulator.engine import Engine, Mishaps, Worker
 from tests.simulator.kernel import Kernel, Killed
@@ -104,7 +105,9 @@ class World:
     def write_weights(self, letter: str, *, in_place: bool = True) -> None:
         """The weights that are told by a letter."""
         header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
-        self.write(self.model / "model.safetensors", struct.pack("<Q", len(header)) + header + letter.encode() * 4, in_place=in_place)
+        self.write(
+            self.model / "model.safetensors", struct.pack("<Q", len(header)) + header + letter.encode() * 4, in_place=in_place
+        )
         self.weights[sha256(self.model)] = letter
 
     def write_questions(self, number: int, *, in_place: bool = True) -> None:
@@ -118,7 +121,12 @@ class World:
 
     def later(self, seconds: float, do: Callable[[], object]) -> None:
         """Do something after so long, unless the accidents are over by then."""
-        self.kernel.later(seconds, lambda: None if self.over else (do(), None)[1])
+
+        def unless_over() -> None:
+            if not self.over:
+                do()
+
+        self.kernel.later(seconds, unless_over)
 
     def say(self, text: str) -> None:
         """Add to the log of events, without the place of this folder."""
@@ -149,8 +157,10 @@ class World:
             return
         self.ledger(connection.inode).read(connection, f"after a commit of {process.title}")
         for other in self.machine.alive("runner"):
-            if process.kind == "runner" and other is not process and any(
-                one.inode == connection.inode and one.changes for one in other.connections
+            if (
+                process.kind == "runner"
+                and other is not process
+                and any(one.inode == connection.inode and one.changes for one in other.connections)
             ):
                 self.kernel.violated(f"{process.title} and {other.title} write to one store")
 
@@ -238,13 +248,13 @@ class World:
         """The exit status of a program, as `core.runner.__main__` has it."""
         try:
             return run()
-        except Exception as error:  # noqa: BLE001 - as there
+        except Exception as error:
             self.kernel.violated(f"the {self.machine.here.kind} ended by itself: {type(error).__name__}: {error}")
             return 1
 
     def start_runner(self, path: Path) -> int:
         """Stands for `client._start`: start a supervisor and wait until its runner serves, or has ended."""
-        client.private_folder(client.work_folder(path))
+        private_folder(work_folder(path))
         child = self._launch_core([*command(path.absolute())[4:]])
         end = self.kernel.now + START_S
         while self.kernel.now < end:
