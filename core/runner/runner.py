@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -67,7 +68,7 @@ class Runner:
     def _end(self) -> None:
         """End all engines and record the end in the store, unless it is full or owned by another runner."""
         self.store.stop_requested = True
-        for step in (self.scheduler.close, self._leave):
+        for step in (self.store.leave, self.scheduler.close, self._leave):
             try:
                 step()
             except StoreError as error:
@@ -104,7 +105,7 @@ class Runner:
                 self._settle()
             if ended or self.scheduler.busy:
                 idle_since = time.monotonic()
-            elif time.monotonic() - idle_since > RETIRE_S:
+            elif time.monotonic() - idle_since > RETIRE_S and self.store.leave(if_idle=True):
                 return
             self.scheduler.changed.wait(BUSY_S if self.scheduler.busy else IDLE_S)
 

@@ -120,6 +120,14 @@ class QueueWrites(FencedStore):
                 (time.time(), job),
             )
 
+    def leave(self, *, if_idle: bool = False) -> bool:
+        """Say that this runner starts nothing more. Returns whether that holds: `if_idle`, a job that can start keeps it.
+
+        Whoever queues a job later sees it, and starts another runner.
+        """
+        with self.fenced() as connection:
+            return connection.execute(_LEFT, (if_idle,)).rowcount == 1
+
     def host_started(self, pid: int, started: float, job: int) -> None:
         """Record an engine's process, so that the next runner can end it if this one is killed."""
         with self.fenced() as connection:
@@ -166,6 +174,7 @@ SELECT j.*, m.name AS model, m.source, a.id AS artifact_id, a.compression, a.for
        v.effort, v.budget, v.arguments FROM {JOBS}
 WHERE j.state = 'queued' AND (j.kind = 'prepare' OR a.ready_at IS NOT NULL)
 """
+_LEFT = f"UPDATE runner SET wanted = 'stop' WHERE NOT (? AND EXISTS ({_WAITING}))"
 _STARTABLE = f"{_WAITING} ORDER BY j.position LIMIT 100"
 _CLAIMED = f"{_WAITING} AND j.id = ?"
 _ORPHANS = f"""

@@ -15,7 +15,7 @@ from core.store.connection import opened
 from tests.simulator import users
 from tests.simulator.world import SETTINGS, World
 
-QUIET_S = 3.0
+QUIET_S, LATEST_S = 3.0, 20.0
 """So long a store has had nothing to do when a user takes it for finished."""
 
 
@@ -141,18 +141,16 @@ def _free(folder: Path, name: str) -> Path:
     )
 
 
-def _when_quiet(world: World, path: Path, do: Callable[[], None], tries: int = 7) -> None:
+def _when_quiet(world: World, path: Path, do: Callable[[], None]) -> None:
     """Do something once a store has had nothing to do for a while; never where that does not come."""
-    quiet = [0.0]
 
     def look() -> None:
-        if not path.exists() or world.over:
+        if not path.exists():
             return
-        idle = not world.ledger_at(path).busy and not world.machine.alive("client")
-        quiet[0] = quiet[0] + 1.0 if idle else 0.0
-        if quiet[0] > QUIET_S:
+        ledger, now = world.ledger_at(path), world.kernel.now
+        if not ledger.busy and not world.machine.alive("client") and now - ledger.changed_at > QUIET_S:
             do()
-        elif world.kernel.now < tries * QUIET_S:
-            world.later(1.0, look)
+        elif now < LATEST_S:
+            world.later(0.7, look)
 
     look()

@@ -39,6 +39,7 @@ class Ledger:
         self.jobs: dict[int, Facts] = {}
         self.responses: dict[int, Facts] = {}
         self.states: dict[int, str] = {}  # of jobs
+        self.changed_at = 0.0
 
     def copy(self) -> Ledger:
         """That of a copy of the store."""

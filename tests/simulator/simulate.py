@@ -13,7 +13,7 @@ from tests.simulator.patches import simulated
 from tests.simulator.plan import ACTIONS, Plan
 from tests.simulator.world import SETTINGS, Lines, World
 
-TAIL_S = 2.0
+TAIL_S = 4.0
 END_S = 900.0
 STOP_S = 60.0
 _LEFT = """

@@ -155,7 +155,9 @@ class World:
         changes, connection.changes = connection.total_changes - connection.changes, connection.total_changes
         if not connection.inode or (process.kind == "runner" and changes == 1):  # a heartbeat alone
             return
-        self.ledger(connection.inode).read(connection, f"after a commit of {process.title}")
+        ledger = self.ledger(connection.inode)
+        ledger.read(connection, f"after a commit of {process.title}")
+        ledger.changed_at = self.kernel.now
         for other in self.machine.alive("runner"):
             if (
                 process.kind == "runner"
