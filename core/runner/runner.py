@@ -98,15 +98,15 @@ class Runner:
                 self.scheduler.retire(HOST_IDLE_S)
                 if ended:
                     self._cache_summaries()
+                if ended or self.scheduler.busy:
+                    idle_since = time.monotonic()
+                elif time.monotonic() - idle_since > RETIRE_S and self.store.leave(if_idle=True):
+                    return
             except PASSING as error:
                 self._pause(error)
                 continue
             if not self.scheduler.busy:
                 self._settle()
-            if ended or self.scheduler.busy:
-                idle_since = time.monotonic()
-            elif time.monotonic() - idle_since > RETIRE_S and self.store.leave(if_idle=True):
-                return
             self.scheduler.changed.wait(BUSY_S if self.scheduler.busy else IDLE_S)
 
     def _settle(self) -> None:

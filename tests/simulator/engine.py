@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -39,8 +39,22 @@ ODD = (
 def answer(prompt: str, seed: int, weights: str) -> list[str]:
     """The tokens of the one right response."""
     digest = hashlib.sha256(f"{prompt}/{seed}/{weights}".encode()).digest()
-    words = [f"{weights}{byte} " for byte in digest[: 3 + digest[0] % 12]]
+    words = [f"{weights}{byte} " for byte in digest[: 3 + digest[0] % 8]]
     return [*words, f"\nThe answer is {digest[1] % 7}."]
+
+
+def is_answer(text: str, prompt: str, seed: int, letters: Iterable[str]) -> bool:
+    """Whether a text is an answer token by token, each of it by one of these weights: none is missing, doubled or foreign."""
+    answers = {letter: answer(prompt, seed, letter) for letter in letters}
+    shortest, lengths = min(map(len, answers.values())), {0}  # of what has been read of the text with so many tokens
+    for number in range(max(map(len, answers.values()))):
+        before, lengths = lengths, set()
+        for tokens in answers.values():
+            if number < len(tokens):
+                lengths |= {at + len(tokens[number]) for at in before if text.startswith(tokens[number], at)}
+        if number + 1 >= shortest and len(text) in lengths:
+            return True
+    return False
 
 
 def tag(weights: bytes) -> str:
@@ -79,7 +93,7 @@ class Engine:
     def __init__(self, kernel: Kernel, machine: Machine, process: Process, out: Pipe, mishaps: Mishaps) -> None:
         self._kernel, self._machine, self._process, self._out = kernel, machine, process, out
         self._rng, (self._fault, self._after) = mishaps.rng, mishaps.draw()
-        self._slots, self._pace = self._rng.choice((1, 2, 4)), self._rng.choice((0.01, 0.03, 0.1))
+        self._slots, self._pace = self._rng.choice((1, 2, 4)), self._rng.choice((0.02, 0.05, 0.1))
         self._resumes = self._rng.random() < 0.8
         self._weights = ""
         self._queue: list[wire.Generate] = []
@@ -124,21 +138,23 @@ class Engine:
             tokens, end = answer(request.prompt, request.seed, self._weights), wire.encode(wire.Finished(request.id, "stop"))
             self._streams.append(Stream(request, tokens, len(request.prefix), end.encode()))
             self._say(wire.Started(request.id, request.prompt, 7, request.sampling.max_tokens))
-        for stream in list(self._streams):
-            self._step(stream)
+        deltas = [delta for stream in list(self._streams) if (delta := self._step(stream)) is not None]
+        if deltas:
+            self._say(wire.Deltas(tuple(deltas)))
         self._later(self._pace, self._tick)
 
-    def _step(self, stream: Stream) -> None:
+    def _step(self, stream: Stream) -> wire.Delta | None:
+        """The next token of a stream, or its end."""
         key = stream.request.id
         if self._fault and self._after == 0:
             self._fail(stream)
         self._after -= 1
-        if stream.at < len(stream.tokens):
-            self._say(wire.Deltas((wire.Delta(key, stream.tokens[stream.at], (stream.at,)),)))
-            stream.at += 1
-        else:
+        if stream.at >= len(stream.tokens):
             self._streams.remove(stream)
             self._raw(stream.end)
+            return None
+        stream.at += 1
+        return wire.Delta(key, stream.tokens[stream.at - 1], (stream.at - 1,))
 
     def _fail(self, stream: Stream) -> None:
         self._kernel.say(f"{self._process.title}: {self._fault}")

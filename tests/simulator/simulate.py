@@ -11,13 +11,13 @@ from tests.simulator import users
 from tests.simulator.kernel import Violation
 from tests.simulator.patches import simulated
 from tests.simulator.plan import ACTIONS, Plan
-from tests.simulator.world import SETTINGS, Lines, World
+from tests.simulator.world import QUESTIONS, SETTINGS, Lines, World
 
 TAIL_S = 4.0
 END_S = 900.0
 STOP_S = 60.0
-_LEFT = """
-SELECT j.id, j.state, coalesce(j.item_limit, 8) * j.samples, (SELECT count(*) FROM responses WHERE job_id = j.id),
+_LEFT = f"""
+SELECT j.id, j.state, coalesce(j.item_limit, {QUESTIONS}) * j.samples, (SELECT count(*) FROM responses WHERE job_id = j.id),
        (SELECT count(*) FROM responses WHERE job_id = j.id AND state = 'done') FROM jobs j WHERE kind = 'run' AND state <> 'cancelled'
 """
 
@@ -68,8 +68,11 @@ def _settle(world: World) -> None:
     """All accidents end: then every job must, too, and everything must be there."""
     world.say("the accidents are over")
     world.over = True
+    for process in world.machine.alive("runner", "supervisor", "client"):
+        process.points_left = None
     world.disk.mode, world.mishaps.chance = "", 0.0
     world.write(world.settings, SETTINGS)
+    world.kernel.run(STOP_S, lambda: not world.machine.alive("client"))
     for letter in sorted(set(world.weights.values())):
         world.write_weights(letter)
         _finish(world)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_tasks_take_turns_in_an_order_of_the_seed() -> None:
                 kernel.point()
 
         for name in "abc":
-            kernel.start(process, lambda name=name: speak(name), name)
+            kernel.start(process, partial(speak, name), name)
         kernel.run(1.0)
         return "".join(said)
 
@@ -85,15 +86,16 @@ def test_a_killed_process_does_nothing_more_and_wakes_those_who_wait_for_it() ->
     victim, other, did = machine.process("client"), machine.process("client"), []
     lock = RLock(kernel)
 
-    def work() -> None:
+    def work() -> int:
         try:
             with lock:
                 kernel.sleep(100.0)
         finally:
             kernel.point()  # a process that was killed cannot even do this
             did.append("cleaned up")
+        return 0
 
-    victim.begin(lambda: work() or 0)
+    victim.begin(work)
     kernel.start(other, lambda: did.append(f"gone at {machine.wait(victim) and kernel.now}"), "waits")
     kernel.later(3.0, lambda: machine.kill(victim))
     kernel.run(200.0)

@@ -33,7 +33,7 @@ from tests.simulator.pipes import Child, Pipe
 START_S = 60.0
 SETTINGS = b"silence_s = 15.0\nprefill_s = 20.0\nload_s = 20.0\n"
 """Short limits, so that a hang costs little virtual time."""
-QUESTIONS = 8
+QUESTIONS = 6
 
 
 class Lines(logging.Handler):
