@@ -86,13 +86,16 @@ class Runner:
         self.scheduler.changed.set()
 
     def _loop(self) -> None:
-        idle_since = time.monotonic()
+        idle_since, refused = time.monotonic(), False
         while not (self._stopping or self.store.requests(None)[0]):
             ended = self.scheduler.changed.is_set()
             self.scheduler.changed.clear()
             try:
                 for lane in self.scheduler.faults():
                     self._put_back(lane)
+                if refused:
+                    self.store.put_back_others(self.scheduler.at_work)
+                    refused = False
                 self.store.heartbeat()
                 self.scheduler.fill()
                 self.scheduler.retire(HOST_IDLE_S)
@@ -104,6 +107,7 @@ class Runner:
                     return
             except PASSING as error:
                 self._pause(error)
+                refused = True
                 continue
             if not self.scheduler.busy:
                 self._settle()

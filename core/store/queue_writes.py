@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -74,6 +75,15 @@ class QueueWrites(FencedStore):
             sql = "UPDATE jobs SET state = 'queued' WHERE state = 'running' AND lease_token = ? AND id = ?"
             connection.execute(sql, (self.token, job))
             connection.execute("UPDATE responses SET state = 'pending' WHERE state = 'active' AND job_id = ?", (job,))
+
+    def put_back_others(self, at_work: Sequence[int]) -> None:
+        """Return to the queue what this runner has claimed and does not work at: a claim that was reported as failed."""
+        sql = "SELECT id FROM jobs WHERE state = 'running' AND lease_token = ?"
+        with self._mutex:
+            claimed = [row["id"] for row in self.connection.execute(sql, (self.token,))]
+        for job in claimed:
+            if job not in at_work:
+                self.put_back(job)
 
     def set_message(self, job: int, message: str) -> None:
         """Write what a job waits for, unless the same is stored already."""
