@@ -15,13 +15,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from core.compress import messages
-from core.engines.host import wire
+from core.engines.host import incoming, wire
 from core.files.content import sha256, stamp
+from tests.simulator import served
 from tests.simulator.kernel import Kernel
 from tests.simulator.machine import Machine, Process
 from tests.simulator.pipes import Pipe
 
-FAULTS = ("die", "hang", "silence", "garbage", "odd", "deaf", "poison", "restart", "crash at load")
+FAULTS = ("die", "hang", "silence", "garbage", "odd line", "odd reply", "deaf", "poison", "restart", "crash at load")
 SIGKILL = 9
 ODD = (
     b'{"type":"deltas","items":[["KEY",7,[1],0]]}\n',
@@ -33,7 +34,7 @@ ODD = (
     b'{"type":"finished","id":"KEY","reason":"bored"}\n',
     b'{"type":"finished","id":"KEY","reason":"error","error":["no","text"]}\n',
 )
-"""Lines that a host could send after a server's odd reply."""
+"""Lines of a host that is not one of ours."""
 
 
 def answer(prompt: str, seed: int, weights: str) -> list[str]:
@@ -168,12 +169,18 @@ class Engine:
                 self._raw(
                     self._rng.choice((b"\xff\xfe garbage\n", b"{}\n", b"[1]\n", b"[" * 3000 + b"\n", b'{"type":"deltas"}\n'))
                 )
-            case "odd":
+            case "odd line":
                 odd = self._rng.choice(ODD).replace(b"KEY", key.encode())
                 if b'"finished"' in odd:
                     stream.end = odd  # in the place of the right one
                 else:
                     self._raw(odd)
+            case "odd reply":
+                stream.tokens, stream.end = [], b""
+                for event in served.events(key, self._rng.choice(served.REPLIES)):
+                    if isinstance(incoming.event(wire.encode(event)), wire.Failed):
+                        self._kernel.violated(f"a host hands on what a server sent unchecked: {event}")
+                    self._say(event)
             case "poison":
                 self._raw(b'{"type":"failed","kind":"engine","message":"half a \\ud83d","remedy":""}\n')
                 self._machine.kill(self._process, 1)
