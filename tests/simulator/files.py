@@ -15,7 +15,7 @@ from core.store.connection import opened
 from tests.simulator import users
 from tests.simulator.world import SETTINGS, World
 
-QUIET_S, LATEST_S = 3.0, 20.0
+QUIET_S, LATEST_S = 3.0, 12.0
 """So long a store has had nothing to do when a user takes it for finished."""
 
 

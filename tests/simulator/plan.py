@@ -44,8 +44,8 @@ ACTIONS: dict[str, tuple[int, Action]] = {
 """Each with its weight. All steps are drawn from it but the first, which adds the first runs."""
 ALWAYS = ("add", "start")
 SHARE = 0.35  # of the kinds, in one seed
-SPAN_S = 9.0
-MOST = 14
+SPAN_S = 7.0
+MOST = 12
 
 
 @dataclass(frozen=True, slots=True)

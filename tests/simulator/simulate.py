@@ -13,7 +13,7 @@ from tests.simulator.patches import simulated
 from tests.simulator.plan import ACTIONS, Plan
 from tests.simulator.world import QUESTIONS, SETTINGS, Lines, World
 
-TAIL_S = 4.0
+TAIL_S = 3.0
 END_S = 900.0
 STOP_S = 60.0
 _LEFT = f"""
