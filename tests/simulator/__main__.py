@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -49,11 +50,12 @@ def explain(seed: int, violation: str, plant: str | None, actions: Sequence[str]
     """A failing seed for people: what broke, the smallest plan found, and the command that runs it again."""
     plan = shrunk(drawn(seed, actions), lambda smaller: one(seed, smaller, plant).violation)
     steps = "\n".join(f"  {step.number:3} {step.at:6.2f} s  {step.action}" for step in plan.steps)
-    options = f"--seed {seed} --steps {' '.join(str(step.number) for step in plan.steps)} --faults {' '.join(plan.faults)}"
+    options = ["--seed", str(seed), "--steps", *(str(step.number) for step in plan.steps), "--faults", *plan.faults]
     if tuple(actions) != tuple(ACTIONS):
-        options += " --actions " + " ".join(f'"{name}"' for name in actions)
-    options += f" --plant {plant}" if plant else ""
-    return f"seed {seed}: {violation}\n{steps}\n  faults of engines: {', '.join(plan.faults) or 'none'}\n  python -m tests.simulator {options.rstrip()}"
+        options += ["--actions", *actions]
+    options += ["--plant", plant] if plant else []
+    faults = f"  faults of engines: {', '.join(plan.faults) or 'none'}"
+    return f"seed {seed}: {violation}\n{steps}\n{faults}\n  python -m tests.simulator {shlex.join(options)}"
 
 
 def many(first: int, seeds: int, plant: str | None, actions: Sequence[str], workers: int, on: bool) -> int:

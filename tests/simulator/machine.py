@@ -155,6 +155,9 @@ class Os:
     def getpid(self) -> int:
         return self._machine.here.pid
 
+    def _exit(self, code: int) -> None:
+        self._machine.end(self._machine.here, code)
+
     def kill(self, pid: int, number: int) -> None:
         process = self._machine.processes.get(pid)
         if process is None:

@@ -22,6 +22,7 @@ import core.runner.cluster.shares
 import core.runner.questions
 import core.settings
 import core.store.backup
+import core.store.identity
 import core.store.integrity
 import core.store.schema
 import core.store.upgrade
@@ -146,11 +147,13 @@ def _put_all(world: World, put: Callable[[object, str, object], None]) -> None:
             put(module, "time", clock)
     for module in THREADED:
         put(module, "threading", threads)
-    for module in (core.files.locks, processes, supervisor, runner, runner_store):
+    for module in (core.files.locks, core.store.identity, core.runner.__main__, processes, supervisor, runner, runner_store):
         put(module, "os", system)
     for module in (connection, core.store.integrity, core.store.backup, core.store.upgrade):
         put(module, "sqlite3", world.sqlite)
-    put(core.files.locks, "fcntl", Locks(kernel, fcntl))
+    for module in (core.files.locks, core.store.identity):
+        put(module, "fcntl", Locks(kernel, fcntl))
+    put(core.store.identity, "_descriptors", Own(machine))
     signals = Signals(machine, world.judge)
     for module in (processes, supervisor, runner):
         put(module, "signal", signals)
