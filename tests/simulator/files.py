@@ -15,7 +15,7 @@ from core.store.connection import opened
 from tests.simulator import users
 from tests.simulator.world import SETTINGS, World
 
-QUIET_S, LATEST_S = 3.0, 12.0
+QUIET_S, LATEST_S = 3.0, 18.0
 """So long a store has had nothing to do when a user takes it for finished."""
 
 
@@ -145,12 +145,13 @@ def _when_quiet(world: World, path: Path, do: Callable[[], None]) -> None:
     """Do something once a store has had nothing to do for a while; never where that does not come."""
 
     def look() -> None:
-        if not path.exists():
-            return
-        ledger, now = world.ledger_at(path), world.kernel.now
-        if not ledger.busy and not world.machine.alive("client") and now - ledger.changed_at > QUIET_S:
+        ledger, now = world.ledger_at(path) if path.exists() else None, world.kernel.now
+        if ledger is not None and not ledger.busy and not world.machine.alive("client") and now - ledger.changed_at > QUIET_S:
             do()
-        elif now < LATEST_S:
+        elif ledger is not None and now < LATEST_S:
             world.later(0.7, look)
+            return
+        world.awaited -= 1
 
+    world.awaited += 1
     look()

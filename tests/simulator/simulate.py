@@ -13,7 +13,7 @@ from tests.simulator.patches import simulated
 from tests.simulator.plan import ACTIONS, Plan
 from tests.simulator.world import QUESTIONS, SETTINGS, Lines, World
 
-TAIL_S = 3.0
+TAIL_S, AWAITED_S = 3.0, 12.0
 END_S = 900.0
 STOP_S = 60.0
 _LEFT = f"""
@@ -60,6 +60,7 @@ def _play(world: World, plan: Plan) -> None:
         world.kernel.run(step.at - world.kernel.now)
         world.say(f"step: {step.action}")
         ACTIONS[step.action][1](world, random.Random(step.seed))
+    world.kernel.run(AWAITED_S, lambda: not world.awaited)
     world.kernel.run(TAIL_S)
     _settle(world)
 

@@ -77,6 +77,7 @@ class World:
         self.kept: list[Path] = []  # those that were put away
         self.backups: list[Path] = []
         self.over = False
+        self.awaited = 0  # steps that wait until the store is quiet
         self.looked_at = 0.0
         self._make()
 
