@@ -89,6 +89,7 @@ def link(world: World, rng: random.Random) -> None:
         return
     path = _free(world.work, "link").with_suffix(".db")
     os.link(world.store, path)
+    world.links.append(path)
     world.say(f"{world.store} is linked as {path}")
 
     def on() -> None:

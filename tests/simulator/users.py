@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from core.errors import StoreError
 from core.jobs import queue
 from core.runner import client
 from core.runner.supervisor import command
@@ -121,15 +122,21 @@ def finish(world: World) -> None:
 
 
 def _finish(world: World, path: Path) -> None:
-    jobs = [job for job, state in world.states(path).items() if state in ("failed", "paused")]
-    with opened(path, "user") as connection:
-        for job in jobs:
-            queue.requeue(connection, job)
-    client.ensure_runner(path)
+    """Under this name, or under the other one that a refusal advises."""
+    for name in (path, *(link for link in world.links if link.exists() and link.samefile(path))):
+        try:
+            jobs = [job for job, state in world.states(path).items() if state in ("failed", "paused")]
+            with opened(name, "user") as connection:
+                for job in jobs:
+                    queue.requeue(connection, job)
+            client.ensure_runner(name)
+            return
+        except StoreError as error:
+            world.say(f"refused: {error}")
 
 
 def finish_all(world: World) -> None:
     """Stop all runners."""
-    for path in world.stores:
+    for path in (*world.stores, *world.links):
         if path.exists():
             world.client("stop", partial(client.stop_runner, path))

@@ -76,6 +76,7 @@ class World:
         self.stores = [self.store]  # those that users queue runs in
         self.kept: list[Path] = []  # those that were put away
         self.backups: list[Path] = []
+        self.links: list[Path] = []  # other names of stores
         self.over = False
         self.awaited = 0  # steps that wait until the store is quiet
         self.looked_at = 0.0
