@@ -80,7 +80,8 @@ $(VLLM)/.ready:
 kill: setup  ## kill -9 of runner, supervisor, host and screen at random moments of demos (TRIALS=20 of the runner)
 	$(BIN)/python -m tests.e2e.kill --trials $(or $(TRIALS),20)
 
-torture: setup  ## the long form of every promise of docs/reliability.md: some hours (TRIALS=200, MINUTES=60, STRINGS=10000)
+torture: setup  ## the long form of every promise of docs/reliability.md: some hours (SEEDS=10000, TRIALS=200, MINUTES=60, STRINGS=10000)
+	$(BIN)/python -m tests.simulator --seeds $(or $(SEEDS),10000)
 	$(BIN)/python -m tests.e2e.kill --trials $(or $(TRIALS),200)
 	$(BIN)/python -m tests.e2e.claims --trials $(or $(TRIALS),200)
 	test ! -x $(VLLM)/bin/python || $(BIN)/python -m tests.e2e.claims --engine vllm --trials $(or $(TRIALS),6) --points "while it loads" "under way"

@@ -27,7 +27,7 @@ SLOW = (
     "tests/core/compress/distill", "tests/core/compress/prune/test_prune.py", "tests/core/compress/gguf/test_export.py",
     "tests/core/engines/test_llamacpp.py", "tests/core/engines/test_openai.py", "tests/core/engines/test_chat.py",
     "tests/core/engines/test_vllm.py", "tests/core/runner/test_prepare.py", "tests/core/cli/doctor",
-    "tests/docs/test_example_engine.py", "tests/test_bootstrap.py",
+    "tests/docs/test_example_engine.py", "tests/test_bootstrap.py", "tests/simulator",
 )  # fmt: skip
 """Folders and files that load models, start processes or drive whole screens. `make quick` leaves them out, as it leaves out
 single tests with the mark `slow`; `make test` starts with them in this order, about the longest first."""

@@ -22,7 +22,11 @@ _PARTS_KEY = "split.count"
 _PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf")
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
-_LONGEST_STRING = 1 << 30  # bytes; a longer one means a damaged file
+_LONGEST_STRING = 1 << 26  # bytes; a longer one means a damaged file
+_LONGEST_HEADER = 1 << 28  # bytes; the longest known has 30 MiB
+_MOST_TENSORS = 1 << 20
+_MOST_PAIRS = 1 << 16
+_MOST_ELEMENTS = 1 << 24
 _LONGEST_READ = 1 << 12  # bytes or elements: longer strings and arrays (vocabularies, templates) are skipped
 _MAX_DIMENSIONS = 4
 _MAX_DEPTH = 4  # arrays within arrays; no known file has any
@@ -113,6 +117,8 @@ def _read_header(file: BinaryIO, whole: Collection[str] = ()) -> tuple[dict[str,
     version, count, pairs = _unpack(file, "IQQ")
     if version not in (2, 3):
         raise ValueError(f"version {version}")
+    _at_most(count, _MOST_TENSORS, "tensors")
+    _at_most(pairs, _MOST_PAIRS, "pairs")
     facts: dict[str, Value] = {}
     for _ in range(pairs):
         key = _string(file).decode("utf-8", "replace")
@@ -147,7 +153,9 @@ def _value(file: BinaryIO, kind: int, depth: int) -> Value:
         return _unpack(file, _SCALARS[kind])[0]
     element, count = _unpack(file, "IQ")
     if element in (_STRING, _ARRAY):
+        _at_most(count, _MOST_ELEMENTS, "elements")
         for _ in range(count):
+            _at_most(file.tell(), _LONGEST_HEADER, "bytes of header")
             _value(file, element, depth + 1)
         return None
     if count <= _LONGEST_READ:
@@ -163,12 +171,19 @@ def _whole(file: BinaryIO, kind: int) -> Value:
     if kind != _ARRAY:
         return _value(file, kind, 0)
     element, count = _unpack(file, "IQ")
+    _at_most(count, _MOST_ELEMENTS, "elements")
     if element == _STRING:
         return [_string(file).decode("utf-8", "replace") for _ in range(count)]
     form = _SCALARS[element]  # an array of arrays is none of these: KeyError, which the caller turns into BadGguf
     size = struct.calcsize("<" + form)
     numbers: list[int | float] = [number for (number,) in struct.iter_unpack("<" + form, file.read(size * count))]
     return numbers
+
+
+def _at_most(count: int, limit: int, what: str) -> None:
+    """Raise ValueError for a number that only a damaged header announces."""
+    if count > limit:
+        raise ValueError(f"{count} {what}")
 
 
 def _string(file: BinaryIO) -> bytes:

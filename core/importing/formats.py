@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,8 @@ from typing import cast
 
 from core.errors import DataError, UsageError
 from core.importing import harness, inspect_log
-from core.importing.record import MEND, Fields, Record, benchmark_of, from_mapping, number_of, parameters_of, reason_of
+from core.importing.files import MEND, identity, lines, parsed, text
+from core.importing.record import Fields, Record, benchmark_of, from_mapping, number_of, parameters_of, reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +33,15 @@ class Defaults:
 
 def records(path: Path, defaults: Defaults) -> Iterator[Record]:
     """Every output under a path, one after another. Raises DataError naming file and line, UsageError for no such path."""
-    if path.is_dir():
-        yield from _folder(path, defaults)
-    elif not path.is_file():
+    if not path.exists():
         raise UsageError(f"There is no {path}.", "Name files or folders of outputs.")
+    yield from _records(path, defaults, {identity(path)})
+
+
+def _records(path: Path, defaults: Defaults, seen: set[tuple[int, int]]) -> Iterator[Record]:
+    """The outputs under a path that is in `seen` already, where other links to the same folder or log add nothing."""
+    if path.is_dir():
+        yield from _folder(path, defaults, seen)
     elif path.suffix == ".eval":
         yield from inspect_log.archive(path, defaults.fields())
     elif path.suffix == ".json":
@@ -48,19 +52,21 @@ def records(path: Path, defaults: Defaults) -> Iterator[Record]:
         yield from _rows(path, defaults)
 
 
-def _folder(folder: Path, defaults: Defaults) -> Iterator[Record]:
+def _folder(folder: Path, defaults: Defaults, seen: set[tuple[int, int]]) -> Iterator[Record]:
     """Numbered texts, or a folder of logs, or of folders of either."""
-    numbered = sorted((p for p in folder.glob("*.txt") if p.stem.isdigit()), key=lambda p: int(p.stem))
+    numbered = sorted((p for p in folder.glob("*.txt") if p.stem.isdecimal()), key=lambda p: int(p.stem))
     if numbered:
         yield from _numbered(folder, numbered, defaults)
         return
     inner = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
-    logs = [p for p in inner if p.is_file() and (p.suffix in (".eval", ".json") or p.name.endswith((".jsonl", ".jsonl.gz")))]
+    logs = [p for p in inner if not p.is_dir() and (p.suffix in (".eval", ".json") or p.name.endswith((".jsonl", ".jsonl.gz")))]
     sources = [p for p in logs if not p.name.startswith("results_")] + [p for p in inner if p.is_dir()]
     if not sources:
         raise DataError(f"{folder} holds no outputs.", "Name a folder of 0.txt, 1.txt, ..., or of logs; nothing was imported.")
     for path in sources:
-        yield from records(path, defaults)
+        if (this := identity(path)) not in seen:
+            seen.add(this)
+            yield from _records(path, defaults, seen)
 
 
 def _numbered(folder: Path, files: list[Path], defaults: Defaults) -> Iterator[Record]:
@@ -73,7 +79,7 @@ def _numbered(folder: Path, files: list[Path], defaults: Defaults) -> Iterator[R
             str(file),
             model,
             benchmark,
-            _read(file),
+            text(file),
             int(file.stem),
             reason=reason_of(defaults.reason, name),
             compression=defaults.compression or "none",
@@ -93,36 +99,13 @@ def _rows(path: Path, defaults: Defaults) -> Iterator[Record]:
 
 def _objects(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
     """(source_line, object) for each line that is not empty."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    source_line = f"{path}, line {number}"
-                    yield source_line, _object(line, source_line)
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", "Replace the file; nothing was imported.") from error
-
-
-def _object(line: bytes, source_line: str) -> dict[str, object]:
-    try:
-        row = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{source_line}: not UTF-8.", MEND) from error
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{source_line}: not JSON ({error}).", MEND) from error
-    if not isinstance(row, dict):
-        raise DataError(f"{source_line}: not a JSON object.", MEND)
-    return row
+    for source_line, line in lines(path):
+        row = parsed(line, source_line)
+        if not isinstance(row, dict):
+            raise DataError(f"{source_line}: not a JSON object.", MEND)
+        yield source_line, row
 
 
 def _is_harness(path: Path) -> bool:
     first = next((row for _, row in _objects(path)), {})
     return "doc_id" in first and "resps" in first
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} cannot be read: {error}.", MEND) from error

@@ -6,14 +6,14 @@ A task with several filters writes each question once a filter; only the first i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from core.errors import DataError
-from core.importing.record import MEND, Fields, Record, benchmark_of, from_mapping
+from core.importing.files import MEND, content, lines, opened, parsed
+from core.importing.record import Fields, Record, benchmark_of, from_mapping
 
 _NAME = re.compile(r"samples_(?P<task>.+?)_(?P<time>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl")
 
@@ -25,15 +25,16 @@ def samples(path: Path, defaults: Fields) -> Iterator[Record]:
     benchmark_of(task, str(path))
     common = {"model": _model(path, name["time"] if name else None), **defaults, "benchmark": task}
     first_filter: dict[object, object] = {}
-    for number, line in enumerate(_lines(path), 1):
-        source_line = f"{path}, line {number}"
+    for source_line, line in lines(path):
+        row = parsed(line, source_line)
         try:
-            row = json.loads(line)
+            assert isinstance(row, dict) and isinstance(row["resps"], list)
             outputs = row["resps"][0]
             item, doc = row["doc_id"], row.get("doc") or {}
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+            wanted = first_filter.setdefault(item, row.get("filter"))
+        except (AssertionError, KeyError, TypeError, IndexError) as error:
             raise DataError(f"{source_line}: not a sample of lm-evaluation-harness ({error!r}).", MEND) from error
-        if first_filter.setdefault(item, row.get("filter")) != row.get("filter"):
+        if wanted != row.get("filter"):
             continue
         question = "\n".join(str(value) for value in doc.values()) if isinstance(doc, dict) else str(doc)
         for output in outputs if isinstance(outputs, list) else [outputs]:
@@ -42,20 +43,15 @@ def samples(path: Path, defaults: Fields) -> Iterator[Record]:
             yield replace(record, question=question or None)
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", MEND) from error
-
-
 def _model(path: Path, time: str | None) -> str:
     """The model's name as the results beside the samples say it, else the folder's, which is named after it."""
     for results in path.parent.glob(f"results_{time or '*'}.json"):
         try:
-            name = json.loads(results.read_text(encoding="utf-8")).get("model_name")
-        except (OSError, ValueError, AttributeError):
+            with opened(results) as file:
+                found = parsed(content(file, str(results)), str(results))
+        except DataError:
             continue
+        name = found.get("model_name") if isinstance(found, dict) else None
         if isinstance(name, str) and name:
             return name.rsplit("/", 1)[-1]
     return path.resolve().parent.name.rsplit("__", 1)[-1]

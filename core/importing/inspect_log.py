@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, cast
 
 from core.errors import DataError
-from core.importing.record import MEND, Fields, Record, from_mapping
+from core.importing.files import MEND, content, opened, parsed
+from core.importing.record import Fields, Record, from_mapping
 
 CONVERT = "Convert it with `inspect log convert --to json`; nothing was imported."
+LONGEST_LOG = 2**30
 
 
 class Part(TypedDict, total=False):
@@ -63,10 +66,8 @@ class Eval(TypedDict):
 
 def document(path: Path, defaults: Fields) -> Iterator[Record]:
     """The outputs of a log that is one JSON document. Raises DataError naming the file and the sample."""
-    try:
-        log = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", MEND) from error
+    with opened(path) as file:
+        log = parsed(content(file, str(path), LONGEST_LOG), str(path))
     if not isinstance(log, dict) or not isinstance(log.get("eval"), dict) or not isinstance(log.get("samples"), list):
         raise DataError(f"{path} is no log of Inspect with samples.", "Rows of your own go into a .jsonl file.")
     for number, sample in enumerate(log["samples"], 1):
@@ -76,15 +77,20 @@ def document(path: Path, defaults: Fields) -> Iterator[Record]:
 def archive(path: Path, defaults: Fields) -> Iterator[Record]:
     """The outputs of an `.eval` archive."""
     try:
-        with zipfile.ZipFile(path) as log:
+        with opened(path) as file, zipfile.ZipFile(file) as log:
             names = sorted(name for name in log.namelist() if name.startswith("samples/") and name.endswith(".json"))
-            about = json.loads(log.read("header.json"))["eval"]
+            about = cast(dict[str, Eval], _member(log, "header.json", path))["eval"]
             for name in names:
-                yield from _sample(json.loads(log.read(name)), about, f"{path}, {name}", defaults)
+                yield from _sample(cast(Sample, _member(log, name, path)), about, f"{path}, {name}", defaults)
     except (NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path} is compressed in a way that Python cannot read ({error}).", CONVERT) from error
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+    except (OSError, zlib.error, EOFError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} is no finished log of Inspect: {error!r}.", CONVERT) from error
+
+
+def _member(log: zipfile.ZipFile, name: str, path: Path) -> object:
+    with log.open(name) as member:
+        return parsed(content(member, f"{path}, {name}"), f"{path}, {name}")
 
 
 def _sample(sample: Sample, about: Eval, source_line: str, defaults: Fields) -> Iterator[Record]:
@@ -100,7 +106,7 @@ def _sample(sample: Sample, about: Eval, source_line: str, defaults: Fields) -> 
             **{"item": sample["id"], "output": output, "reasoning": reasoning},
             "finish_reason": reason if reason in ("stop", "max_tokens", "model_length") else None,
         }
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise DataError(f"{source_line}: no sample with an output ({error!r}).", MEND) from error
     yield replace(from_mapping(row, source_line), question=question)
 

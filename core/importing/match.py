@@ -15,7 +15,8 @@ from core.errors import DataError
 from core.grading.endings import state_of_prompt
 from core.grading.grade import Thinking, columns, loop_columns
 from core.grading.infer import reason_of
-from core.importing.record import MEND, Record
+from core.importing.files import MEND
+from core.importing.record import Record
 from core.store.columns import Columns
 
 

@@ -10,9 +10,9 @@ from typing import TypedDict
 from benchmarks.registry import names
 from core.engines.thinking import THINK_END
 from core.errors import DataError
+from core.importing.files import MEND, shown
 
-MEND = "Mend it; nothing was imported."
-
+MOST_PARAMETERS = 1e15
 _REASONS = {
     "stop": "stop",
     "eos": "stop",
@@ -72,8 +72,8 @@ def from_mapping(row: Json, source_line: str) -> Record:
     if isinstance(reasoning, str) and reasoning:
         output = f"{reasoning}{THINK_END}{output}"
     item, prompt = row.get("item"), row.get("prompt")
-    if isinstance(item, bool) or not isinstance(item, int | str):
-        raise DataError(f"{source_line}: `item` must be a row number or an id, not {item!r}.", MEND)
+    if isinstance(item, bool) or not isinstance(item, int | str) or (isinstance(item, int) and abs(item) >= 2**63):
+        raise DataError(f"{source_line}: `item` must be a row number or an id, not {shown(item)}.", MEND)
     return Record(
         source_line,
         _text(row, "model", source_line, filled=True),
@@ -98,7 +98,7 @@ def benchmark_of(name: str, source_line: str) -> str:
         if plain in whole or (not whole and benchmark in plain):
             return benchmark.removesuffix("sequences")
     raise DataError(
-        f"{source_line}: there is no benchmark {name!r}.", f"Use one of {', '.join(names())}; nothing was imported."
+        f"{source_line}: there is no benchmark {shown(name)}.", f"Use one of {', '.join(names())}; nothing was imported."
     )
 
 
@@ -107,33 +107,37 @@ def reason_of(value: object, source_line: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or value.lower() not in _REASONS:
-        raise DataError(f"{source_line}: {value!r} is no finish reason.", "Use stop, length or repetition, or leave it out.")
+        raise DataError(
+            f"{source_line}: {shown(value)} is no finish reason.", "Use stop, length or repetition, or leave it out."
+        )
     return _REASONS[value.lower()]
 
 
 def parameters_of(value: object, source_line: str) -> int | None:
     """A count of parameters from a number or from text such as `8B`, `1.5b`, `135M`."""
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e15):
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < MOST_PARAMETERS):
         return None if value is None else int(value)
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmbt]?)\s*", str(value), re.IGNORECASE)
     if not match or isinstance(value, bool):
-        raise DataError(f"{source_line}: {value!r} is no number of parameters.", "Write 8000000000 or 8B.")
-    return round(float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}[match[2].lower()])
+        raise DataError(f"{source_line}: {shown(value)} is no number of parameters.", "Write 8000000000 or 8B.")
+    count = float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}[match[2].lower()]
+    if count >= MOST_PARAMETERS:
+        raise DataError(f"{source_line}: {shown(value)} is more parameters than any model has.", "Write 8000000000 or 8B.")
+    return round(count)
 
 
 def _text(row: Json, name: str, source_line: str, filled: bool = False) -> str:
     value = row.get(name)
     if not isinstance(value, str) or (filled and not value.strip()):
-        raise DataError(f"{source_line}: `{name}` must be text, not {value!r}.", MEND)
-    whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a surrogate pair is no text
-    return whole.strip() if filled else whole
+        raise DataError(f"{source_line}: `{name}` must be text, not {shown(value)}.", MEND)
+    return value.strip() if filled else value
 
 
 def _compression(value: object, source_line: str) -> str:
     if value is None:
         return "none"
     if not isinstance(value, str):
-        raise DataError(f"{source_line}: `compression` must be text, not {value!r}.", MEND)
+        raise DataError(f"{source_line}: `compression` must be text, not {shown(value)}.", MEND)
     return value.strip() or "none"
 
 
@@ -143,5 +147,5 @@ def number_of(row: Json, name: str, source_line: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
-        raise DataError(f"{source_line}: `{name}` must be a number from 0 to 100, not {value!r}.", MEND)
+        raise DataError(f"{source_line}: `{name}` must be a number from 0 to 100, not {shown(value)}.", MEND)
     return float(value)

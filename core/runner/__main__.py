@@ -36,6 +36,8 @@ def _serve(path: Path, handshake: int | None, supervisor: int | None) -> int:
     if supervisor is not None:
         threading.Thread(target=watch_supervisor, args=(path, supervisor), daemon=True).start()
     runner.serve()
+    if runner.store.moved():
+        os._exit(0)  # closing the connection would delete a log by name, which may be a new store's by now
     return 0
 
 

@@ -16,6 +16,7 @@ from core.files.private import open_private, private_folder
 from core.runner.processes import process_start
 from core.runner.supervisor import command, is_supervised, wake
 from core.store.connection import opened, runner_lock, work_folder
+from core.store.identity import noted
 from core.store.snapshot import RunnerRow, runner
 
 HANDSHAKE_S = 60.0
@@ -33,6 +34,9 @@ def status(path: Path) -> RunnerRow:
         row = runner(connection)
     if os.access(path.parent, os.W_OK) and not is_locked(runner_lock(path)):
         return RunnerRow(False, row.pid, row.beat)
+    note = noted(runner_lock(path))
+    if note is not None and note[1] != row.pid:  # the row came with a copy: the runner that has the lock is not in it yet
+        return RunnerRow(False, None, row.beat)
     return row
 
 
@@ -44,7 +48,7 @@ def ensure_runner(path: Path) -> int:
     deadline = time.monotonic() + HANDSHAKE_S
     first = present = status(path)
     # A runner that comes after a killed one holds the lock before its number is in the store.
-    while not (present.alive and present.pid and (process_start(present.pid) or present.beat != first.beat)):
+    while not ((pid := _serving(present)) and (process_start(pid) or present.beat != first.beat)):
         if not is_supervised(path):
             return _start(path)
         wake(path)
@@ -52,7 +56,12 @@ def ensure_runner(path: Path) -> int:
             raise RunnerError("The runner does not come back.", f"See {_log_file(path)}.")
         time.sleep(POLL_S)
         present = status(path)
-    return present.pid
+    return pid
+
+
+def _serving(row: RunnerRow) -> int:
+    """The pid of a runner that serves; 0 where none does, or one that is about to end and starts nothing any more."""
+    return row.pid or 0 if row.alive and not row.stopping else 0
 
 
 def _start(path: Path) -> int:

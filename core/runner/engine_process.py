@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.engines.host import wire
+from core.engines.host import incoming, wire
 from core.errors import EngineError, EngineOutOfMemory, ModelError
 from core.jobs.engines import FORMATS, HOST, WITHOUT_WEIGHTS, command
 from core.runner.allocation import Allocation, ChildCommand
@@ -50,7 +50,7 @@ class EngineProcess:
         host = command(job.engine, settings)
         files = (host[0], str(HOST), *(() if FORMATS[job.engine] in WITHOUT_WEIGHTS else (job.path,)))
         line, environment = self.allocation.child(ChildCommand(host, ENGINE_ENVIRONMENT, files), settings.general)
-        self._child = Child(line, wire.decode, self.log, environment, child_id(self._store, job.id), self._wake)
+        self._child = Child(line, incoming.event, self.log, environment, child_id(self._store, job.id), self._wake)
         self._store.host_started(self._child.process.pid, self._child.started, job.id)
         self.send(wire.Load(job.path, options))
         self._key, self._deadline = key, time.monotonic() + self._load_s

@@ -59,6 +59,15 @@ def end_marked(prefix: str) -> list[int]:
     return _end_all(lambda pid: _run_id(pid).startswith(prefix))
 
 
+def end_left(prefix: str, listed: list[tuple[int, float]]) -> list[int]:
+    """End what a killed runner left: all that its lock marks. `listed` (pid, start) is ended on that proof only.
+
+    A copy of a store lists the engines of its original, which its own lock does not mark.
+    """
+    ended = end_marked(prefix)
+    return ended + [pid for pid, started in listed if _run_id(pid).startswith(prefix) and end_process(pid, started)]
+
+
 def end_session(leader: int) -> list[int]:
     """Kill the session of a child that is not reaped yet, so that its pid cannot have been reused. Returns the pids killed."""
     return _end_all(lambda pid: _session(pid) == leader)

@@ -194,7 +194,11 @@ class Run:
         )
 
     def _loaded(self, replica: Replica, ready: wire.Ready, items: list[Item]) -> None:
-        """Start the watchdog of an engine that has loaded; the first one also plans the run."""
+        """Start the watchdog of an engine that has loaded; the first one also plans the run.
+
+        Raises WeightsChanged where the files changed while it read them, since nobody knows what it holds.
+        """
+        self.weights.check()
         general = self.settings.general
         replica.watchdog = Watchdog(general.silence_s, general.prefill_s, ready)
         if self.waiting is None:

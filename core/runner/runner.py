@@ -12,9 +12,10 @@ from types import FrameType
 
 from core.errors import PASSING, LeaseLost, RunnerRunning, StoreDamaged, StoreError
 from core.files.locks import lock_with_retries
-from core.runner.processes import end_marked, end_process, owner, process_start
+from core.runner.processes import end_left, owner, process_start
 from core.runner.scheduler import Lane, Scheduler
-from core.store.connection import runner_lock, work_folder
+from core.store.connection import make_private, runner_lock, translated, work_folder
+from core.store.identity import hold, note_file
 from core.store.runner_store import RunnerStore
 
 IDLE_S = 0.3
@@ -22,6 +23,7 @@ BUSY_S = 1.0  # how long a new job may wait for a free lane while others work
 HOST_IDLE_S = 20.0
 RETIRE_S = 300.0
 RETRY_S = 2.0
+UNWRITTEN = "How this job ended could not be written."
 
 log = logging.getLogger("lrm.runner")
 
@@ -36,6 +38,10 @@ class Runner:
         if lock is None:
             raise RunnerRunning(f"A runner serves {path} already.", "`lrm-tui runner status` shows it.")
         self._lock = lock
+        with translated(path):
+            make_private(path)
+            self._file = hold(path)
+            note_file(lock, path)
         self.store = RunnerStore(path)
         self.scheduler = Scheduler(self.store, self.folder)
         self._stopping = False
@@ -53,21 +59,25 @@ class Runner:
             self._end()
 
     def _take_over(self) -> None:
-        """Become the owner, and end the processes of a killed runner: those with its run id, or in its list of engines."""
+        """Become the owner, and end the processes of a killed runner."""
         engines = self.store.take_over(process_start(os.getpid()) or 0.0)
-        ended = end_marked(owner(self._lock_file))
-        ended += [pid for pid, started in engines if end_process(pid, started)]
-        for pid in ended:
+        for pid in end_left(owner(self._lock_file), engines):
             log.warning("ended process %d, left by a killed runner", pid)
 
     def _end(self) -> None:
         """End all engines and record the end in the store, unless it is full or owned by another runner."""
         self.store.stop_requested = True
-        try:
-            self.scheduler.close()
+        for step in (self.store.leave, self.scheduler.close, self._leave):
+            try:
+                step()
+            except StoreError as error:
+                log.warning("%s", error)
+
+    def _leave(self) -> None:
+        if self.store.moved():
+            self.store.leave_moved()
+        else:
             self.store.retire()
-        except StoreError as error:
-            log.warning("%s", error)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -75,26 +85,39 @@ class Runner:
         self.scheduler.changed.set()
 
     def _loop(self) -> None:
-        idle_since = time.monotonic()
+        idle_since, refused = time.monotonic(), False
         while not (self._stopping or self.store.requests(None)[0]):
             ended = self.scheduler.changed.is_set()
             self.scheduler.changed.clear()
             try:
                 for lane in self.scheduler.faults():
                     self._put_back(lane)
+                if refused:
+                    self.store.put_back_others(self.scheduler.at_work)
+                    refused = False
                 self.store.heartbeat()
                 self.scheduler.fill()
                 self.scheduler.retire(HOST_IDLE_S)
                 if ended:
                     self._cache_summaries()
+                if ended or self.scheduler.busy:
+                    idle_since = time.monotonic()
+                elif time.monotonic() - idle_since > RETIRE_S and self.store.leave(if_idle=True):
+                    return
             except PASSING as error:
                 self._pause(error)
+                refused = True
                 continue
-            if ended or self.scheduler.busy:
-                idle_since = time.monotonic()
-            elif time.monotonic() - idle_since > RETIRE_S:
-                return
+            if not self.scheduler.busy:
+                self._settle()
             self.scheduler.changed.wait(BUSY_S if self.scheduler.busy else IDLE_S)
+
+    def _settle(self) -> None:
+        """Keep the file whole by itself while nothing runs: it may be moved or copied without its log."""
+        try:
+            self.store.settle()
+        except PASSING as error:
+            log.warning("%s", error)
 
     def _cache_summaries(self) -> None:
         """Cache the summaries of runs that have ended."""
@@ -119,16 +142,24 @@ class Runner:
         time.sleep(RETRY_S)
 
     def _put_back(self, lane: Lane) -> None:
-        """Return the job of a failed lane to the queue with its stored tokens, once the store can be written."""
+        """Return the job of a failed lane to the queue with its stored tokens once the store can be written; fail one whose end
+        cannot be written at any time, so that the next job starts."""
         job, fault = lane.job, lane.fault
         assert job is not None and fault is not None
-        if not isinstance(fault, PASSING):
+        if isinstance(fault, (LeaseLost, StoreDamaged)):
             raise fault
 
         def write() -> None:
             lane.end_engines()
-            self.store.put_back(job.id)
+            if isinstance(fault, PASSING):
+                self.store.put_back(job.id)
+            else:
+                self.store.end_job(job.id, "failed", UNWRITTEN, f"Report it with {self.folder / 'runner.log'}, then requeue.")
 
-        self._pause(fault)
-        self._retry(write, after=fault.message)
+        if isinstance(fault, PASSING):
+            self._pause(fault)
+            self._retry(write, after=fault.message)
+        else:
+            log.error("job %d: its end could not be written", job.id, exc_info=fault)
+            self._retry(write)
         lane.job = lane.fault = None

@@ -167,6 +167,11 @@ class Scheduler:
         """Whether any job is under way."""
         return any(lane.busy for lane in self.lanes)
 
+    @property
+    def at_work(self) -> list[int]:
+        """The jobs that lanes work at."""
+        return [lane.job.id for lane in self.lanes if lane.job is not None]
+
     def fill(self) -> None:
         """Start every job that can start now."""
         waiting = set[tuple[bool, bool]]()

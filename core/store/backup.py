@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from core.errors import StoreDamaged, UsageError
-from core.store.connection import opened, translated
+from core.store.connection import SCHEMA_VERSION, opened, transaction, translated
 from core.store.integrity import quick_check
 
 PAGES = 2000
@@ -49,7 +49,17 @@ def _copy(store: Path, half: Path, progress: Progress) -> None:
         with closing(sqlite3.connect(half, isolation_level=None)) as target:
             target.execute("PRAGMA journal_mode = OFF")
             source.backup(target, pages=PAGES, progress=lambda _, left, total: progress(total - left, total))
+            forget_runner(target)
         source.execute("ROLLBACK")
+
+
+def forget_runner(copy: sqlite3.Connection) -> None:
+    """Remove from a copy what holds for its original alone: the runner, and the processes of its engines."""
+    if copy.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+        return
+    with transaction(copy):
+        copy.execute("DELETE FROM hosts")
+        copy.execute("UPDATE runner SET pid = NULL, pid_started = NULL, beat = NULL, state = 'stopped', wanted = NULL")
 
 
 def _check(store: Path, half: Path) -> None:

@@ -27,6 +27,7 @@ from typing import Literal
 
 from core.errors import NO_ROOM, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreNewer, StoreReadOnly
 from core.files.locks import exclusive
+from core.store.identity import note_name, refuse_second_name, set_aside, wait_for_moved
 from core.store.integrity import QUICK_BYTES, RESTORE, RUNNER_BYTES, refuse_damaged, refuse_foreign
 from core.store.mounts import NETWORK, file_system
 
@@ -42,8 +43,12 @@ def store_path(named: str | Path | None = None) -> Path:
 
 
 def work_folder(store: Path) -> Path:
-    """Where a store keeps its variants, logs and lock: a hidden folder beside it, named after it."""
-    return store.parent / ".lrm-tui" / store.stem
+    """Where a store keeps its variants, logs and lock: a hidden folder beside it that no other store shares.
+
+    `runs.db` has `runs`; a file of another name has its whole name and `.db`, which the short form of no store ends in.
+    """
+    plain = store.suffix == ".db" and not store.stem.endswith(".db")
+    return store.parent / ".lrm-tui" / (store.stem if plain else f"{store.name.removesuffix('.db')}.db")
 
 
 def runner_lock(store: Path) -> Path:
@@ -64,11 +69,13 @@ def connect(path: Path, role: Role) -> sqlite3.Connection:
     if role == "reader" and not os.path.exists(path):  # unlike Path.exists, no folder that is closed to us makes it raise
         raise FileNotFoundError(path)
     _refuse_network_file_system(path)
+    with translated(path):
+        _refuse_other_names(path, role)
     if role == "reader":
         _bring_up_to_date(path)
     with translated(path):
         if role != "reader":
-            _make_private(path)
+            make_private(path)
             refuse_damaged(path, RUNNER_BYTES if role == "runner" else QUICK_BYTES)
         connection = sqlite3.connect(
             _uri(path, role), uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
@@ -79,7 +86,16 @@ def connect(path: Path, role: Role) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
+        if role != "reader":
+            note_name(path)
     return connection
+
+
+def _refuse_other_names(path: Path, role: Role) -> None:
+    """One log for one file: a name is refused while another one's log is in use. The runner has locked the file already."""
+    refuse_second_name(path)
+    if role != "runner" and path.parent.is_dir() and writable(path):
+        wait_for_moved(path, runner_lock(path))
 
 
 @contextmanager
@@ -193,12 +209,16 @@ def _configure(connection: sqlite3.Connection, path: Path, role: Role) -> None:
         connection.execute("PRAGMA trusted_schema = OFF")  # not for writers, whose triggers keep the index of words
 
 
-def _make_private(path: Path) -> None:
-    """Create a store readable by its owner only. An existing one is not opened: closing it would drop SQLite's locks on it."""
+def make_private(path: Path) -> None:
+    """Create a store readable by its owner only, beside no log of an earlier one.
+
+    An existing one is not opened: closing it would drop SQLite's locks on it.
+    """
     if not path.parent.is_dir():
         raise StoreError(f"The folder {path.parent} does not exist.", "Make it, or name another store with --db.")
     if not writable(path):
         raise _read_only(path)
+    set_aside(path)
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 

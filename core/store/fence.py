@@ -13,9 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.engines.host.valid_text import valid
 from core.errors import LeaseLost, StoreDamaged
 from core.files.redact import mask
 from core.store.connection import connect, transaction, translated
+from core.store.identity import file_id
+from core.text import REPLACEMENT
+
+LONGEST_MESSAGE = 4000
 
 
 class FencedStore:
@@ -26,7 +31,7 @@ class FencedStore:
         self.connection = connect(path, "runner")
         self._mutex = threading.RLock()  # one transaction at a time on the one connection that may checkpoint
         self._damage: StoreDamaged | None = None
-        self._file = _file(path)
+        self._file = file_id(path)
         self.token = 0
         self.stop_requested = False
 
@@ -38,9 +43,10 @@ class FencedStore:
         """
         if self._damage is not None:
             raise self._damage
-        if _file(self.path) not in (self._file, None):
+        if self.moved():
             raise LeaseLost(
-                f"{self.path} was replaced while a runner served it.", "Start the runner again; the old file is gone."
+                f"{self.path} was moved or replaced while a runner served it.",
+                "This runner ends; start another.",
             )
         try:
             with self._mutex, translated(self.path), transaction(self.connection):
@@ -53,6 +59,10 @@ class FencedStore:
         except StoreDamaged as damage:
             self._damage = damage
             raise
+
+    def moved(self) -> bool:
+        """Whether the file that this runner serves is no longer the one at its path."""
+        return file_id(self.path) not in (self._file, None)
 
     def requests(self, job: int | None) -> tuple[bool, str | None]:
         """Whether the runner should stop, and the request for a job: `cancel`, `pause` or None."""
@@ -71,16 +81,12 @@ class FencedStore:
         with self.fenced() as connection:
             connection.execute(
                 "INSERT INTO notices (at, level, job_id, message, remedy) VALUES (?, ?, ?, ?, ?)",
-                (time.time(), level, job, mask(message), remedy),
+                (time.time(), level, job, mask(storable(message)), storable(remedy)),
             )
 
 
-def _file(path: Path) -> tuple[int, int] | None:
-    """Device and inode of the file at a path; (0, 0) where there is none, None where the system does not answer."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return (0, 0)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+def storable(message: str) -> str:
+    """A message that any store takes and any screen shows: valid text without NUL, its middle left out where it is long."""
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[: LONGEST_MESSAGE // 2]} ... {message[-LONGEST_MESSAGE // 2 :]}"
+    return valid(message).replace("\0", REPLACEMENT)

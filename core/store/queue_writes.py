@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from core.files.redact import mask
 from core.spec import PrepareJob, RunJob, Sampling, TemplateOptions
 from core.store.columns import ArtifactFacts
-from core.store.fence import FencedStore
+from core.store.fence import FencedStore, storable
 from core.store.joins import JOBS
 from core.store.variants import move_to_content
 
@@ -53,7 +54,8 @@ class QueueWrites(FencedStore):
 
     def end_job(self, job: int, state: str, error: str | None = None, remedy: str | None = None) -> None:
         """Close a job (or put it back with state `queued` or `paused`); what was active waits with its tokens."""
-        error = None if error is None else mask(error)
+        error = None if error is None else mask(storable(error))
+        remedy = None if remedy is None else storable(remedy)
         with self.fenced() as connection:
             connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
             connection.execute(
@@ -74,8 +76,18 @@ class QueueWrites(FencedStore):
             connection.execute(sql, (self.token, job))
             connection.execute("UPDATE responses SET state = 'pending' WHERE state = 'active' AND job_id = ?", (job,))
 
+    def put_back_others(self, at_work: Sequence[int]) -> None:
+        """Return to the queue what this runner has claimed and does not work at: a claim that was reported as failed."""
+        sql = "SELECT id FROM jobs WHERE state = 'running' AND lease_token = ?"
+        with self._mutex:
+            claimed = [row["id"] for row in self.connection.execute(sql, (self.token,))]
+        for job in claimed:
+            if job not in at_work:
+                self.put_back(job)
+
     def set_message(self, job: int, message: str) -> None:
         """Write what a job waits for, unless the same is stored already."""
+        message = storable(message)
         with self._mutex:
             stored = self.connection.execute("SELECT message FROM jobs WHERE id = ?", (job,)).fetchone()
             if stored is not None and stored[0] != message:
@@ -87,7 +99,7 @@ class QueueWrites(FencedStore):
         with self.fenced() as connection:
             connection.execute(
                 "UPDATE jobs SET progress_done = ?, progress_total = ?, message = ? WHERE id = ?",
-                (done, total, message, job),
+                (done, total, storable(message), job),
             )
 
     def artifact_ready(self, job: int, artifact: int, facts: ArtifactFacts) -> None:
@@ -117,6 +129,14 @@ class QueueWrites(FencedStore):
                 "coalesce(progress_total, 1), progress_total = coalesce(progress_total, 1) WHERE id = ?",
                 (time.time(), job),
             )
+
+    def leave(self, *, if_idle: bool = False) -> bool:
+        """Say that this runner starts nothing more. Returns whether that holds: `if_idle`, a job that can start keeps it.
+
+        Whoever queues a job later sees it, and starts another runner.
+        """
+        with self.fenced() as connection:
+            return connection.execute(_LEFT, (if_idle,)).rowcount == 1
 
     def host_started(self, pid: int, started: float, job: int) -> None:
         """Record an engine's process, so that the next runner can end it if this one is killed."""
@@ -164,6 +184,7 @@ SELECT j.*, m.name AS model, m.source, a.id AS artifact_id, a.compression, a.for
        v.effort, v.budget, v.arguments FROM {JOBS}
 WHERE j.state = 'queued' AND (j.kind = 'prepare' OR a.ready_at IS NOT NULL)
 """
+_LEFT = f"UPDATE runner SET wanted = 'stop' WHERE NOT (? AND EXISTS ({_WAITING}))"
 _STARTABLE = f"{_WAITING} ORDER BY j.position LIMIT 100"
 _CLAIMED = f"{_WAITING} AND j.id = ?"
 _ORPHANS = f"""

@@ -14,6 +14,8 @@ from core.store.response_writes import ResponseWrites
 from core.store.wal import Checkpoints, users
 
 LOG_NOTICE_EVERY_S = 3600.0
+LEAVE_MOVED_S = 10.0  # how long readers may delay the last checkpoint of a moved file
+_STOPPED = "UPDATE runner SET state = 'stopped', wanted = NULL"
 
 
 class RunnerStore(QueueWrites, ContentWrites, ResponseWrites):
@@ -46,10 +48,26 @@ class RunnerStore(QueueWrites, ContentWrites, ResponseWrites):
         """See `wal.Checkpoints.backlog`."""
         return self._checkpoints.backlog
 
+    def settle(self) -> None:
+        """Merge the whole log into the file, so that it can be moved or copied alone; readers may delay it."""
+        with self._mutex, translated(self.path):
+            self._checkpoints.settle()
+
+    def leave_moved(self) -> None:
+        """Merge the log into the file that was moved, and remove the log at the old place. The connection stays open.
+
+        Closing it would make SQLite delete a log by its old name, which may be a new store's by then.
+        """
+        with self._mutex, translated(self.path):
+            with transaction(self.connection):
+                self.connection.execute(_STOPPED)
+            if self._checkpoints.merge_all(LEAVE_MOVED_S):
+                self._checkpoints.remove_log()
+
     def retire(self) -> None:
         """Record that no runner serves any more, checkpoint, and close the connection."""
         with self.fenced() as connection:
-            connection.execute("UPDATE runner SET state = 'stopped', wanted = NULL")
+            connection.execute(_STOPPED)
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.connection.close()
 

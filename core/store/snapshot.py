@@ -83,12 +83,15 @@ class StreamRow:
 
 @dataclass(frozen=True, slots=True)
 class RunnerRow:
-    """Whether a runner serves the store: its heartbeat is at most a few seconds old. `lost`: it ended without saying so."""
+    """Whether a runner serves the store: its heartbeat is at most a few seconds old. `lost`: it ended without saying so;
+    `stopping`: it starts nothing any more.
+    """
 
     alive: bool
     pid: int | None
     beat: float | None
     lost: bool = False
+    stopping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +121,10 @@ class Snapshot:
 
 def runner(connection: sqlite3.Connection) -> RunnerRow:
     """The runner's row, judged by its heartbeat."""
-    row = connection.execute("SELECT pid, beat, state FROM runner WHERE id = 1").fetchone()
+    row = connection.execute("SELECT pid, beat, state, wanted FROM runner WHERE id = 1").fetchone()
     serving = row["state"] == "serving"
     fresh = serving and time.time() - (row["beat"] or 0) < RUNNER_SILENCE_S
-    return RunnerRow(fresh, row["pid"], row["beat"], serving and not fresh)
+    return RunnerRow(fresh, row["pid"], row["beat"], serving and not fresh, row["wanted"] == "stop")
 
 
 def tail(connection: sqlite3.Connection, response_id: int, after: int) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.store.connection import BUSY_TIMEOUT_S
+from core.store.identity import file_id
 
 SHORT_BYTES = 16 * 2**20
 BACKLOG_BYTES = 64 * 2**20
@@ -30,6 +31,7 @@ class Checkpoints:
         self._log = log_of(path)
         self._connection = connection
         self._next = 0.0
+        self._files = {file: file_id(file) for file in (self._log, Path(f"{path}-shm"))}
         connection.execute(f"PRAGMA journal_size_limit = {SHORT_BYTES}")
 
     def after_commit(self) -> None:
@@ -38,9 +40,31 @@ class Checkpoints:
         if now < self._next or size(self._log) < SHORT_BYTES:
             return
         self._next = now + EVERY_S
+        self._truncate()
+
+    def settle(self) -> None:
+        """Checkpoint whatever the log's length, unless it is empty."""
+        if size(self._log):
+            self._truncate()
+
+    def merge_all(self, patience_s: float) -> bool:
+        """Checkpoint wherever the log lies now, retried while readers block it. Returns whether all is in the file."""
+        deadline = time.monotonic() + patience_s
+        while not self._truncate():
+            if time.monotonic() > deadline:
+                return False
+        return True
+
+    def remove_log(self) -> None:
+        """Remove the log and its index where they are still those of this connection."""
+        for file, ours in self._files.items():
+            if file_id(file) == ours:
+                file.unlink(missing_ok=True)
+
+    def _truncate(self) -> bool:
         self._connection.execute(f"PRAGMA busy_timeout = {PATIENCE_S * 1000:.0f}")
         try:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return not self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         finally:
             self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
 

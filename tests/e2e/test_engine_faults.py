@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from core.jobs import queue
+from core.runner.runner import UNWRITTEN
 from core.store.connection import connect
 from tests.e2e.kill import check, finished, stored
 from tests.helpers.runs import ended, host, notices, queued, spec
@@ -125,6 +126,37 @@ def test_a_server_behind_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert {key for key in server.keys} == {f"Bearer {KEY}"}
     for file in tmp_path.rglob("*"):
         assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
+
+
+HALF = "half \ud83d of a pair, \0, " + "long " * 100_000
+
+
+def test_what_a_server_writes_in_an_error_stops_no_other_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.helpers.chat_server import serving, status
+
+    monkeypatch.setenv("LRM_OPENAI_TRIES", "1")
+    with (
+        serving(status(500, HALF)) as server,
+        queued(tmp_path, spec(f"openai:{server.address}#m"), spec(limit=2)) as (store, (poisoned, alive)),
+    ):
+        row = ended(store, poisoned)
+        assert row["state"] == "failed" and "half \ufffd" in row["error"] and "\0" not in row["error"]
+        assert ended(store, alive)["state"] == "done"
+
+
+def test_a_job_whose_end_cannot_be_written_stops_no_other(tmp_path: Path) -> None:
+    """A trigger refuses every error but the fixed sentence, as a store refuses a text or number that nobody thought of."""
+    connection = connect(tmp_path / "runs.db", "user")
+    connection.execute(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON jobs WHEN new.error LIKE '%Nobody answers%' "
+        "BEGIN SELECT RAISE(ABORT, 'a text that nobody thought of'); END"
+    )
+    connection.close()
+    runs = spec("openai:http://127.0.0.1:9/v1#m"), spec(limit=2)
+    with queued(tmp_path, *runs) as (store, (poisoned, alive)):
+        row = ended(store, poisoned)
+        assert row["state"] == "failed" and row["error"] == UNWRITTEN
+        assert ended(store, alive)["state"] == "done"
 
 
 def test_a_port_where_nobody_listens_fails_its_run_and_the_queue_goes_on(tmp_path: Path) -> None:

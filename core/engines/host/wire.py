@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from .valid_text import valid_json
+
 Thinking = Literal["on", "off"]
 Effort = Literal["low", "medium", "high"]
 THINKING: tuple[Thinking, ...] = ("on", "off")
@@ -190,6 +192,8 @@ class Failed:
     remedy: str = ""
 
 
+_SURROGATE = b"\\ud"  # how `encode` writes either half of a surrogate pair
+
 Request = Load | Generate | Cancel
 Event = Waiting | Ready | Started | Deltas | Prefill | Finished | Failed
 
@@ -208,9 +212,11 @@ def encode(message: Request | Event) -> str:
 
 
 def decode(line: str | bytes) -> Request | Event:
-    """The message in one JSON line. Raises ValueError on anything else."""
+    """The message in one JSON line, its texts without half surrogate pairs. Raises ValueError on anything else."""
     try:
-        body = json.loads(line)
+        body: Any = json.loads(line)
+        if _SURROGATE in (line if isinstance(line, bytes) else line.encode("utf-8", "replace")):
+            body = valid_json(body)
         cls = _TYPES[body.pop("type")]
         if cls is Deltas:
             return Deltas(tuple(Delta(i, text, tuple(ids), pieces) for i, text, ids, pieces in body["items"]))

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import openai
+from pydantic import ValidationError
 
 from ..host.options import OpenAIOptions
 from ..host.wire import FinishReason, Generate
 from ..thinking import THINK_END
+from .limits import BadReply
+from .replies import Chunk, Content, Part, joined
 from .request import arguments
 
 T = TypeVar("T")
 USAGE_S = 10.0  # how long the usage may come after the end of the text
+LONGEST_WAIT_S = 3600.0  # a server that asks for more is not taken at its word
 _AGAIN = (408, 409, 425, 429)
 
 
@@ -26,6 +30,10 @@ class Broken(Exception):
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
         self.after = after
+
+
+class Malformed(Broken):
+    """What came is not OpenAI's protocol; should it come again, it is the error of this response alone."""
 
 
 class OutOfTime(Exception):
@@ -49,7 +57,7 @@ class Try:
         return self._reasoning
 
     async def texts(self, client: openai.AsyncOpenAI, model: str, request: Generate) -> AsyncIterator[str]:
-        """The pieces of reasoning, `</think>` and content. Raises Broken, OutOfTime or openai.APIStatusError."""
+        """The pieces of reasoning, `</think>` and content. Raises Broken, BadReply, OutOfTime or openai.APIStatusError."""
         try:
             async with await self._within(_opened(client, model, request)) as stream:
                 pieces = aiter(stream)
@@ -62,9 +70,11 @@ class Try:
                 raise Broken(f"status {error.status_code}: {error.message}", _retry_after(error)) from error
             raise
         except openai.APIError as error:
+            if isinstance(error.__cause__, BadReply):  # met while the reply was opened
+                raise error.__cause__ from error
             raise Broken(error.message) from error
-        except (ValueError, TypeError, AttributeError, LookupError) as error:
-            raise Broken(f"what came is not OpenAI's protocol: {error}") from error
+        except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
+            raise Malformed(f"what came is not OpenAI's protocol: {error}") from error
         if self.reason is None:
             raise Broken("the stream broke off without a finish reason")
 
@@ -80,30 +90,31 @@ class Try:
                 raise OutOfTime from error
             raise Broken(f"no text came for {patience:.0f} s") from error
 
-    def _read(self, chunk: Any) -> list[str]:
+    def _read(self, sent: Any) -> list[str]:
         """The texts in a chunk; stores its finish reason and usage."""
+        chunk = _checked(sent)
         if chunk.usage is not None:
-            self.usage = _usage(chunk.usage)
+            self.usage = chunk.usage.counts
         if not chunk.choices:
             return []
         choice = chunk.choices[0]
         if choice.finish_reason:
             self.reason = "length" if choice.finish_reason == "length" else "stop"
             self.filtered = choice.finish_reason == "content_filter"
-        if not hasattr(choice, "delta"):  # the completions of raw prompts
-            return [choice.text] if choice.text else []
         delta = choice.delta
-        reasoning = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
-        return self._joined(reasoning if isinstance(reasoning, str) else "", delta.content or "")
+        if delta is None:  # the completions of raw prompts
+            return [choice.text] if choice.text else []
+        return self._joined(joined(delta.reasoning_content) or joined(delta.reasoning), delta.content)
 
-    def _joined(self, reasoning: str, content: str | list[dict[str, Any]]) -> list[str]:
+    def _joined(self, reasoning: str, content: Content) -> list[str]:
         """The text of a delta, with `</think>` where the server goes over from reasoning to content.
 
         White space in the reasoning of a response that answers already is none: it would make its answer thinking.
         """
         if isinstance(content, list):  # parts of either kind, as Mistral's API sends them
-            reasoning += "".join(map(_part_text, (part for part in content if part.get("type") == "thinking")))
-            content = "".join(map(_part_text, (part for part in content if part.get("type") != "thinking")))
+            thinking = [part for part in content if isinstance(part, Part) and part.type == "thinking"]
+            reasoning += joined([*thinking])
+            content = joined([part for part in content if part not in thinking])
         texts = []
         if reasoning and (not self._answering or reasoning.strip()):
             self._reasoning = True
@@ -119,33 +130,27 @@ async def _opened(client: openai.AsyncOpenAI, model: str, request: Generate) -> 
     return await resource.create(**arguments(model, request))
 
 
-def _part_text(part: Mapping[str, Any]) -> str:
-    """The text of a content part, which may hold parts again."""
-    text = part.get("thinking") or part.get("text") or ""
-    return text if isinstance(text, str) else "".join(map(_part_text, text))
+def _checked(sent: Any) -> Chunk:
+    """A chunk whose types and ranges are right. Raises ValueError naming the field that is not."""
+    try:
+        return Chunk.model_validate(sent)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 async def _next(pieces: AsyncIterator[T]) -> T | None:
     return await anext(pieces, None)
 
 
-def _usage(usage: Any) -> dict[str, int]:
-    counts = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
-    details = getattr(usage, "completion_tokens_details", None)
-    reasoning = getattr(details, "reasoning_tokens", None)
-    if reasoning is None:
-        reasoning = getattr(usage, "reasoning_tokens", None)
-    return {name: int(count) for name, count in {**counts, "reasoning_tokens": reasoning}.items() if count is not None}
-
-
 def _retry_after(error: openai.APIStatusError) -> float | None:
-    """Seconds that the header Retry-After asks for, as a number or a date."""
+    """Seconds that the header Retry-After asks for, as a number or a date; None for what no server means."""
     text = error.response.headers.get("retry-after", "")
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
-        return None
+        try:
+            seconds = max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+        except (ValueError, ArithmeticError):
+            return None
+    return seconds if 0 <= seconds <= LONGEST_WAIT_S else None

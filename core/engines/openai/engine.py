@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     import openai
 
     from .attempt import Try
+    from .replies import Served
 
 CONNECT_S = 15.0
 LONGEST_PAUSE_S = 60.0
 LONGEST_MESSAGE = 500
 OTHER_CONNECTIONS = 8
 OTHER_FILES = 256
+MALFORMED_TRIES = 3
 
 
 class OpenAI(Tasks):
@@ -47,6 +49,8 @@ class OpenAI(Tasks):
     def load(self, model: str, options: Mapping[str, Any]) -> Ready:
         """Connect to the server and choose its model. Raises EngineFailure where either fails."""
         library = importlib.import_module("openai")
+        from .limits import limit
+
         self._options = chosen = chosen_options(OpenAIOptions, options, "openai")
         try:
             self._url, name = parse(model)
@@ -60,40 +64,54 @@ class OpenAI(Tasks):
             api_key=self._key or "none",  # the library wants some; servers that need no key ignore it
             max_retries=0,
             timeout=None,  # every wait has a limit of its own in Try
-            http_client=library.DefaultAsyncHttpxClient(limits=connections),  # the library's own would stop at 1,000
+            http_client=library.DefaultAsyncHttpxClient(
+                limits=connections, event_hooks={"response": [limit]}, headers={"Accept-Encoding": "identity"}
+            ),  # the library's own would stop at 1,000
         )
         self._open(chosen.slots)
         served = asyncio.run_coroutine_threadsafe(self._served(), self._loop).result()
         self._model, facts = _choose(self._url, name, served)
-        context = min(chosen.context, facts.get("max_model_len") or chosen.context)
-        version = f"{library.__version__} ({facts.get('owned_by') or 'unknown server'})"
+        context = min(chosen.context, (facts.max_model_len if facts else None) or chosen.context)
+        version = f"{library.__version__} ({(facts.owned_by if facts else None) or 'unknown server'})"
         return Ready("openai", version, chosen.slots, context, resumes=False)
 
-    async def _served(self) -> dict[str, dict[str, Any]]:
+    async def _served(self) -> dict[str, Served]:
         """The models that the server lists, with what it says of each; none where it keeps no list."""
         import openai
+
+        from .limits import BadReply
+        from .replies import Served
 
         try:
             async with asyncio.timeout(CONNECT_S):
                 page = await self._client.models.list()
-            return {entry.id: entry.model_dump() for entry in page.data or []}
+            served = [Served.model_validate(entry) for entry in page.data or []]
+            return {one.id: one for one in served}
         except (TimeoutError, openai.APIConnectionError) as error:
             message = f"Nobody answers at {self._url}: {self._clean(str(error.__cause__ or error) or 'no answer')}."
             raise EngineFailure("engine", message, "Start the server, or correct the address.") from error
         except openai.APIStatusError as error:
             self._raise_if_final(error)
             return {}
-        except (openai.APIError, ValueError, AttributeError):  # what came is no list of models
+        except (
+            openai.APIError,
+            BadReply,
+            ValueError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ):  # what came is no list of models
             return {}
 
     async def _answer(self, request: Generate) -> AsyncIterator[Event]:
         """See `Tasks`: tries until one ends with text, the cap is reached, or the server has failed too often."""
         import openai
 
-        from .attempt import Broken, OutOfTime, Try
+        from .attempt import Broken, Malformed, OutOfTime, Try
+        from .limits import BadReply
 
         cap = time.monotonic() + self._options.seconds
-        faults = empty = 0
+        faults = malformed = empty = 0
         while True:
             yield Started(request.id, request.prompt, None, request.sampling.max_tokens, empty)
             attempt, any_text = Try(self._options, cap), False
@@ -107,7 +125,14 @@ class OpenAI(Tasks):
                 empty += 1
             except Broken as fault:
                 faults += 1
+                malformed += isinstance(fault, Malformed)
+                if isinstance(fault, Malformed) and malformed >= min(MALFORMED_TRIES, self._options.tries):
+                    yield _odd(request, self._clean(str(fault)), empty)
+                    return
                 await self._pause(fault, faults, cap)
+            except BadReply as error:
+                yield _odd(request, str(error), empty)
+                return
             except OutOfTime:
                 message = f"The response was not complete after {self._options.seconds:.0f} s, the cap (`openai.seconds`)."
                 yield Finished(request.id, "error", message, attempt.usage, empty)
@@ -141,6 +166,10 @@ class OpenAI(Tasks):
         return (text.replace(self._key, "***") if self._key else text)[:LONGEST_MESSAGE]
 
 
+def _odd(request: Generate, reason: str, empty: int) -> Finished:
+    return Finished(request.id, "error", f"The server's reply cannot be read: {reason}.", empty_replies=empty)
+
+
 def _end(request: Generate, attempt: Try, empty: int, any_text: bool) -> Finished:
     if not any_text:
         return Finished(request.id, "error", f"The server sent {empty + 1} empty replies.", attempt.usage, empty + 1)
@@ -159,10 +188,10 @@ def _make_room(slots: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
 
 
-def _choose(url: str, name: str, served: Mapping[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+def _choose(url: str, name: str, served: Mapping[str, Served]) -> tuple[str, Served | None]:
     """The model that is meant, and what the server says of it."""
     if not name and len(served) != 1:
         known = ", ".join(served) or "no list of them"
         raise EngineFailure("model", f"{url} serves several models or names none: {known}.", f"Name one: openai:{url}#NAME.")
     chosen = name or next(iter(served))
-    return chosen, served.get(chosen, {})
+    return chosen, served.get(chosen)

@@ -13,7 +13,7 @@ from pathlib import Path
 from core.results.show.sheets import Cell, Sheet
 from core.text import printable
 
-_FORMULA = re.compile(r"^\s*[=+\-@]")
+_FORMULA = re.compile(r"^\s*[=+\-@＝＋－＠]")  # ASCII or full width; tabs and returns are white space
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~#])")
 _LATEX = {
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import gguf
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.compress.facts import gguf_tensors
-from core.engines.gguf_header import BadGguf, read_tensors
+from core.engines.gguf_header import BadGguf, read_facts, read_tensors
 
 
 def test_tensors_are_those_that_the_gguf_package_reads(gguf_model: Path) -> None:
@@ -45,3 +46,26 @@ def test_a_damaged_header_never_crashes_the_reader(
         read_tensors(file)
     except BadGguf as error:
         assert "bad.gguf" in str(error)
+
+
+@pytest.mark.parametrize("counts", [(2**40, 0), (0, 2**40)])
+def test_a_header_that_announces_too_much_is_refused_at_once(tmp_path: Path, counts: tuple[int, int]) -> None:
+    path = tmp_path / "sparse.gguf"
+    with path.open("wb") as file:
+        file.write(b"GGUF" + struct.pack("<IQQ", 3, *counts))
+        file.truncate(20 * 2**30)
+    with pytest.raises(BadGguf, match="damaged"):
+        read_tensors(path)
+
+
+@pytest.mark.parametrize(
+    "value", [struct.pack("<IIQ", 9, 8, 2**40), struct.pack("<IIQ", 9, 9, 2**40), struct.pack("<IQ", 8, 2**29)]
+)
+def test_a_value_that_announces_too_much_is_refused_at_once(tmp_path: Path, value: bytes) -> None:
+    path = tmp_path / "sparse.gguf"
+    with path.open("wb") as file:
+        file.write(b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"k" + value)
+        file.truncate(20 * 2**30)
+    for whole in ((), ("k",)):
+        with pytest.raises(BadGguf, match="damaged"):
+            read_facts(path, whole)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 import resource
 import socket
 import subprocess
@@ -17,7 +19,7 @@ from typing import Any
 import pytest
 
 from core.engines.host.wire import Finished, Generate, Sampling, Started, TemplateOptions
-from tests.helpers.chat_server import Handler, answer, drip, keep_alive, raw, serving, status, torn
+from tests.helpers.chat_server import Act, Handler, answer, drip, keep_alive, raw, serving, status, torn
 from tests.helpers.host_process import Answer, Host, generate, running
 
 ENGINE = "openai"
@@ -154,6 +156,75 @@ def test_a_server_that_keeps_failing_fails_the_run_and_not_the_response() -> Non
     failed = events[-1]
     assert failed is not None and "failed 3 times in a row" in failed.message and "out of order" in failed.message
     assert len(server.bodies) == 3
+
+
+ODD = (
+    '{"choices": [{"index": 0, "delta": {"content": 5}}]}',
+    '{"choices": [{"index": 0, "delta": {"content": [5]}}]}',
+    '{"choices": [{"index": 0, "delta": {"content": "x"}}], "usage": {"prompt_tokens": 1e30, "completion_tokens": 1}}',
+    '{"choices": [{"index": 0, "delta": {"content": "x"}}], "usage": {"prompt_tokens": 1e999, "completion_tokens": 1}}',
+    '{"choices": [{"index": 0, "delta": {"content": "x"}}], "usage": {"prompt_tokens": -1, "completion_tokens": 1}}',
+    "[" * 200_000,
+)
+
+
+@pytest.mark.parametrize("event", ODD, ids=range(len(ODD)))
+def test_an_odd_reply_is_its_own_error_and_its_neighbours_are_answered(event: str) -> None:
+    odd = raw(f"data: {event}\n\n")
+    with serving(odd, odd, odd, answer(*HELLO)) as server, running(ENGINE) as child:
+        child.load(f"{server.address}#m", pause=0.01)
+        got, neighbour = ask(child), ask(child, "next")
+    assert got.finished is not None and got.finished.reason == "error"
+    assert got.finished.error is not None and "cannot be read: what came is not OpenAI's protocol" in got.finished.error
+    assert neighbour.text == "It is 42." and neighbour.finished is not None and neighbour.finished.reason == "stop"
+
+
+@pytest.mark.parametrize("wait", ["1e9", "inf", "nan", "-5", "Fri, 31 Dec 9999 23:59:59 GMT", "soon"])
+def test_an_absurd_wait_is_not_taken_at_its_word(wait: str) -> None:
+    with serving(status(503, Retry_After=wait), answer(*HELLO)) as server:
+        got, _ = answered(server)
+    assert got.text == "It is 42."
+
+
+def endless(line: bytes, packed: bool) -> Act:
+    """A stream that holds 64 MiB and no end of an event."""
+
+    def act(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        if packed:
+            handler.send_header("Content-Encoding", "gzip")
+        handler.end_headers()
+        whole = b"data: " + line * (2**26 // len(line))
+        handler.wfile.write(gzip.compress(whole) if packed else whole)
+
+    return act
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("line", [b"x" * 2**20, b"data: x\n" * 2**16], ids=["line", "lines"])
+def test_an_event_without_end_is_cut_off(line: bytes, packed: bool) -> None:
+    with serving(endless(line, packed), answer(*HELLO)) as server, running(ENGINE) as child:
+        child.load(f"{server.address}#m", pause=0.01)
+        got, neighbour = ask(child), ask(child, "next")
+        peak = int(re.findall(r"VmHWM:\s+(\d+)", Path(f"/proc/{child.process.pid}/status").read_text())[0]) // 1024
+    assert got.finished is not None and "one event of it is longer than 4 MiB" in str(got.finished.error)
+    assert neighbour.text == "It is 42."
+    assert peak < 400  # MiB; the libraries alone take 100
+
+
+def test_a_packed_reply_is_read() -> None:
+    def act(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Content-Encoding", "gzip")
+        handler.end_headers()
+        event = '{"choices": [{"index": 0, "delta": {"content": "It is 42."}, "finish_reason": "stop"}]}'
+        handler.wfile.write(gzip.compress(f"data: {event}\n\ndata: [DONE]\n\n".encode()))
+
+    with serving(act) as server:
+        got, _ = answered(server)
+    assert got.text == "It is 42."
 
 
 @pytest.mark.parametrize("empty_chunks", [False, True])

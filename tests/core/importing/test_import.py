@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sqlite3
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -182,6 +184,87 @@ def test_other_peoples_files_are_refused(folder: Path, capsys: pytest.CaptureFix
         assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"item": ' + b"9" * 5000 + b"}", "line 1: not JSON"),
+        (json.dumps(row(10**30, "x")).encode(), "line 1: `item` must be a row number"),
+        (json.dumps(row(0, "x", parameters="9" * 400)).encode(), "line 1: '999"),
+        (b"[" * 200_000, "line 1: not JSON"),
+        (json.dumps(row(0, "x", bits_per_weight=[])).encode(), "line 1: `bits_per_weight` must be a number"),
+        (b"\xff", "line 1: not UTF-8"),
+        (b'{"doc_id": 0, "resps": [["' + b"x" * 70 * 2**20, "line 1: longer than 64 MiB"),
+    ],
+    ids=range(7),
+)
+def test_every_refusal_names_its_line(folder: Path, capsys: pytest.CaptureFixture[str], line: bytes, said: str) -> None:
+    for name in ("rows.jsonl", "rows.jsonl.gz"):
+        (folder / name).write_bytes(gzip.compress(line, 1) if name.endswith(".gz") else line)
+        assert lrm("import", folder / name) == 1
+        error = capsys.readouterr().err
+        assert f"{name}, {said}" in error and len(error) < 1000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"5", b"[]", b'{"resps": 5, "doc_id": 0}', b'{"resps": [["x"]], "doc_id": []}', b'{"resps": [[5]], "doc_id": 0}', b"{}"],
+)
+def test_an_odd_sample_of_a_harness_names_its_line(folder: Path, capsys: pytest.CaptureFixture[str], line: bytes) -> None:
+    path = folder / "samples_aime_2024-05-05T00-00-00.jsonl"
+    path.write_bytes(b'{"resps": [["x"]], "doc_id": 0}\n' + line + b"\n")
+    assert lrm("import", path) == 1
+    assert f"{path}, line 2: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [5, [5], [{"type": "text", "text": 5}], None, {}])
+def test_an_odd_sample_of_inspect_is_named(folder: Path, capsys: pytest.CaptureFixture[str], content: Any) -> None:
+    sample = {"id": 0, "input": "?", "output": {"choices": [{"message": {"content": content}}]}}
+    path = folder / "log.json"
+    path.write_text(json.dumps({"eval": {"model": "m", "task": "aime"}, "samples": [sample]}), encoding="utf-8")
+    assert lrm("import", path) == 1
+    assert f"{path}, sample 1: " in capsys.readouterr().err
+
+
+def test_links_to_a_folder_add_nothing(folder: Path) -> None:
+    logs = folder / "logs"
+    logs.mkdir()
+    (logs / "rows.jsonl").write_text(json.dumps(row(0, "0")), encoding="utf-8")
+    (logs / "a").symlink_to(".")
+    (logs / "same.jsonl").hardlink_to(logs / "rows.jsonl")
+    assert lrm("import", logs) == 0
+    assert len(stored(folder)) == 1
+
+
+def test_pipes_and_devices_are_refused_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("0.txt", "rows.jsonl", "log.json", "log.eval"):
+        inner = folder / name.replace(".", "-") / "aime"
+        inner.mkdir(parents=True)
+        os.mkfifo(inner / name)
+        assert lrm("import", inner) == 1
+        assert f"{inner / name} is no regular file" in capsys.readouterr().err
+        (inner / name).unlink()
+        (inner / name).symlink_to("/dev/zero")
+        assert lrm("import", inner) == 1
+        assert "is no regular file" in capsys.readouterr().err
+
+
+def test_bombs_are_refused_before_they_fill_the_memory(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inner = folder / "aime"
+    inner.mkdir()
+    for name in ("sparse.jsonl", "aime/0.txt"):
+        with (folder / name).open("wb") as sparse:
+            sparse.truncate(20 * 2**30)
+    with zipfile.ZipFile(folder / "bomb.eval", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as log:
+        log.writestr("header.json", b" " * 70 * 2**20)
+    for path, said in (("sparse.jsonl", "line 1: longer"), ("aime", "0.txt: longer"), ("bomb.eval", "header.json: longer")):
+        tracemalloc.start()
+        assert lrm("import", folder / path) == 1
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert said in capsys.readouterr().err
+        assert peak < 300 * 2**20
+
+
 def test_an_import_is_not_pooled_with_what_was_measured(folder: Path) -> None:
     from core.results.tables.scores import scores_rows
     from tests.helpers.book import Book, graded
@@ -199,6 +282,8 @@ def test_hostile_outputs_are_stored(folder: Path) -> None:
     path = rows(folder, '{"model": "m", "benchmark": "aime", "item": 0, "output": "half \\ud83d a \\u0000 pair"}', row(1, ""))
     assert lrm("import", path) == 0
     assert [r[2] for r in stored(folder)] == ["stop", "stop"]
+    names = row(1, "x", prompt="half \ud83d", compression="a\udc00b")
+    assert lrm("import", rows(folder, names)) == 0
 
 
 def test_the_published_outputs_fill_every_table(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

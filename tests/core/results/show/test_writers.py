@@ -87,3 +87,8 @@ def test_every_table_in_every_format(book: Book, capsys: pytest.CaptureFixture[s
     if form == "csv":
         rows = list(csv.DictReader(io.StringIO(printed)))
         assert len(rows) >= 2 and None not in rows[0]
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "＝", "＋", "－", "＠", "\t=", "\t＝", " ＠"])
+def test_nothing_in_a_cell_is_a_formula(first: str) -> None:
+    assert csv_text([{"x": f"{first}1"}]).splitlines()[1].lstrip('"').startswith("'")
