@@ -13,7 +13,14 @@ from core.errors import UsageError
 
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(cli.main(workbench=_open))
+    sys.exit(cli.main(workbench=_open, themes=_themes))
+
+
+def _themes() -> list[str]:
+    """The themes that --theme takes."""
+    from textual.theme import BUILTIN_THEMES
+
+    return sorted(BUILTIN_THEMES)
 
 
 def _open(call: Call) -> int:

@@ -11,17 +11,17 @@ from collections.abc import Sequence
 import click
 from click.exceptions import NoSuchCommand
 
-from core.cli.call import Call, Workbench, no_workbench
+from core.cli.call import Call, Themes, Workbench, no_workbench
 from core.cli.program import COMPLETE_VARIABLE, NAME, program
 from core.errors import LrmError
 
 
-def main(arguments: Sequence[str] | None = None, workbench: Workbench = no_workbench) -> int:
+def main(arguments: Sequence[str] | None = None, workbench: Workbench = no_workbench, themes: Themes = tuple) -> int:
     """Run a command line (the process's own where None) and return its exit code.
 
-    Errors go to stderr with what to do next; `workbench` opens the screens where no command is named.
+    Errors go to stderr with what to do next; `workbench` opens the screens where no command is named, `themes` names theirs.
     """
-    call = Call(workbench)
+    call = Call(workbench, themes)
     if instruction := os.environ.get(COMPLETE_VARIABLE):
         from core.cli.completion import answer
 

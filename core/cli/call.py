@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 Workbench: TypeAlias = "Callable[[Call], int]"
+Themes: TypeAlias = "Callable[[], Iterable[str]]"
 
 
 def no_workbench(call: Call) -> int:
@@ -27,6 +28,7 @@ class Call:
     """The values of the options that stand before or after a command, filled in while the command line is read."""
 
     workbench: Workbench
+    themes: Themes = tuple
     db: Path | None = None
     data: Path | None = None
     json: bool = False

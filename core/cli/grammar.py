@@ -118,7 +118,7 @@ def screen_options() -> list[click.Parameter]:
         _shared_flag("--ascii", "draw with ASCII alone"),
         _shared_flag("--slow", "send less, for slow lines: fewer updates, no sparklines"),
         _shared_flag("--no-mouse", "leave the mouse to the terminal"),
-        _shared("--theme", "colours: textual-dark, nord, ..., ansi-dark (the terminal's own)", "NAME"),
+        _shared("--theme", "colours: textual-dark, nord, ..., ansi-dark (the terminal's own)", "NAME", values=theme_names),
     ]
 
 
@@ -211,6 +211,12 @@ def variant_names(context: click.Context, parameter: click.Parameter, incomplete
 
     rows = _stored(context, f"SELECT DISTINCT {VARIANT} AS name FROM {JOBS} ORDER BY name LIMIT {MOST}")
     return _beginning(tuple(row["name"] for row in rows), incomplete)
+
+
+def theme_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> Values:
+    """Complete the themes of the workbench."""
+    call: Call = context.find_root().obj
+    return _beginning(tuple(call.themes()), incomplete)
 
 
 def filter_words(context: click.Context, parameter: click.Parameter, incomplete: str) -> Values:

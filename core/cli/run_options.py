@@ -173,7 +173,7 @@ def _specs(
     specs = []
     for model in models:
         resolved = resolve(model)
-        limit = options["max_tokens"] or resolved.default_limit
+        limit = resolved.default_limit if options["max_tokens"] is None else options["max_tokens"]
         template = RunSpec(
             model,
             "none",

@@ -62,6 +62,7 @@ def test_a_shell_completes_what_the_store_holds(shell: str, book: Book, monkeypa
     variants = completed(shell, folder, "lrm-tui compare po")
     assert variants == {"pocket q4_0" if shell == "fish" else r"pocket\ q4_0"}  # bash puts it on the line as it stands
     assert completed(shell, folder, "lrm-tui responses wr") == {"wrong"}
+    assert completed(shell, folder, "lrm-tui --theme nor") == {"nord"}
 
 
 def test_zsh_takes_its_script(tmp_path: Path) -> None:
