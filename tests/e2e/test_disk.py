@@ -133,7 +133,8 @@ def test_a_job_whose_log_finds_no_room_fails_alone(tmp_path: Path) -> None:
     with small_disk(tmp_path) as disk:
         connect(disk / "runs.db", "user").close()
         ensure_runner(disk / "runs.db")
-        subprocess.run(["mount", "-o", f"remount,nr_inodes={1 + sum(1 for _ in disk.rglob('*'))}", disk], check=True)
+        inodes = os.statvfs(disk)  # the store's extended attribute counts too
+        subprocess.run(["mount", "-o", f"remount,nr_inodes={inodes.f_files - inodes.f_ffree}", disk], check=True)
         said = lrm(disk, *RUN, "--wait", code=1)
         assert "No space left on device" in said and "Free some space, then requeue." in said
         assert status(disk / "runs.db").alive
@@ -165,7 +166,7 @@ def test_what_would_write_a_read_only_store_says_so(locked: Path, tmp_path: Path
 def test_a_store_cannot_be_made_on_a_read_only_disk(locked: Path, tmp_path: Path) -> None:
     missing = locked.with_name("missing.db")
     assert lrm(tmp_path, *RUN, "--db", str(missing), code=1) == f"lrm-tui: The store {missing} cannot be written. {REMEDY}\n"
-    assert lrm(tmp_path, "ls", "--db", str(missing), code=1).startswith(f"lrm-tui: There is no store {missing}.")
+    assert lrm(tmp_path, "ls", "--db", str(missing), code=2).startswith(f"lrm-tui: There is no store {missing}.")
     assert not list(tmp_path.iterdir())
 
 

@@ -70,7 +70,7 @@ def test_a_response_says_where_it_came_from(ran: Path) -> None:
 
 
 def test_an_unknown_model_is_refused(ran: Path) -> None:
-    said = lrm(ran, "add", "--model", "no-such-model", "--benchmark", "pocket-facts", code=1)
+    said = lrm(ran, "add", "--model", "no-such-model", "--benchmark", "pocket-facts", code=2)
     assert "There is no model" in said and "pocket" in said
 
 

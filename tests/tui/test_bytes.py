@@ -43,6 +43,7 @@ def test_the_app_survives_every_byte(tmp_path: Path) -> None:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TERM": "xterm-256color", "XDG_STATE_HOME": str(tmp_path)}
+    environment |= {"COLUMNS": "120", "LINES": "40"}  # tests that run in parallel have a narrower size there
     process = subprocess.Popen(LRM, cwd=tmp_path, env=environment, stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
     try:

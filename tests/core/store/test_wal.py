@@ -42,7 +42,8 @@ def write(runner: RunnerStore, megabytes: int, pause_s: float = 0.0) -> int:
     """Write so much, in ticks with a pause between. Returns the largest size of the log on the way."""
     largest = 0
     for _ in range(megabytes * 4):
-        runner.notice("info", "x" * (MIB // 4))
+        with runner.fenced() as connection:
+            connection.execute("INSERT INTO notices (at, level, message) VALUES (0, 'info', ?)", ["x" * (MIB // 4)])
         runner.tick(0, [], [], [], {}, None)
         time.sleep(pause_s)
         largest = max(largest, size(log_of(runner.path)))

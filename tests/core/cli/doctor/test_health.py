@@ -102,7 +102,7 @@ def test_a_reader_who_lets_the_log_grow(path: Path, monkeypatch: pytest.MonkeyPa
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
         runner = RunnerStore(path)
         runner.take_over(0.0)
-        runner.notice("info", "x" * 2**21)
+        runner.connection.execute("INSERT INTO notices (at, level, message) VALUES (0, 'info', ?)", ["x" * 2**21])
         finding = bad(path)["log"]
         assert f"{holder.pid}. End that one." in finding.remedy
         assert sqlite3.sqlite_version in finding.detail
