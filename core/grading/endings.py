@@ -40,7 +40,7 @@ class Output:
     """A finished output, cut in its parts, and what is known of it. `prompt`: where the prompt left the thinking.
 
     `filtered`: a content filter refused it. `looping`: it fell into a loop and never came back. `stops` are the texts that
-    end a response.
+    end a response, `limit` is the most tokens that it could have (None: unknown).
     """
 
     text: str
@@ -50,6 +50,7 @@ class Output:
     looping: bool = False
     filtered: bool = False
     stops: Sequence[str] = ()
+    limit: int | None = None
 
 
 def ending(output: Output, parsed: str | None, declined: bool = False) -> Ending | None:

@@ -16,8 +16,13 @@ NEAR = 0.97
 """Share of the longest output's length from which outputs pile up at a limit."""
 
 
-def reason_of(benchmark: Benchmark, item: Item, output: str, loop: Verdict, prompt: str | None) -> str:
-    """`length` of an output that ends in a loop, or whose thinking breaks off in a sentence, else `stop`."""
+def reason_of(benchmark: Benchmark, item: Item, output: str, loop: Verdict, prompt: str | None, limit: int | None) -> str:
+    """`length` of an output that ends in a loop, or whose thinking breaks off in a sentence, else `stop`.
+
+    `limit`: the most tokens that it could have, as its log says; None where it does not.
+    """
+    if not may_be_cut(output, limit):
+        return "stop"
     if loop.state == "collapsed" and ends_in_loop(output, loop.position, loop.period):
         return "length"
     parts = split(output, "stop", None, prompt)
@@ -37,8 +42,15 @@ def _is_line_of_answer(benchmark: Benchmark, item: Item, output: str) -> bool:
     return not before or (extraction is not None and extraction.end > len(before))
 
 
-def was_cut_short(text: str, lengths: Sequence[int]) -> bool:
+def may_be_cut(text: str, limit: int | None) -> bool:
+    """Whether a text can have met a limit of tokens: not where it has fewer bytes, since a token has one at least."""
+    return limit is None or len(text.encode()) >= limit
+
+
+def was_cut_short(text: str, lengths: Sequence[int], limit: int | None) -> bool:
     """Whether thinking without an end was cut: in a sentence, or where several of the run's `lengths` (characters) pile up."""
-    limit = NEAR * max(lengths, default=0)
-    piled_up = sum(length >= limit for length in lengths) > 1
-    return broken_off(text) or (piled_up and len(text) >= limit)
+    if not may_be_cut(text, limit):
+        return False
+    longest = NEAR * max(lengths, default=0)
+    piled_up = sum(length >= longest for length in lengths) > 1
+    return broken_off(text) or (piled_up and len(text) >= longest)

@@ -20,12 +20,12 @@ from core.collapse import HEALTHY
 from core.engines.thinking import in_text
 from core.grading.endings import Output, state_of_prompt
 from core.grading.grade import judged
-from core.grading.infer import reason_of, was_cut_short
+from core.grading.infer import may_be_cut, reason_of, was_cut_short
 from core.grading.loops import ends_in_loop
 from core.store.columns import JudgedColumns
 
 ROWS = """
-SELECT r.*, i.key, i.fields, i.gold, t.text, t.prompt, j.benchmark, j.sampling,
+SELECT r.*, i.key, i.fields, i.gold, t.text, t.prompt, j.benchmark, j.sampling, j.engine,
        coalesce(r.inferred, j.engine = 'imported') AS unsaid
 FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id
 LEFT JOIN response_texts t ON t.response_id = r.id
@@ -58,6 +58,19 @@ class Siblings:
     break_off: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a run's sampling says of how its outputs could end; of a run of ours the server's own limit is unknown."""
+
+    max_tokens: int | None
+    stop: Sequence[str]
+
+
+def _said(row: sqlite3.Row) -> _Said:
+    sampling = json.loads(row["sampling"] or "{}")
+    return _Said(sampling.get("max_tokens") if row["engine"] == "imported" else None, sampling.get("stop") or ())
+
+
 def siblings(connection: sqlite3.Connection, run: int) -> Siblings:
     """What the finished responses of a run tell of each other."""
     if connection.execute(_THINKS, (run,)).fetchone() is None:
@@ -68,7 +81,9 @@ def siblings(connection: sqlite3.Connection, run: int) -> Siblings:
 def _break_off(connection: sqlite3.Connection, run: int) -> bool:
     """Whether most outputs of an imported run break off in a sentence, judged by their texts alone."""
     rows = connection.execute(f"{ROWS} AND {_UNSAID}", (run,))
-    broken = [_reason(row, "stop", None) == "length" for row in rows if state_of_prompt(row["prompt"] or "") is None]
+    broken = [
+        _reason(row, "stop", None, _said(row)) == "length" for row in rows if state_of_prompt(row["prompt"] or "") is None
+    ]
     return most(broken)
 
 
@@ -92,15 +107,18 @@ def judged_again(row: sqlite3.Row, others: Siblings) -> JudgedColumns:
     """The columns of a row of `ROWS` by the rules of today."""
     text, reason = row["text"] or "", row["finish_reason"]
     prompt = row["prompt_thinking"] or state_of_prompt(row["prompt"] or "")
+    sampling = _said(row)
+    if row["inferred"] and reason == "length" and not may_be_cut(text, sampling.max_tokens):
+        reason = "stop"
     if row["unsaid"] and reason == "stop":
-        reason = _reason(row, reason, prompt)
+        reason = _reason(row, reason, prompt, sampling)
     parts = _parts(text, reason, row["answer_start"], prompt)
     looping = bool(row["collapsed"]) and was_cut(reason) and ends_in_loop(text, row["loop_position"], row["loop_period"])
     start = row["answer_start"]
     in_words = start is not None and refuses(in_text(text).trimmed(text[start:]))
     filtered = row["ending"] == "refused" and not in_words
-    stops = json.loads(row["sampling"] or "{}").get("stop") or ()
-    output = among(others, Output(text, parts, reason, prompt, looping, filtered, stops), bool(row["unsaid"]))
+    output = Output(text, parts, reason, prompt, looping, filtered, sampling.stop, sampling.max_tokens)
+    output = among(others, output, bool(row["unsaid"]))
     return judged(get(row["benchmark"]), _item(row), output)
 
 
@@ -111,16 +129,16 @@ def among(others: Siblings, output: Output, unsaid: bool) -> Output:
     if known or not text.strip():
         return output
     if others.think:
-        reason = "length" if unsaid and was_cut_short(text, others.lengths) else reason
+        reason = "length" if unsaid and was_cut_short(text, others.lengths, output.limit) else reason
         return replace(output, reason=reason, prompt="opened", parts=split(text, reason, None, "opened"))
     if others.break_off and unsaid:
         return replace(output, reason="length", parts=split(text, "length"))
     return output
 
 
-def _reason(row: sqlite3.Row, reason: str, prompt: str | None) -> str:
+def _reason(row: sqlite3.Row, reason: str, prompt: str | None, said: _Said) -> str:
     """How an output ended whose log does not say it; one that loops was seen to when it was imported."""
-    inferred = reason_of(get(row["benchmark"]), _item(row), row["text"] or "", HEALTHY, prompt)
+    inferred = reason_of(get(row["benchmark"]), _item(row), row["text"] or "", HEALTHY, prompt, said.max_tokens)
     return inferred if row["text"] else reason
 
 

@@ -18,6 +18,7 @@ from core.grading.grade import judged
 from core.grading.infer import reason_of as inferred_reason
 from core.grading.loops import ends_in_loop
 from core.grading.settle import Siblings, among, most
+from core.importing import sampling
 from core.importing.match import Questions
 from core.importing.record import Record, benchmark_of, reason_of
 
@@ -124,7 +125,8 @@ class RowGrader:
         benchmark = get(self._name(row.get("benchmark")))
         said = _reason(row.get("finish_reason"))
         item, known = self._item(benchmark, row)
-        output = _output(benchmark, item, text, said, state_of_prompt(prompt) if isinstance(prompt, str) else None)
+        state = state_of_prompt(prompt) if isinstance(prompt, str) else None
+        output = _output(benchmark, item, text, said, state, sampling.said(row))
         run = (benchmark.name, str(row["model"])) if row.get("model") else None
         return _ReadRow(row.get("id", number), benchmark, item, known, output, said is None, run)
 
@@ -163,15 +165,16 @@ class RowGrader:
             raise UnreadRow(f"{benchmark.name} has no question {named!r}.", "Name its id, or its row from 0.") from None
 
 
-def _output(benchmark: Benchmark, item: Item, text: str, said: str | None, prompt: str | None) -> Output:
+def _output(benchmark: Benchmark, item: Item, text: str, said: str | None, prompt: str | None, drawn: sampling.Said) -> Output:
     """An output with its parts, how it ended as far as it tells itself, and whether it loops at its end."""
     detector = Detector()
     detector.feed(text)
     detector.finish()
     loop = detector.verdict
-    reason = said or inferred_reason(benchmark, item, text, loop, prompt)
+    limit = drawn.get("max_tokens")
+    reason = said or inferred_reason(benchmark, item, text, loop, prompt, limit)
     looping = loop.state == "collapsed" and was_cut(reason) and ends_in_loop(text, loop.position, loop.period)
-    return Output(text, split(text, reason, None, prompt), reason, prompt, looping)
+    return Output(text, split(text, reason, None, prompt), reason, prompt, looping, stops=drawn.get("stop", ()), limit=limit)
 
 
 def _siblings(rows: Sequence[_ReadRow]) -> Siblings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
@@ -17,6 +17,7 @@ from typing import NotRequired, TypedDict, cast
 from core.errors import DataError
 from core.importing.files import MEND, content, opened, parsed
 from core.importing.record import Fields, Record, from_mapping
+from core.importing.sampling import Said, said
 
 CONVERT = "Convert it with `inspect log convert --to json`; nothing was imported."
 LONGEST_LOG = 2**30
@@ -71,7 +72,7 @@ def document(path: Path, defaults: Fields) -> Iterator[Record]:
     if not isinstance(log, dict) or not isinstance(log.get("eval"), dict) or not isinstance(log.get("samples"), list):
         raise DataError(f"{path} is no log of Inspect with samples.", "Rows of your own go into a .jsonl file.")
     for number, sample in enumerate(log["samples"], 1):
-        yield from _sample(sample, log["eval"], f"{path}, sample {number}", defaults)
+        yield from _sample(sample, log["eval"], f"{path}, sample {number}", defaults, _sampling(log))
 
 
 def archive(path: Path, defaults: Fields) -> Iterator[Record]:
@@ -79,9 +80,10 @@ def archive(path: Path, defaults: Fields) -> Iterator[Record]:
     try:
         with opened(path) as file, zipfile.ZipFile(file) as log:
             names = sorted(name for name in log.namelist() if name.startswith("samples/") and name.endswith(".json"))
-            about = cast(dict[str, Eval], _member(log, "header.json", path))["eval"]
+            header = cast(dict[str, Eval], _member(log, "header.json", path))
+            about, drawn = header["eval"], _sampling(header)
             for name in names:
-                yield from _sample(cast(Sample, _member(log, name, path)), about, f"{path}, {name}", defaults)
+                yield from _sample(cast(Sample, _member(log, name, path)), about, f"{path}, {name}", defaults, drawn)
     except (NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path} is compressed in a way that Python cannot read ({error}).", CONVERT) from error
     except (OSError, zlib.error, EOFError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
@@ -93,7 +95,7 @@ def _member(log: zipfile.ZipFile, name: str, path: Path) -> object:
         return parsed(content(member, f"{path}, {name}"), f"{path}, {name}")
 
 
-def _sample(sample: Sample, about: Eval, source_line: str, defaults: Fields) -> Iterator[Record]:
+def _sample(sample: Sample, about: Eval, source_line: str, defaults: Fields, drawn: Said) -> Iterator[Record]:
     try:
         choice = sample["output"]["choices"][0]
         content, reason = choice["message"]["content"], choice.get("stop_reason")
@@ -108,7 +110,16 @@ def _sample(sample: Sample, about: Eval, source_line: str, defaults: Fields) -> 
         }
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise DataError(f"{source_line}: no sample with an output ({error!r}).", MEND) from error
-    yield replace(from_mapping(row, source_line), question=question)
+    yield replace(from_mapping(row, source_line), question=question, sampling=drawn)
+
+
+def _sampling(log: Mapping[str, object]) -> Said:
+    """What a log says of the sampling: the model's settings, and over them those that the plan ended with."""
+    about, plan = log.get("eval"), log.get("plan")
+    models = about.get("model_generate_config") if isinstance(about, dict) else None
+    plans = plan.get("config") if isinstance(plan, dict) else None
+    settings = [config for config in (models, plans) if isinstance(config, dict)]
+    return said({name: value for config in settings for name, value in config.items() if value is not None})
 
 
 def _parts(content: str | list[Part | str]) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from core.grading.infer import reason_of
 from core.importing.files import MEND
 from core.importing.record import Record
 from core.store.columns import Columns
+from core.store.protocol import canonical_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,15 @@ class Response:
 
 @dataclass(slots=True)
 class Run:
-    """The outputs of one variant on one benchmark; `fingerprint` is equal for equal outputs, whatever file held them."""
+    """The outputs of one variant on one benchmark, with what is known of the `sampling` as canonical JSON.
+
+    `fingerprint` is equal for equal outputs, whatever file held them.
+    """
 
     model: str
     compression: str
     benchmark: str
+    sampling: str = "{}"
     parameters: int | None = None
     bits_per_weight: float | None = None
     sparsity: float | None = None
@@ -57,10 +62,10 @@ class Run:
 def grade(records: Iterable[Record], source: DataSource, progress: Callable[[int], None] = lambda done: None) -> list[Run]:
     """The runs that the records belong to. Raises DataError naming the line of the first record that matches no question."""
     questions: dict[str, Questions] = {}
-    runs: dict[tuple[str, str, str], Run] = {}
-    samples: Counter[tuple[str, str, str, int]] = Counter()
+    runs: dict[tuple[str, str, str, str], Run] = {}
+    samples: Counter[tuple[str, str, str, str, int]] = Counter()
     for done, record in enumerate(records, 1):
-        key = (record.model, record.compression, record.benchmark)
+        key = (record.model, record.compression, record.benchmark, canonical_json(record.sampling))
         if record.benchmark not in questions:
             questions[record.benchmark] = Questions(get(record.benchmark).load(source))
         position = questions[record.benchmark].find(record)
@@ -123,9 +128,10 @@ def _row(record: Record, item: Item) -> Columns:
     verdict = detector.verdict
     thinking = Thinking(prompt=state_of_prompt(record.prompt))
     benchmark = get(record.benchmark)
-    reason = record.reason or reason_of(benchmark, item, record.output, verdict, thinking.prompt)
+    limit, stops = record.sampling.get("max_tokens"), record.sampling.get("stop", ())
+    reason = record.reason or reason_of(benchmark, item, record.output, verdict, thinking.prompt, limit)
     return {
-        **columns(benchmark, item, record.output, [], reason, thinking, loop=verdict),
+        **columns(benchmark, item, record.output, [], reason, thinking, loop=verdict, stops=stops),
         **{"thinking_tokens": None, "answer_tokens": None, "inferred": int(record.reason is None)},
         **loop_columns(verdict, audit=True),  # imported outputs were never stopped by a rule
     }

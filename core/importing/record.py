@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 from benchmarks.registry import names
 from core.engines.thinking import THINK_END
 from core.errors import DataError
 from core.importing.files import MEND, shown
+from core.importing.sampling import Said, said
 
 MOST_PARAMETERS = 1e15
 _REASONS = {
@@ -63,6 +64,7 @@ class Record:
     parameters: int | None = None
     bits_per_weight: float | None = None
     sparsity: float | None = None
+    sampling: Said = field(default_factory=Said)
 
 
 def from_mapping(row: Json, source_line: str) -> Record:
@@ -86,6 +88,7 @@ def from_mapping(row: Json, source_line: str) -> Record:
         parameters=parameters_of(row.get("parameters"), source_line),
         bits_per_weight=number_of(row, "bits_per_weight", source_line),
         sparsity=number_of(row, "sparsity", source_line),
+        sampling=said(row),
     )
 
 

@@ -45,13 +45,14 @@ def _one(connection: sqlite3.Connection, run: Run, source: str) -> Imported:
         (variant, run.benchmark, ENGINE, version),
     ).fetchone()
     if known:
+        connection.execute("UPDATE jobs SET sampling = ? WHERE id = ? AND sampling = '{}'", (run.sampling, known[0]))
         return Imported(int(known[0]), run, True)
     now = time.time()
     job = connection.execute(
         "INSERT INTO jobs (kind, state, position, variant_id, benchmark, engine, sampling, policy, data_folder, "
         "engine_version, created, started, finished, message) "
-        "VALUES ('run', 'done', (SELECT coalesce(max(position), 0) + 1 FROM jobs), ?, ?, ?, '{}', 'observe', ?, ?, ?, ?, ?, ?)",
-        (variant, run.benchmark, ENGINE, source, version, now, now, now, f"imported from {Path(source).name}"),
+        "VALUES ('run', 'done', (SELECT coalesce(max(position), 0) + 1 FROM jobs), ?, ?, ?, ?, 'observe', ?, ?, ?, ?, ?, ?)",
+        (variant, run.benchmark, ENGINE, run.sampling, source, version, now, now, now, f"imported from {Path(source).name}"),
     ).lastrowid
     assert job is not None
     for response in run.responses:

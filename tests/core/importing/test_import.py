@@ -374,3 +374,83 @@ def test_a_part_of_an_inspect_message_may_be_plain_text(folder: Path) -> None:
     path.write_text(json.dumps({"eval": {"model": "org/R1", "task": "aime2024"}, "samples": [{**sample, "output": output}]}))
     assert lrm("import", path) == 0
     assert stored(folder, "r.ending, r.correct") == [("answered", 1)]
+
+
+UNFINISHED = "<think>\nHalf of the things are red, and the other half"
+TIME = "2026-06-01T10-00-00.000001"
+
+
+def harness_log(folder: Path, arguments: Any, outputs: list[str], **results: Any) -> Path:
+    """A log of lm-evaluation-harness in a folder of its own."""
+    log = folder / "R1" / f"samples_aime24_{TIME}.jsonl"
+    log.parent.mkdir(exist_ok=True)
+    row = {"doc_id": 1, "doc": {"problem": "Find the number 1 of things."}, "arguments": arguments, "filter": "none"}
+    log.write_text("\n".join(json.dumps({**row, "resps": [[text]]}) for text in outputs), encoding="utf-8")
+    if results:
+        (log.parent / f"results_{TIME}.json").write_text(json.dumps(results), encoding="utf-8")
+    return log
+
+
+def sampling_of(folder: Path) -> list[dict[str, Any]]:
+    connection = connect(folder / "runs.db", "reader")
+    return [json.loads(text) for (text,) in connection.execute("SELECT sampling FROM jobs ORDER BY id")]
+
+
+SETTINGS = {"until": ["Question:", "<|im_end|>"], "max_gen_toks": 32_768, "do_sample": True, "temperature": 0.6, "top_p": 0.95}
+
+
+@pytest.mark.parametrize("arguments", [{"gen_args_0": {"arg_0": "Q", "arg_1": SETTINGS}}, [["Q", SETTINGS]], ["Q", SETTINGS]])
+def test_the_limits_of_a_harness_log_are_kept(folder: Path, arguments: Any) -> None:
+    assert lrm("import", harness_log(folder, arguments, ["It is.</think>\\boxed{1}"])) == 0
+    assert sampling_of(folder) == [{"max_tokens": 32_768, "stop": ["Question:"], "temperature": 0.6, "top_p": 0.95}]
+
+
+@pytest.mark.parametrize(
+    ("settings", "ending"),
+    [
+        ({"max_gen_toks": 32_768}, "ended_in_thinking"),  # a token has a byte or more: it cannot have met the limit
+        ({"max_gen_toks": 20}, "cut_in_thinking"),
+        ({"max_gen_toks": 32_768, "until": ["\n\n"]}, "cut_in_thinking"),  # the harness cuts stop strings off the text
+        ({"max_gen_toks": 32_768, "until": ["</s>"]}, "ended_in_thinking"),  # the model's own end
+        ({"max_gen_toks": "many", "until": 7}, "cut_in_thinking"),
+        ({}, "cut_in_thinking"),
+    ],
+)
+def test_a_log_s_own_limits_tell_how_an_output_ended(folder: Path, settings: Any, ending: str) -> None:
+    log = harness_log(folder, {"gen_args_0": {"arg_0": "Q", "arg_1": settings}}, [UNFINISHED])
+    assert lrm("import", log) == 0
+    assert lrm("regrade") == 0
+    assert stored(folder, "r.ending, r.correct") == [(ending, 0)]
+
+
+def test_a_limit_says_nothing_of_outputs_whose_thinking_the_harness_removed(folder: Path) -> None:
+    settings = {"gen_args_0": {"arg_0": "Q", "arg_1": {"max_gen_toks": 32_768}}}
+    model = {"model_name": "R1", "config": {"model_args": {"think_end_token": "</think>"}}}
+    assert (
+        lrm("import", harness_log(folder, settings, ["The things are counted one by one, so the answer must be the"], **model))
+        == 0
+    )
+    assert sampling_of(folder) == [{}]
+    assert stored(folder, "r.finish_reason") == [("length",)]
+
+
+def test_what_an_older_import_did_not_keep_is_filled_in(folder: Path) -> None:
+    log = harness_log(folder, None, [UNFINISHED])
+    assert lrm("import", log) == 0 and sampling_of(folder) == [{}]
+    assert lrm("import", harness_log(folder, [["Q", {"max_gen_toks": 32_768}]], [UNFINISHED])) == 0
+    assert sampling_of(folder) == [{"max_tokens": 32_768}]
+    assert lrm("regrade") == 0
+    assert stored(folder, "r.ending") == [("ended_in_thinking",)]
+
+
+def test_rows_and_logs_of_inspect_say_their_sampling(folder: Path) -> None:
+    assert lrm("import", rows(folder, row(1, "It is 1.", max_tokens=512, stop=["Q:"], temperature=0.0))) == 0
+    about = {"model": "org/R1", "task": "aime2024", "model_generate_config": {"max_tokens": 4096, "top_k": 20}}
+    sample = {"id": "2024-I-1", "input": "Find the number 1 of things.", "output": {"choices": [{"message": {"content": "1"}}]}}
+    plan = {"config": {"max_tokens": 8192, "temperature": None, "stop_seqs": ["\n\n"]}}
+    path = folder / "log.json"
+    path.write_text(json.dumps({"eval": about, "plan": plan, "samples": [sample]}), encoding="utf-8")
+    assert lrm("import", path) == 0
+    mine, theirs = sampling_of(folder)
+    assert mine == {"max_tokens": 512, "stop": ["Q:"], "temperature": 0.0}
+    assert theirs == {"max_tokens": 8192, "stop": ["\n\n"], "top_k": 20}
