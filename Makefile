@@ -29,10 +29,10 @@ study: setup  ## the demo in full, 200 questions a benchmark and three seeds; ma
 	$(BIN)/lrm-tui scores
 
 test: setup  ## all tests but the speed measurements
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m "not long" --dist loadfile --no-loadscope-reorder
 
 quick: setup  ## the unit tests, for every save
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not long"
 
 lint: setup  ## style, types, import contracts
 	$(BIN)/ruff check .
@@ -81,6 +81,7 @@ kill: setup  ## kill -9 of runner, supervisor, host and screen at random moments
 	$(BIN)/python -m tests.e2e.kill --trials $(or $(TRIALS),20)
 
 torture: setup  ## the long form of every promise of docs/reliability.md: some hours (SEEDS=10000, TRIALS=200, MINUTES=60, STRINGS=10000)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "long or hypothesis" --hypothesis-profile=long
 	$(BIN)/python -m tests.simulator --seeds $(or $(SEEDS),10000)
 	$(BIN)/python -m tests.e2e.kill --trials $(or $(TRIALS),200)
 	$(BIN)/python -m tests.e2e.claims --trials $(or $(TRIALS),200)

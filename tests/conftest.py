@@ -9,9 +9,11 @@ import pytest
 from hypothesis import settings
 
 from tests.helpers.book import Book
+from tests.helpers.ready_model import remove_ready_model
 
-settings.register_profile("untimed", deadline=None)  # a busy machine is no defect
-settings.load_profile("untimed")
+settings.register_profile("short", deadline=None, max_examples=25)  # no deadline: a busy machine is no defect
+settings.register_profile("long", deadline=None, max_examples=500)  # of `make torture`
+settings.load_profile("short")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_DATA = REPOSITORY.parent / "shared" / "data"
@@ -31,6 +33,12 @@ SLOW = (
 )  # fmt: skip
 """Folders and files that load models, start processes or drive whole screens. `make quick` leaves them out, as it leaves out
 single tests with the mark `slow`; `make test` starts with them in this order, about the longest first."""
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove what the tests of a session share, once its last worker has ended."""
+    if not hasattr(session.config, "workerinput"):
+        remove_ready_model()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -120,6 +120,7 @@ def test_a_node_is_lost_in_the_middle_of_a_run(
     assert gone(engines)
 
 
+@pytest.mark.long
 def test_actors_and_relays_are_killed(cluster: RayCluster, replayed: RunSpec, tmp_path: Path) -> None:
     with queued(tmp_path, replayed) as (store, (job,)):
         until(lambda: len(written(store)) >= 4, 60)
@@ -141,6 +142,7 @@ def test_actors_and_relays_are_killed(cluster: RayCluster, replayed: RunSpec, tm
         assert len(finished(store)) == QUESTIONS
 
 
+@pytest.mark.long
 def test_a_full_cluster_is_waited_for_in_the_order_of_the_queue(cluster: RayCluster, replayed: RunSpec, tmp_path: Path) -> None:
     short = replace(replayed, limit=4)
     with queued(tmp_path, replace(replayed, limit=200), short, replace(short, gpus=16)) as (store, (first, second, greedy)):
@@ -163,6 +165,7 @@ def test_a_full_cluster_is_waited_for_in_the_order_of_the_queue(cluster: RayClus
     cluster.kill(node)
 
 
+@pytest.mark.long
 def test_a_waiting_run_takes_over_the_engine_of_its_variant(cluster: RayCluster, replayed: RunSpec, tmp_path: Path) -> None:
     with queued(tmp_path, replace(replayed, limit=40), replace(replayed, limit=4)) as (store, (first, second)):
         until(lambda: "it needs 1 CPU on one machine" in message(store, second), 60)

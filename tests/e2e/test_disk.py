@@ -23,6 +23,7 @@ import pytest
 from core.runner.client import ensure_runner, status
 from core.store.connection import connect, work_folder
 from tests.e2e.kill import LRM, check, finished, left_behind, stored
+from tests.helpers.ready_model import ready_model
 from tests.helpers.runs import REPOSITORY, lrm, wait_for_text
 from tests.helpers.waiting import until
 
@@ -31,7 +32,8 @@ QUESTIONS = 40
 BENCHMARKS = ("--benchmark", "pocket-facts", "--benchmark", "pocket-logic")
 REMEDY = "Choose a folder that you may write with --db or LRM_DB."
 QUIT = b"\x11"
-RUN = ("add", "--model", "pocket", "--benchmark", "pocket-facts", "--limit", "2")
+FACTS = ("--benchmark", "pocket-facts", "--limit", "2")
+RUN = ("add", "--model", "pocket", *FACTS)
 
 
 @contextmanager
@@ -109,7 +111,7 @@ def test_doctor_explains_a_full_disk_and_a_runner_that_waits_for_room(tmp_path: 
 
 def _begun(disk: Path) -> sqlite3.Connection:
     """A store on the disk whose first responses have just been finished."""
-    lrm(disk, "add", "--model", "pocket", "--compression", "q8_0", *BENCHMARKS, "--limit", str(QUESTIONS))
+    lrm(disk, "add", "--model", ready_model(), *BENCHMARKS, "--limit", str(QUESTIONS))
     connection = connect(disk / "runs.db", "reader")
     until(lambda: finished(connection))
     return connection
@@ -135,7 +137,7 @@ def test_a_job_whose_log_finds_no_room_fails_alone(tmp_path: Path) -> None:
         ensure_runner(disk / "runs.db")
         inodes = os.statvfs(disk)  # the store's extended attribute counts too
         subprocess.run(["mount", "-o", f"remount,nr_inodes={inodes.f_files - inodes.f_ffree}", disk], check=True)
-        said = lrm(disk, *RUN, "--wait", code=1)
+        said = lrm(disk, "add", "--model", ready_model(), *FACTS, "--wait", code=1)
         assert "No space left on device" in said and "Free some space, then requeue." in said
         assert status(disk / "runs.db").alive
 
@@ -144,7 +146,7 @@ def test_a_job_whose_log_finds_no_room_fails_alone(tmp_path: Path) -> None:
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A store with a finished run on a disk that cannot be written any more."""
     with small_disk(tmp_path_factory.mktemp("locked")) as disk:
-        lrm(disk, *RUN, "--wait")
+        lrm(disk, "add", "--model", ready_model(), *FACTS, "--wait")
         lrm(disk, "runner", "stop")
         until(lambda: not left_behind(disk / "runs.db"))
         lock(disk)

@@ -74,7 +74,7 @@ def test_a_killed_run_in_the_exact_mode_equals_an_uninterrupted_one(tmp_path: Pa
     monkeypatch.setenv("LRM_LLAMA_CPP_EXACT", "1")
     limit = 3
     # Pruned so far that its outputs run to the limit of tokens: long enough to be met half way.
-    long = replace(spec(limit=limit), compression="magnitude-80", policy="observe")
+    long = replace(spec("pocket", limit=limit), compression="magnitude-80", policy="observe")
     with queued(tmp_path, long, long) as (store, (whole, torn)):
         assert ended(store, whole)["state"] == "done"
         kills = 0

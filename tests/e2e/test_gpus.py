@@ -29,7 +29,7 @@ HOSTS = "SELECT h.pid, h.job_id FROM hosts h JOIN jobs j ON j.id = h.job_id WHER
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store in which the variant of these tests is ready."""
     folder = tmp_path_factory.mktemp("prepared")
-    with queued(folder, replace(spec(limit=1), compression=COMPRESSION)) as (store, (job,)):
+    with queued(folder, replace(spec("pocket", limit=1), compression=COMPRESSION)) as (store, (job,)):
         assert ended(store, job)["state"] == "done"
     return folder / "runs.db"
 
@@ -52,7 +52,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def long(**changes: Any) -> RunSpec:
     """A run of seconds: pruned so far that its outputs go on to the limit of tokens."""
-    return replace(spec(limit=6, max_tokens=300), compression=COMPRESSION, **changes)
+    return replace(spec("pocket", limit=6, max_tokens=300), compression=COMPRESSION, **changes)
 
 
 def seen(pid: int) -> str | None:
@@ -98,7 +98,7 @@ def test_a_run_takes_as_many_as_it_names_and_is_not_overtaken(folder: Path, two:
 
 
 def test_a_run_that_needs_more_than_there_are_fails_and_the_queue_goes_on(folder: Path, two: list[str]) -> None:
-    short = replace(spec(limit=2), compression=COMPRESSION)
+    short = replace(spec("pocket", limit=2), compression=COMPRESSION)
     with queued(folder, short, replace(short, gpus=3), short) as (store, (fine, greedy, after)):
         row = ended(store, greedy)
         assert row["state"] == "failed" and row["error"] == "It needs 3 GPUs, and there are 2." and "--gpus" in row["remedy"]

@@ -21,6 +21,7 @@ from core.runner.client import ensure_runner, status, stop_runner
 from core.runner.runner import Runner
 from core.store.connection import connect
 from tests.e2e.kill import TARGETS, check, finished, kill, stored, torture
+from tests.helpers.ready_model import ready_model
 from tests.helpers.runs import LRM, REPOSITORY, lrm, lrm_json, wait_for_text
 from tests.helpers.waiting import until
 
@@ -139,7 +140,7 @@ def test_kills_lose_nothing(tmp_path: Path) -> None:
 def test_an_engine_that_dies_has_every_response_of_its_batch_finished(tmp_path: Path) -> None:
     """Killed with every slot at work: the run does not end before those responses are done, from their stored tokens."""
     path, limit = tmp_path / "runs.db", 24
-    lrm(tmp_path, "add", "--model", "pocket", "--benchmark", "pocket-temporal", "--limit", str(limit))
+    lrm(tmp_path, "add", "--model", ready_model(), "--benchmark", "pocket-temporal", "--limit", str(limit))
     try:
         with closing(connect(path, "reader")) as connection:
             until(lambda: stored(connection))

@@ -29,7 +29,7 @@ def vllm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_killed_vllm_goes_on_after_its_stored_tokens_and_leaves_nothing(tmp_path: Path, vllm: None) -> None:
-    long = replace(spec(limit=12), compression="magnitude-70", engine="vllm")
+    long = replace(spec("pocket", limit=12), compression="magnitude-70", engine="vllm")
     with queued(tmp_path, long) as (store, (job,)):
         until(lambda: stored(store), PATIENCE_S)
         pid = host(store)

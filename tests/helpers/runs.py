@@ -20,6 +20,7 @@ from core.jobs import queue
 from core.runner.client import ensure_runner, stop_runner
 from core.spec import RunSpec, Sampling
 from core.store.connection import connect
+from tests.helpers.ready_model import ready_model
 from tests.helpers.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -39,10 +40,10 @@ def lrm_json(folder: Path, *arguments: str) -> Any:
     return json.loads(lrm(folder, *arguments, "--json"))
 
 
-def spec(model: str = "pocket", benchmark: str = "pocket-temporal", limit: int = 8, **sampling: Any) -> RunSpec:
-    """A run of the embedded model that observes its loops."""
+def spec(model: str | None = None, benchmark: str = "pocket-temporal", limit: int = 8, **sampling: Any) -> RunSpec:
+    """A run that observes its loops: of the embedded model, ready as a GGUF file, where no other is named."""
     settings = {"max_tokens": 512, **sampling}
-    return RunSpec(model, "none", benchmark, "llama.cpp", Sampling(**settings), limit=limit, policy="observe")
+    return RunSpec(model or ready_model(), "none", benchmark, "llama.cpp", Sampling(**settings), limit=limit, policy="observe")
 
 
 @contextmanager

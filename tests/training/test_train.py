@@ -109,6 +109,7 @@ def test_muon_is_torchs_but_for_its_number_format(dtype: torch.dtype, apart: flo
         assert (ours - its).abs().max() <= apart * 0.02  # of a learning rate
 
 
+@pytest.mark.long
 def test_one_process_trains_as_two_do(tmp_path: Path) -> None:
     trained = {}
     for processes in (1, 2):

@@ -39,7 +39,7 @@ SPELLED = {"?": "question_mark", "!": "exclamation_mark", "[": "left_square_brac
 def store(tmp_path: Path) -> Path:
     """One job of each kind, of the embedded model; with equal texts of 40,000 words, a loop, an empty text."""
     book = Book(tmp_path / "runs.db")
-    variants = [book.variant(c, source="pocket") if False else book.variant(c) for c in ("none", "q4_0", "q8_0")]
+    variants = [book.variant(c) for c in ("none", "q4_0", "q8_0")]
     book.writer.execute("UPDATE models SET source = 'pocket', format = 'hf'")
     for number, (state, engine) in enumerate(KINDS.values()):
         responses = [
@@ -78,21 +78,22 @@ async def back(app: LrmApp, pilot: Pilot[None], screen: str) -> None:
     await pilot.press(str(keys.PANES.index(screen) + 1))
 
 
+@pytest.mark.parametrize("every", [pytest.param(True, marks=pytest.mark.long, id="every row"), pytest.param(False, id="a row")])
 @pytest.mark.parametrize(
     ("screen", "size"), [*((screen, (80, 24)) for screen in keys.PANES), ("scores", (120, 40)), ("responses", (120, 40))]
 )
-async def test_no_key_ends_the_app(store: Path, screen: str, size: tuple[int, int]) -> None:
+async def test_no_key_ends_the_app(store: Path, screen: str, size: tuple[int, int], every: bool) -> None:
     app = LrmApp(store)
     async with app.run_test(size=size) as pilot:
         await eventually(lambda: app.query_one("#queue", Pane).table.row_count == len(KINDS))
         await pilot.press(str(keys.PANES.index(screen) + 1))
         pane = app.query_one(f"#{screen}", Pane)
         await eventually(lambda: pane.table.row_count)
-        kinds = list(KINDS) if screen == "queue" else [""]
-        for kind in kinds:
-            for key in presses(screen) if kind == kinds[0] else presses(screen)[1 : len(keys.of(screen))]:  # not `n` again
-                if kind:
-                    pane.table.select(str(JOBS[kind]))
+        count = pane.table.row_count
+        each = range(0, count, max(1, count // len(KINDS)))  # a row of each kind of job
+        for place in each if every or screen == "queue" else [0]:
+            for key in presses(screen)[1 : len(keys.of(screen))] if place else presses(screen):  # not `n` again
+                await pilot.press("home", *["down"] * place)
                 await pilot.press(key)
                 await back(app, pilot, screen)
         assert app.is_running and app.return_code is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
@@ -28,7 +28,6 @@ def loop_of(text: str) -> Loop:
 
 
 @given(rounds=st.integers(60, 300), cut=st.integers(1, 40), end=st.sampled_from(["", "Wait, no.", "So the answer"]))
-@settings(max_examples=40, deadline=None)
 def test_rounds_are_counted_and_what_follows_is_kept(rounds: int, cut: int, end: str) -> None:
     text = START + UNIT * rounds
     loop = loop_of(text)

@@ -189,8 +189,19 @@ SCREENS: dict[str, Steps] = {
 }
 
 
-@pytest.mark.parametrize("colour", ["colour", "no colour"])
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    ("size", "colour"),
+    [
+        pytest.param(
+            size,
+            colour,
+            id=f"{size[0]}x{size[1]}-{colour}",
+            marks=[pytest.mark.long] if size[0] > 80 and colour != "colour" else [],
+        )
+        for size in SIZES
+        for colour in ("colour", "no colour")
+    ],
+)
 async def test_every_screen(
     library: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion, size: tuple[int, int], colour: str
 ) -> None:

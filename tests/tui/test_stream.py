@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
@@ -16,7 +16,6 @@ class One(App[None]):
         yield StreamView(low=20, high=30)
 
 
-@settings(max_examples=80)
 @given(st.text(st.sampled_from("ab \u4e00\u0301"), max_size=60), st.integers(2, 9))
 def test_wrapping_loses_nothing_and_fits(text: str, width: int) -> None:
     rows = wrap(text, width)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 EVERY = 50
 PATHS = (
-    "rows {model, benchmark, item, output, finish_reason, max_tokens, temperature, ...} as .jsonl, a folder MODEL/BENCHMARK of 0.txt, 1.txt, ..., sample logs of "
-    "lm-evaluation-harness, logs of Inspect"
+    "rows {model, benchmark, item, output, finish_reason, max_tokens, temperature, ...} as .jsonl, a folder MODEL/BENCHMARK of "
+    "0.txt, 1.txt, ..., sample logs of lm-evaluation-harness, logs of Inspect"
 )
 METHOD = "what was done to the model, such as awq-4bit or sparsegpt-50 (none)"
 

@@ -135,7 +135,10 @@ def test_a_way_that_does_not_exist_is_a_usage_error(gguf_model: Path, tmp_path: 
     assert (code, messages[-1]["kind"]) == (1, "usage")
 
 
-@pytest.mark.parametrize(("compression", "made_before"), [("none", None), ("magnitude-50", None), ("q8_0", "none")])
+@pytest.mark.parametrize(
+    ("compression", "made_before"),
+    [pytest.param("none", None, marks=pytest.mark.long), ("magnitude-50", None), ("q8_0", "none")],
+)
 def test_a_full_disk_is_said_and_leaves_nothing_half_made(
     hf_model: Path, tmp_path: Path, compression: str, made_before: str | None
 ) -> None:
@@ -153,11 +156,12 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_made(
     assert not list(tmp_path.glob(".*"))
 
 
-def test_one_that_stays_makes_what_one_for_each_would(hf_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [2, pytest.param(5, marks=pytest.mark.long)])
+def test_one_that_stays_makes_what_one_for_each_would(hf_model: Path, tmp_path: Path, count: int) -> None:
     (tmp_path / "text").write_text("The cat sat on the mat; 12 dogs were not there. " * 200)
     store = tmp_path / "runs.db"
     text = f"@{adopt(str(tmp_path / 'text'), store)}-4x64"
-    recipes = [f"sparsegpt-50+q8_0{text}", f"wanda-70{text}", "none", f"iq2_xxs{text}", f"sparsegpt-30{text}"]
+    recipes = [f"sparsegpt-50+q8_0{text}", f"iq2_xxs{text}", f"wanda-70{text}", "none", f"sparsegpt-30{text}"][:count]
     alone = [run(hf_model, recipe, "gguf", tmp_path / str(n), store=store)[1][-1] for n, recipe in enumerate(recipes)]
     assert {message["type"] for message in alone} == {"artifact"}
     with start(hf_model, recipes[0], "gguf", tmp_path / "out", store=store, stay=True) as worker:

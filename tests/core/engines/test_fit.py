@@ -51,6 +51,9 @@ DENSE: dict[str, Config] = {
     "granitemoehybrid": {"num_local_experts": 0},
 }
 """Without experts, which nothing can be routed to on the meta device; no cache depends on them."""
+LONG = ("gemma-3-27b", "Jamba-1.5-Mini", "granite-4.0-h-tiny", "Falcon-H1-7B", "Nemotron-Nano-9B-v2", "R1-Distill-Llama-8B")
+"""Models whose way of keeping tokens another of `MODELS` shares, or that take long to build."""
+NAMES = [pytest.param(name, marks=[pytest.mark.long] if name in LONG else []) for name in MODELS]
 TOKENS = 2000  # beyond the windows of all
 BLOCK, BATCH = 16, 2048  # tokens of a page of vLLM's, and of one of its steps
 
@@ -101,7 +104,7 @@ def written(name: str, tmp_path: Path) -> Path:
     return published.folder(tmp_path / name, MODELS[name], {"lm_head.weight": ("BF16", (1, 1))})
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_what_a_sequence_keeps_in_transformers(name: str, tmp_path: Path) -> None:
     truth = sum(map(size, caches(name)))
     need = transformers_need(written(name, tmp_path), "auto", on_gpu=False)
@@ -120,7 +123,7 @@ def test_compressed_caches_are_expanded_by_a_layer_at_work(tmp_path: Path) -> No
     assert close(work(folder_shape(written("DeepSeek-R1", tmp_path)).cache) * length, truth)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_what_a_sequence_keeps_in_vllm(name: str, tmp_path: Path) -> None:
     """Pages of all tokens, those of a window and a step of it, and states: vLLM's own rule, at a length beyond them."""
     length = 32_768

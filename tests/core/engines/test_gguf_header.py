@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gguf
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.compress.facts import gguf_tensors
@@ -23,7 +23,6 @@ def test_a_public_model_is_read(smollm_gguf: Path) -> None:
     assert sum(t.elements for t in gguf_tensors(smollm_gguf)) == 134_515_008
 
 
-@settings(deadline=None, max_examples=60)
 @given(share=st.floats(0, 0.9999))
 def test_every_truncation_is_seen(gguf_model: Path, tmp_path_factory: pytest.TempPathFactory, share: float) -> None:
     whole = gguf_model.read_bytes()
@@ -33,7 +32,6 @@ def test_every_truncation_is_seen(gguf_model: Path, tmp_path_factory: pytest.Tem
         read_tensors(cut)
 
 
-@settings(deadline=None, max_examples=60)
 @given(position=st.integers(4, 2000), value=st.integers(0, 255))
 def test_a_damaged_header_never_crashes_the_reader(
     gguf_model: Path, tmp_path_factory: pytest.TempPathFactory, position: int, value: int

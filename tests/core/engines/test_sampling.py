@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -39,7 +39,6 @@ def kept_plainly(logits: NDArray[np.float64], sampling: Sampling) -> dict[int, f
     return {i: w / norm for i, w in left}
 
 
-@settings(deadline=None, max_examples=300)
 @given(logit_lists, samplings)
 def test_draws_have_the_defined_probabilities(values: list[float], sampling: Sampling) -> None:
     logits = np.array(values, np.float32)

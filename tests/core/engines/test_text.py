@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.engines.decode.text import ByteDecoder, Piece, TextDecoder, WindowDecoder
@@ -19,7 +19,6 @@ def feed(decoder: TextDecoder, count: int) -> list[Piece]:
     return [piece for piece in found if piece]
 
 
-@settings(deadline=None, max_examples=500)
 @given(pieces | torn)
 @example([b"\xe6", b"\x97", b"\xa5\xf0", *[b"\x97", b"\x97", b"\xa5\xf0"] * 6, b"\x97", b"\x97", b"\x97"])
 def test_bytes_of_any_kind(vocabulary: list[bytes]) -> None:
@@ -46,7 +45,6 @@ def test_tokens_that_never_end_with_a_character_are_not_held_back_for_ever() -> 
     assert sum(len(piece[1]) for piece in pushed if piece) > len(straddling) - 70
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1, max_size=8), st.data())
 def test_a_piece_never_ends_within_a_character(text: str, data: st.DataObject) -> None:
     raw = text.encode()

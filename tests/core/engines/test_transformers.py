@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from core.engines.host.engine import EngineFailure
+from core.engines.transformers.engine import Transformers
 from tests.helpers import tiny
 from tests.helpers.host_process import Host, generate, running
 
@@ -121,8 +123,9 @@ def test_folders_that_are_no_models(hf_model: Path, tmp_path: Path) -> None:
         (bent, "does not fit its config in 6 weights: model.layers.0.mlp.down_proj.weight"),
         (mute, "holds no tokenizer"),
     ]:
-        with running(ENGINE) as child:
-            failed = child.refuse(folder)
+        with pytest.raises(EngineFailure) as caught:
+            Transformers().load(str(folder), {})
+        failed = caught.value
         assert failed.kind == "model", failed
         assert message in failed.message
         assert failed.remedy

@@ -101,7 +101,7 @@ def tokenizers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return PreTrainedTokenizerFast.from_pretrained(folder), LlamaModel(export(folder), 0)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=60) | st.text("ab's12 \n\r\t.,日é{}\\<think>", max_size=60) | st.sampled_from(tiny.CORPUS))
 def test_tokens_equal_those_of_transformers(tokenizers: tuple[Any, LlamaModel], text: str) -> None:
     theirs, ours = tokenizers

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as xml
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from rich.text import Text
@@ -124,7 +124,6 @@ def test_a_budget_curve_is_the_score_of_what_ended_within_the_limit(book: Book) 
     assert row["points"][-1] == {"limit": 100.0, "score": pytest.approx(1000 / 11)}
 
 
-@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(60, 540), st.floats(40, 290)), min_size=1, max_size=40))
 def test_labels_never_stand_on_one_another_or_on_a_point(points: list[tuple[float, float]]) -> None:
     labels = Labels((56, 36, 544, 292), points)
@@ -146,7 +145,6 @@ def test_an_empty_store_makes_an_empty_report(book: Book, tmp_path: Path) -> Non
     assert {file.name for file in folder.glob("*.csv")} <= {"scores.csv", "findings.csv"}, "no file that holds nothing"
 
 
-@settings(max_examples=40)
 @given(st.text(max_size=20), st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 100)), max_size=6))
 def test_plots_of_anything_are_well_formed(name: str, places: list[tuple[float, float]]) -> None:
     plot = Plot("p", name, name, (Series(name, tuple(Point(x, y, y, y) for x, y in places), span=(1, 2)),) * 2)

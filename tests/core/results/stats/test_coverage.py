@@ -28,7 +28,9 @@ def test_one_sample_covers_93_percent_exactly_and_at_any_rate(questions: int) ->
     assert min(share for share in coverage if share is not None) >= 0.93
 
 
-@pytest.mark.parametrize("one, other", [(10, 30), (30, 30), (30, 250), (100, 100), (100, 203), (250, 250)])
+@pytest.mark.parametrize(
+    "one, other", [(10, 30), (30, 30), (30, 250), (100, 100), (100, 203), pytest.param(250, 250, marks=pytest.mark.long)]
+)
 def test_two_scores_without_difference_are_told_apart_in_5_percent_exactly(one: int, other: int) -> None:
     errors = [measures.exact_difference(one, other, rate, rate).error for rate in np.linspace(0.01, 0.5, 50)]
     assert max(error for error in errors if error is not None) <= 0.0525
