@@ -12,16 +12,19 @@ from textual.widgets import Checkbox, Input
 import tui.app as module
 from core.errors import UsageError
 from core.jobs import queue
+from core.results.show.word_diff import word_diff
 from core.spec import RunSpec, Sampling
 from core.store.filters import doubt, parse, written
 from tests.helpers.tui_rows import sql
 from tests.helpers.waiting import eventually
 from tui.app import LrmApp
 from tui.dialogs.review import ReviewScreen
+from tui.dialogs.variants import _share
 from tui.panes.live import LivePane
 from tui.panes.pane import Pane
 from tui.panes.scores import COMPARE, TABLE, ScoresPane
 from tui.widgets.reader import Part, Reader
+from tui.widgets.side_by_side import SideBySide
 
 
 async def test_text_typed_at_a_button_goes_into_the_note_and_nothing_is_stored_unchanged(library: Path) -> None:
@@ -59,6 +62,34 @@ async def test_a_long_text_is_wrapped_beside_its_scroll_bar_at_once() -> None:
         reader.show([Part("text", "", "x" * 5_000, "plain")])
         await pilot.pause()
         assert max(map(len, reader.rows)) == reader.scrollable_content_region.width - 2 == 77
+
+
+class Beside(Alone):
+    """Two texts side by side, with the app's styles."""
+
+    def compose(self) -> ComposeResult:
+        """Both columns."""
+        yield SideBySide()
+
+
+async def test_both_columns_are_wrapped_beside_the_scroll_bar_at_once_and_none_is_red_or_green() -> None:
+    app = Beside()
+    async with app.run_test(size=(80, 24)) as pilot:
+        beside = app.query_one(SideBySide)
+        beside.show(word_diff("left " * 900, "right " * 900))
+        await pilot.pause()
+        widths = [max(len(row[side]) for row in beside.rows) for side in (0, 1)]
+        assert beside.show_vertical_scrollbar and sum(widths) + 3 <= beside.scrollable_content_region.width < 80
+        colours = {segment.style.color.name for segment in beside.render_line(0) if segment.style and segment.style.color}
+        assert {"yellow", "cyan"} <= colours and not colours & {"red", "green"}
+
+
+def test_how_much_was_compared_is_said_of_long_texts() -> None:
+    same = " ".join(f"word{number}" for number in range(36_800))
+    assert _share(word_diff(same, same)) == " · 100 % of the left one's words stand in the right one"
+    turned = " ".join(reversed(same.split()))
+    assert "of the left one's 20,000 compared words" in _share(word_diff(same, turned))
+    assert "16,800 more are not compared" in _share(word_diff(same, turned))
 
 
 async def test_a_picked_stream_that_ends_stays_until_f_and_another_is_announced(store: Path) -> None:

@@ -61,3 +61,13 @@ def test_a_folder_without_a_store_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delenv("LRM_DB", raising=False)
     assert cli.main(["scores"]) == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_word_that_is_nearly_a_filter_is_searched_and_doubted(
+    book: Book, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.run(book.variant(), "folio", graded(1, 2), state="done")
+    monkeypatch.setenv("LRM_DB", str(book.path))
+    assert cli.main(["responses", "wrongg"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "No such responses.\n" and "Did you mean 'wrong'" in shown.err
