@@ -20,12 +20,13 @@ from core.jobs.engines import FORMATS, WITHOUT_WEIGHTS
 from core.runner import gpus
 from core.runner.allocation import Allocation
 from core.runner.cluster.shares import Cluster, RayShare
+from core.runner.current_settings import CurrentSettings
 from core.runner.engine_process import EngineProcess
 from core.runner.prepare import Preparer
 from core.runner.questions import preload
 from core.runner.run import Run
 from core.runner.weights import Weights, WeightsChanged
-from core.settings import General, Settings, load
+from core.settings import General, Settings
 from core.spec import PrepareJob, RunJob
 from core.store.runner_store import RunnerStore
 
@@ -159,6 +160,7 @@ class Scheduler:
     def __init__(self, store: RunnerStore, folder: Path) -> None:
         self._store, self._folder = store, folder
         self._cluster = Cluster(store, folder)
+        self._settings = CurrentSettings(store)
         self.changed = threading.Event()
         self.lanes: list[Lane] = []
 
@@ -181,7 +183,11 @@ class Scheduler:
             return
         if returns:
             waiting |= {(True, True)}
-        settings = load()
+        settings = self._settings.now()
+        if settings is None:
+            for job in jobs:
+                self._store.set_message(job.id, "waits for valid settings")
+            return
         total = len(gpus.present(settings.general))
         for job in jobs:
             resources = resources_of(job, total, settings)

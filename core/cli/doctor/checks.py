@@ -75,7 +75,10 @@ def _extra(name: str) -> Finding:
 
 
 def _engine(name: str) -> Finding:
-    command = engines.command(name, load(), "--probe")
+    try:
+        command = engines.command(name, load(), "--probe")
+    except LrmError:  # the finding "settings" says why
+        return Finding(f"engine {name}", False, "not tried, since the settings are not valid", needed=False)
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_S, stdin=subprocess.DEVNULL, check=False)
         answer = json.loads(done.stdout.strip().splitlines()[-1])
@@ -100,8 +103,8 @@ def executor() -> Finding:
     """Whether what places the work is there."""
     try:
         general = load().general
-    except LrmError as error:
-        return Finding("executor", False, error.message, error.remedy)
+    except LrmError:
+        return Finding("executor", False, "unknown, since the settings are not valid", needed=False)
     if general.executor == "local":
         return Finding("executor", True, "local: this machine")
     try:

@@ -9,11 +9,14 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import replace
 
 from ..host.engine import EngineFailure
-from ..host.wire import Event, Finished, Generate
+from ..host.wire import Delta, Deltas, Event, Finished, Generate
 
+TICK_S = 0.02  # between two steps: what arrives meanwhile goes on together
 WAIT_S = 0.05  # how long a step waits for an event, and so how long a new request waits at most
 
 
@@ -25,6 +28,7 @@ class Tasks:
         self._events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._unfinished = 0
+        self._last_step = 0.0
 
     def _answer(self, request: Generate) -> AsyncIterator[Event]:
         """The events of one request, with its `Finished`. It is cancelled at an await; EngineFailure ends the host."""
@@ -50,13 +54,15 @@ class Tasks:
         return self._unfinished > 0
 
     def step(self) -> Iterable[Event]:
-        """The events that have arrived; waits up to `WAIT_S` for the first."""
+        """The events that have arrived, new text in one piece a request; waits up to `WAIT_S` for the first."""
+        time.sleep(max(0.0, min(TICK_S, self._last_step + TICK_S - time.monotonic())))
         events: list[Event | BaseException] = []
         with contextlib.suppress(queue.Empty):
             events.append(self._events.get(timeout=WAIT_S))
             while True:
                 events.append(self._events.get_nowait())
-        for event in events:
+        self._last_step = time.monotonic()
+        for event in merged(events):
             if isinstance(event, BaseException):
                 raise event
             self._unfinished -= isinstance(event, Finished)
@@ -87,3 +93,24 @@ class Tasks:
             self._events.put(
                 error if known else EngineFailure("engine", f"{type(error).__name__}: {error}", "See the host's log.")
             )
+
+
+def merged(events: Iterable[Event | BaseException]) -> Iterator[Event | BaseException]:
+    """The same events, deltas between two others as one message with one delta a request."""
+    waiting: dict[str, Delta] = {}
+    for event in events:
+        if isinstance(event, Deltas):
+            for new in event.items:
+                old = waiting.get(new.id)
+                waiting[new.id] = new if old is None else _joined(old, new)
+            continue
+        if waiting:
+            yield Deltas(tuple(waiting.values()))
+            waiting = {}
+        yield event
+    if waiting:
+        yield Deltas(tuple(waiting.values()))
+
+
+def _joined(old: Delta, new: Delta) -> Delta:
+    return replace(old, text=old.text + new.text, ids=old.ids + new.ids, pieces=old.pieces + new.pieces)

@@ -18,7 +18,7 @@ Thinking = Literal["on", "off"]
 Effort = Literal["low", "medium", "high"]
 THINKING: tuple[Thinking, ...] = ("on", "off")
 EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
-FinishReason = Literal["stop", "length", "cancelled", "error"]
+FinishReason = Literal["stop", "length", "repetition", "cancelled", "error"]
 
 
 @dataclass(frozen=True, slots=True)

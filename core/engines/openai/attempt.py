@@ -1,39 +1,33 @@
-"""One try at one request of an OpenAI-compatible server: its stream as text, its usage, and its failure."""
+"""One try at one request of an OpenAI-compatible server: its stream as text, and its failure."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any
 
-import openai
-from pydantic import ValidationError
+import httpx2
+import msgspec
 
 from ..host.options import OpenAIOptions
-from ..host.wire import FinishReason, Generate
-from ..thinking import THINK_END
-from .limits import BadReply
-from .replies import Chunk, Content, Part, joined
-from .request import arguments
+from .events import Events
+from .reading import Broken, Malformed, Reply
 
-T = TypeVar("T")
 USAGE_S = 10.0  # how long the usage may come after the end of the text
 LONGEST_WAIT_S = 3600.0  # a server that asks for more is not taken at its word
+LONGEST_ERROR = 2**16
+LATE = 0.02  # of its patience: how late a wait may end, so that not every piece of text sets the timer anew
 _AGAIN = (408, 409, 425, 429)
 
 
-class Broken(Exception):
-    """This try failed and may be retried; `after` is the pause that the server asks for, in seconds."""
+class Refused(Exception):
+    """The server refused this request with a status that asking again does not change."""
 
-    def __init__(self, message: str, after: float | None = None) -> None:
+    def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
-        self.after = after
-
-
-class Malformed(Broken):
-    """What came is not OpenAI's protocol; should it come again, it is the error of this response alone."""
+        self.status, self.message = status, message
 
 
 class OutOfTime(Exception):
@@ -41,111 +35,101 @@ class OutOfTime(Exception):
 
 
 class Try:
-    """Reads one stream; afterwards `reason` and `usage` are known. Only text counts as a sign of life."""
-
-    reason: FinishReason | None = None
-    usage: dict[str, int] | None = None
+    """Reads one stream into `reply`. Only text counts as a sign of life."""
 
     def __init__(self, options: OpenAIOptions, cap: float) -> None:
+        self.reply = Reply()
         self._silence, self._cap = options.silence, cap
         self._last_text = time.monotonic()
-        self._reasoning = self._answering = self.filtered = False
 
-    @property
-    def thinks(self) -> bool:
-        """Whether the reasoning has begun and not ended."""
-        return self._reasoning
+    async def texts(self, client: httpx2.AsyncClient, url: str, body: dict[str, Any]) -> AsyncIterator[tuple[str, int]]:
+        """(text, pieces): the new text of what the network brought at once, reasoning closed by `</think>`.
 
-    async def texts(self, client: openai.AsyncOpenAI, model: str, request: Generate) -> AsyncIterator[str]:
-        """The pieces of reasoning, `</think>` and content. Raises Broken, BadReply, OutOfTime or openai.APIStatusError."""
+        Raises Broken, Refused, OutOfTime, or BadReply of `limits`. A reply whose end has come is never thrown away.
+        """
         try:
-            async with await self._within(_opened(client, model, request)) as stream:
-                pieces = aiter(stream)
-                while (chunk := await self._within(_next(pieces))) is not None:
-                    for text in self._read(chunk):
-                        self._last_text = time.monotonic()
-                        yield text
-        except openai.APIStatusError as error:
-            if error.status_code in _AGAIN or error.status_code >= 500:
-                raise Broken(f"status {error.status_code}: {error.message}", _retry_after(error)) from error
-            raise
-        except openai.APIError as error:
-            if isinstance(error.__cause__, BadReply):  # met while the reply was opened
-                raise error.__cause__ from error
-            raise Broken(error.message) from error
-        except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
-            raise Malformed(f"what came is not OpenAI's protocol: {error}") from error
-        if self.reason is None:
-            raise Broken("the stream broke off without a finish reason")
-
-    async def _within(self, work: Awaitable[T]) -> T:
-        """Await `work`. Raises OutOfTime at the cap, Broken after too long without text."""
-        patience = self._silence if self.reason is None else USAGE_S
-        limit = min(self._cap, self._last_text + patience) - time.monotonic()
-        try:
-            async with asyncio.timeout(limit):
-                return await work
+            async with asyncio.timeout_at(self._deadline()) as timer:
+                async with client.stream("POST", url, content=msgspec.json.encode(body)) as response:
+                    await _check(response)
+                    async for received in _events(response):
+                        text, pieces = self.reply.read(received)
+                        if text:
+                            self._last_text = time.monotonic()
+                            yield text, pieces
+                        if self.reply.done and self.reply.reason:
+                            return
+                        self._prolong(timer)
         except TimeoutError as error:
+            if self.reply.reason:
+                return
             if time.monotonic() >= self._cap:
                 raise OutOfTime from error
-            raise Broken(f"no text came for {patience:.0f} s") from error
+            raise Broken(f"no text came for {self._silence:.0f} s") from error
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            if self.reply.reason:
+                return
+            raise Broken(str(error) or type(error).__name__) from error
+        if self.reply.reason is None:
+            raise Broken("the stream broke off without a finish reason")
 
-    def _read(self, sent: Any) -> list[str]:
-        """The texts in a chunk; stores its finish reason and usage."""
-        chunk = _checked(sent)
-        if chunk.usage is not None:
-            self.usage = chunk.usage.counts
-        if not chunk.choices:
-            return []
-        choice = chunk.choices[0]
-        if choice.finish_reason:
-            self.reason = "length" if choice.finish_reason == "length" else "stop"
-            self.filtered = choice.finish_reason == "content_filter"
-        delta = choice.delta
-        if delta is None:  # the completions of raw prompts
-            return [choice.text] if choice.text else []
-        return self._joined(joined(delta.reasoning_content) or joined(delta.reasoning), delta.content)
+    def _deadline(self) -> float:
+        return min(self._cap, self._last_text + (self._silence if self.reply.reason is None else USAGE_S))
 
-    def _joined(self, reasoning: str, content: Content) -> list[str]:
-        """The text of a delta, with `</think>` where the server goes over from reasoning to content.
-
-        White space in the reasoning of a response that answers already is none: it would make its answer thinking.
-        """
-        if isinstance(content, list):  # parts of either kind, as Mistral's API sends them
-            thinking = [part for part in content if isinstance(part, Part) and part.type == "thinking"]
-            reasoning += joined([*thinking])
-            content = joined([part for part in content if part not in thinking])
-        texts = []
-        if reasoning and (not self._answering or reasoning.strip()):
-            self._reasoning = True
-            texts.append(reasoning)
-        if content:
-            texts += [THINK_END, content] if self._reasoning else [content]
-            self._reasoning, self._answering = False, True
-        return texts
+    def _prolong(self, timer: asyncio.Timeout) -> None:
+        """Set the timer anew where it would ring much too early, or late."""
+        deadline, rings = self._deadline(), timer.when() or 0.0
+        if deadline < rings or deadline - rings > LATE * self._silence:
+            timer.reschedule(deadline)
 
 
-async def _opened(client: openai.AsyncOpenAI, model: str, request: Generate) -> Any:
-    resource = client.chat.completions if request.chat else client.completions
-    return await resource.create(**arguments(model, request))
+async def _events(response: httpx2.Response) -> AsyncIterator[list[bytes]]:
+    """The events of a stream, those that come together in one list; the whole body where the server does not stream."""
+    if "json" in response.headers.get("content-type", ""):
+        yield [await response.aread()]
+        return
+    events = Events()
+    async for received in response.aiter_raw():
+        if found := events.cut(received):
+            yield found
+    if found := events.end():
+        yield found
 
 
-def _checked(sent: Any) -> Chunk:
-    """A chunk whose types and ranges are right. Raises ValueError naming the field that is not."""
+async def _check(response: httpx2.Response) -> None:
+    """Raises Broken for a status that passes, Refused for another that is no success."""
+    status = response.status_code
+    if status < 400:
+        return
+    said = _message(await _beginning(response)) or response.reason_phrase
+    if status in _AGAIN or status >= 500:
+        raise Broken(f"status {status}: {said}", _retry_after(response.headers.get("retry-after", "")))
+    raise Refused(status, said)
+
+
+async def _beginning(response: httpx2.Response) -> bytes:
+    """The first bytes of a body."""
+    body = b""
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > LONGEST_ERROR:
+            break
+    return body
+
+
+def _message(body: bytes) -> str:
+    """What a server says of an error, in any of the usual places; else its text."""
     try:
-        return Chunk.model_validate(sent)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        found: object = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        return body.decode(errors="replace").strip()
+    for name in ("error", "message", "detail"):
+        if isinstance(found, dict) and found.get(name):
+            found = found[name]
+    return found if isinstance(found, str) else body.decode(errors="replace").strip()
 
 
-async def _next(pieces: AsyncIterator[T]) -> T | None:
-    return await anext(pieces, None)
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
+def _retry_after(text: str) -> float | None:
     """Seconds that the header Retry-After asks for, as a number or a date; None for what no server means."""
-    text = error.response.headers.get("retry-after", "")
     try:
         seconds = float(text)
     except ValueError:
@@ -154,3 +138,6 @@ def _retry_after(error: openai.APIStatusError) -> float | None:
         except (ValueError, ArithmeticError):
             return None
     return seconds if 0 <= seconds <= LONGEST_WAIT_S else None
+
+
+__all__ = ["Broken", "Malformed", "OutOfTime", "Refused", "Try"]

@@ -1,4 +1,4 @@
-"""The engine "openai": any server that speaks OpenAI's HTTP protocol, through the openai library.
+"""The engine "openai": any server that speaks OpenAI's HTTP protocol.
 
 A model is named by its server's address and its name there. Faults that pass (429, 5xx, a broken or silent stream) are
 tried again after a pause, from the beginning; empty replies are asked again and counted. The key comes from the
@@ -13,6 +13,7 @@ import os
 import random
 import resource
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,13 @@ from ..host.engine import EngineFailure, chosen_options
 from ..host.options import OpenAIOptions
 from ..host.wire import Delta, Deltas, Event, Finished, Generate, Ready, Started
 from .address import parse
+from .request import body, renamed_limit
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
 
-    from .attempt import Try
+    from .reading import Reply
     from .replies import Served
 
 CONNECT_S = 15.0
@@ -34,6 +37,8 @@ LONGEST_MESSAGE = 500
 OTHER_CONNECTIONS = 8
 OTHER_FILES = 256
 MALFORMED_TRIES = 3
+SAME_REFUSALS = 3
+"""Refusals in one wording, before any answer, from which every request would be refused."""
 
 
 class OpenAI(Tasks):
@@ -41,6 +46,7 @@ class OpenAI(Tasks):
 
     _options: OpenAIOptions
     _client: openai.AsyncOpenAI
+    _http: httpx2.AsyncClient
 
     def probe(self) -> tuple[str, str]:
         """The version of the client library."""
@@ -49,6 +55,8 @@ class OpenAI(Tasks):
     def load(self, model: str, options: Mapping[str, Any]) -> Ready:
         """Connect to the server and choose its model. Raises EngineFailure where either fails."""
         library = importlib.import_module("openai")
+        import httpx2
+
         from .limits import limit
 
         self._options = chosen = chosen_options(OpenAIOptions, options, "openai")
@@ -58,16 +66,18 @@ class OpenAI(Tasks):
             raise EngineFailure("model", str(error), "Name it as openai:http://127.0.0.1:8000/v1#name.") from error
         self._key = os.environ.get(chosen.key_variable, "")
         _make_room(chosen.slots)
-        connections = type(library.DEFAULT_CONNECTION_LIMITS)(max_connections=chosen.slots + OTHER_CONNECTIONS)
-        self._client = library.AsyncOpenAI(
-            base_url=self._url,
-            api_key=self._key or "none",  # the library wants some; servers that need no key ignore it
-            max_retries=0,
+        limits = httpx2.Limits(max_connections=chosen.slots + OTHER_CONNECTIONS)
+        key = self._key or "none"  # the library wants some; servers that need no key ignore it
+        self._http = httpx2.AsyncClient(
+            limits=limits,
             timeout=None,  # every wait has a limit of its own in Try
-            http_client=library.DefaultAsyncHttpxClient(
-                limits=connections, event_hooks={"response": [limit]}, headers={"Accept-Encoding": "identity"}
-            ),  # the library's own would stop at 1,000
+            follow_redirects=True,
+            event_hooks={"response": [limit]},
+            headers={"Accept-Encoding": "identity", "Authorization": f"Bearer {key}", "Content-Type": "application/json"},
         )
+        self._client = library.AsyncOpenAI(base_url=self._url, api_key=key, max_retries=0, http_client=self._http)
+        self._refusals: Counter[str] = Counter()
+        self._answered = False
         self._open(chosen.slots)
         served = asyncio.run_coroutine_threadsafe(self._served(), self._loop).result()
         self._model, facts = _choose(self._url, name, served)
@@ -77,6 +87,7 @@ class OpenAI(Tasks):
 
     async def _served(self) -> dict[str, Served]:
         """The models that the server lists, with what it says of each; none where it keeps no list."""
+        import msgspec
         import openai
 
         from .limits import BadReply
@@ -85,13 +96,13 @@ class OpenAI(Tasks):
         try:
             async with asyncio.timeout(CONNECT_S):
                 page = await self._client.models.list()
-            served = [Served.model_validate(entry) for entry in page.data or []]
+            served = [msgspec.convert(entry, Served, from_attributes=True) for entry in page.data or []]
             return {one.id: one for one in served}
         except (TimeoutError, openai.APIConnectionError) as error:
             message = f"Nobody answers at {self._url}: {self._clean(str(error.__cause__ or error) or 'no answer')}."
             raise EngineFailure("engine", message, "Start the server, or correct the address.") from error
         except openai.APIStatusError as error:
-            self._raise_if_final(error)
+            self._raise_if_final(error.status_code, error.message)
             return {}
         except (
             openai.APIError,
@@ -105,22 +116,23 @@ class OpenAI(Tasks):
 
     async def _answer(self, request: Generate) -> AsyncIterator[Event]:
         """See `Tasks`: tries until one ends with text, the cap is reached, or the server has failed too often."""
-        import openai
-
-        from .attempt import Broken, Malformed, OutOfTime, Try
+        from .attempt import Broken, Malformed, OutOfTime, Refused, Try
         from .limits import BadReply
 
         cap = time.monotonic() + self._options.seconds
+        sent = body(self._model, request)
+        url = f"{self._url.rstrip('/')}/{'chat/completions' if request.chat else 'completions'}"
         faults = malformed = empty = 0
         while True:
             yield Started(request.id, request.prompt, None, request.sampling.max_tokens, empty)
             attempt, any_text = Try(self._options, cap), False
             try:
-                async for text in attempt.texts(self._client, self._model, request):
+                async for text, pieces in attempt.texts(self._http, url, sent):
                     any_text = True
-                    yield Deltas((Delta(request.id, text, (), 1),))
+                    yield Deltas((Delta(request.id, text, (), pieces),))
                 if any_text or empty == self._options.empty_tries:
-                    yield _end(request, attempt, empty, any_text)
+                    self._answered = True
+                    yield _end(request, attempt.reply, empty, any_text)
                     return
                 empty += 1
             except Broken as fault:
@@ -135,10 +147,13 @@ class OpenAI(Tasks):
                 return
             except OutOfTime:
                 message = f"The response was not complete after {self._options.seconds:.0f} s, the cap (`openai.seconds`)."
-                yield Finished(request.id, "error", message, attempt.usage, empty)
+                yield Finished(request.id, "error", message, attempt.reply.usage, empty)
                 return
-            except openai.APIStatusError as error:
-                self._raise_if_final(error)
+            except Refused as error:
+                if (renamed := renamed_limit(sent, error.message)) is not None:
+                    sent = renamed
+                    continue
+                self._raise_if_final(error.status, error.message)
                 yield Finished(request.id, "error", f"The server refused: {self._clean(error.message)}", empty_replies=empty)
                 return
 
@@ -152,14 +167,18 @@ class OpenAI(Tasks):
             after = min(LONGEST_PAUSE_S, self._options.pause * 2 ** (faults - 1)) * random.uniform(0.5, 1.5)
         await asyncio.sleep(max(0.0, min(after, cap - time.monotonic())))
 
-    def _raise_if_final(self, error: openai.APIStatusError) -> None:
+    def _raise_if_final(self, status: int, said: str) -> None:
         """Raise EngineFailure for errors that every other request would meet too."""
-        message = self._clean(error.message)
-        if error.status_code in (401, 403):
+        message = self._clean(said)
+        if status in (401, 403):
             remedy = f"Set {self._options.key_variable} and restart the runner, which hands its environment on."
             raise EngineFailure("usage", f"{self._url} refused the key: {message}", remedy)
-        if error.status_code == 404 and hasattr(self, "_model"):
+        if status == 404 and hasattr(self, "_model"):
             raise EngineFailure("model", f"{self._url} does not serve {self._model!r}: {message}", "Correct the model's name.")
+        self._refusals[message] += 1
+        if not self._answered and ("max_tokens" in said or self._refusals[message] >= SAME_REFUSALS):
+            remedy = "Change what it names (--max-tokens, sampling, template options), or the server's settings."
+            raise EngineFailure("usage", f"{self._url} refuses what every request asks for: {message}", remedy)
 
     def _clean(self, text: str) -> str:
         """A server's message without our key, which some repeat."""
@@ -170,11 +189,11 @@ def _odd(request: Generate, reason: str, empty: int) -> Finished:
     return Finished(request.id, "error", f"The server's reply cannot be read: {reason}.", empty_replies=empty)
 
 
-def _end(request: Generate, attempt: Try, empty: int, any_text: bool) -> Finished:
+def _end(request: Generate, reply: Reply, empty: int, any_text: bool) -> Finished:
     if not any_text:
-        return Finished(request.id, "error", f"The server sent {empty + 1} empty replies.", attempt.usage, empty + 1)
-    thinking = "opened" if attempt.thinks else None
-    return Finished(request.id, attempt.reason or "stop", None, attempt.usage, empty, thinking, attempt.filtered)
+        return Finished(request.id, "error", f"The server sent {empty + 1} empty replies.", reply.usage, empty + 1)
+    thinking = "opened" if reply.thinks else None
+    return Finished(request.id, reply.reason or "stop", None, reply.usage, empty, thinking, reply.filtered)
 
 
 def _make_room(slots: int) -> None:

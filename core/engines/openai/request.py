@@ -7,8 +7,8 @@ from typing import Any
 from ..host.wire import Generate, Sampling, TemplateOptions
 
 
-def arguments(model: str, request: Generate) -> dict[str, Any]:
-    """What the openai library is called with; `extra_body` is what is no parameter of OpenAI's own."""
+def body(model: str, request: Generate) -> dict[str, Any]:
+    """The JSON of a request, with what is no parameter of OpenAI's own only where it is set."""
     asked: dict[str, Any] = {"prompt": request.prompt}
     added = _added(request.sampling)
     if request.chat:
@@ -24,15 +24,15 @@ def arguments(model: str, request: Generate) -> dict[str, Any]:
         "stream_options": {"include_usage": True},
         "seed": request.seed,
         **_sampling(request.sampling),
-        **({"extra_body": added} if added else {}),
+        **added,
     }
 
 
-def body(model: str, request: Generate) -> dict[str, Any]:
-    """The JSON that the library makes of `arguments`."""
-    sent = arguments(model, request)
-    added = sent.pop("extra_body", {})
-    return {**sent, **added}
+def renamed_limit(sent: dict[str, Any], refusal: str) -> dict[str, Any] | None:
+    """The body with the limit under its newer name, where a refusal asks for that; None elsewhere."""
+    if "max_completion_tokens" not in refusal or "max_tokens" not in sent:
+        return None
+    return {("max_completion_tokens" if name == "max_tokens" else name): value for name, value in sent.items()}
 
 
 def template_variables(options: TemplateOptions) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from core.engines.host.wire import Finished, Generate, Sampling, Started, TemplateOptions
+from core.engines.host.wire import Failed, Finished, Generate, Sampling, Started, TemplateOptions
+from core.engines.openai.events import Events
 from tests.helpers.chat_server import Act, Handler, answer, drip, keep_alive, raw, serving, status, torn
 from tests.helpers.host_process import Answer, Host, generate, running
 
@@ -68,6 +69,7 @@ def test_reasoning_alone_is_not_closed_for_the_model() -> None:
         ([{"reasoning": "24+48."}, {"content": "It is 72."}, {"reasoning": "\n"}], "24+48.</think>It is 72."),
         ([{"reasoning": "24+48.</think>It is 72."}], "24+48.</think>It is 72."),
         ([{"reasoning": "24+48, then"}, {"content": " 72.</think>It is 72."}], "24+48, then</think> 72.</think>It is 72."),
+        ([{"reasoning": "24+48.</th"}, {"reasoning": "ink>"}, {"content": "It is 72."}], "24+48.</think>It is 72."),
         (
             [
                 {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "24+48."}]}]},
@@ -81,6 +83,153 @@ def test_reasoning_is_told_from_content_however_it_comes(deltas: list[Any], text
     with serving(answer(*deltas)) as server:
         got, _ = answered(server)
     assert got.text == text
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "filtered"),
+    [
+        *((word, "stop", False) for word in ("stop", "STOP", "eos_token", "end_turn")),
+        *((word, "length", False) for word in ("length", "max_tokens", "model_length")),
+        ("repetition", "repetition", False),
+        ("content_filter", "stop", True),
+    ],
+)
+def test_finish_reasons_of_any_server_are_understood(said: str, reason: str, filtered: bool) -> None:
+    with serving(answer(*HELLO, finish=said)) as server:
+        got, _ = answered(server)
+    assert got.finished is not None and (got.finished.reason, got.finished.filtered) == (reason, filtered)
+
+
+@pytest.mark.parametrize("said", ["abort", "error", "insufficient_system_resource"])
+def test_what_the_server_broke_off_is_asked_again(said: str) -> None:
+    with serving(answer({"content": "It is 41"}, finish=said), answer(*HELLO)) as server:
+        got, events = answered(server)
+    assert got.finished is not None and got.finished.reason == "stop" and len(server.bodies) == 2
+    assert sum(isinstance(event, Started) for event in events) == 2
+
+
+TWO = '{"choices": [{"index": 0, "delta": {"content": "It"}}, {"index": 1, "delta": {"content": "He"}}]}'
+OTHER = (
+    '{"id": "a", "choices": [{"delta": {"content": "It is"}}]}\n\ndata: {"id": "b", "choices": [{"delta": {"content": "x"}}]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("act", "sentence"),
+    [
+        (answer(*HELLO, finish="tool_calls"), "finish reason 'tool_calls' says neither"),
+        (raw(f"data: {TWO}\n\n"), "two answers, and one was asked for"),
+        (raw(f"data: {OTHER}\n\n"), "changes its id amid the stream"),
+    ],
+)
+def test_a_reply_that_is_no_answer_is_an_error_of_its_own(act: Act, sentence: str) -> None:
+    with serving(act) as server:
+        got, _ = answered(server)
+    assert got.finished is not None and got.finished.reason == "error" and sentence in str(got.finished.error)
+    assert len(server.bodies) == 3
+
+
+def test_an_error_amid_a_stream_is_told_and_asked_again() -> None:
+    cut = raw('data: {"choices": [{"delta": {"content": "It"}}]}\n\ndata: {"error": {"message": "out of memory"}}\n\n')
+    with serving(cut) as server, running(ENGINE) as child:
+        child.load(f"{server.address}#m", tries=2, pause=0.01)
+        child.send(generate("q", "What is it?", chat=True))
+        while (event := child.next_event()) is not None and not isinstance(event, Failed):
+            pass
+    assert event is not None and "out of memory" in event.message
+
+
+def test_a_server_that_does_not_stream_is_read() -> None:
+    message = {"role": "assistant", "reasoning_content": "24+48.", "content": "It is 72."}
+    whole = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": {"completion_tokens": 9}}
+    with serving(lambda handler: handler.refuse(200, whole)) as server:
+        got, _ = answered(server)
+    assert got.text == "24+48.</think>It is 72."
+    assert got.finished is not None and (got.finished.reason, got.finished.usage) == ("stop", {"completion_tokens": 9})
+
+
+def test_a_text_that_the_last_chunk_tells_once_more_is_read_once() -> None:
+    said = "Half of the people are 36, so all of them are"
+
+    def act(handler: Handler) -> None:
+        handler.begin()
+        handler.chunk(content=said[:20])
+        handler.chunk(content=said[20:])
+        handler.chunk("length", content=said)
+        handler.say("data: [DONE]\n\n")
+
+    with serving(act) as server:
+        got, _ = answered(server)
+    assert got.text == said and got.finished is not None and got.finished.reason == "length"
+
+
+@pytest.mark.parametrize(
+    ("usage", "kept"),
+    [
+        ({"prompt_tokens": 0, "completion_tokens": 0}, None),
+        ({"prompt_tokens": 9, "completion_tokens": 5, "reasoning_tokens": 25}, {"prompt_tokens": 9, "completion_tokens": 5}),
+    ],
+)
+def test_counts_that_cannot_be_are_none(usage: dict[str, int], kept: dict[str, int] | None) -> None:
+    with serving(answer(*HELLO, usage=usage)) as server:
+        got, _ = answered(server)
+    assert got.finished is not None and got.finished.usage == kept
+
+
+def test_a_reply_whose_end_has_come_is_never_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The usage never comes, or the connection breaks before it does."""
+    chunk = '{"choices": [{"index": 0, "delta": {"content": "It is 42."}, "finish_reason": "stop"}]}'
+
+    def breaks(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        handler.say(f"data: {chunk}\n\n")
+        handler.close_connection = True
+
+    def waits(handler: Handler) -> None:
+        handler.begin()
+        handler.say(f"data: {chunk}\n\n")
+        time.sleep(12)
+
+    with serving(breaks, waits) as server, running(ENGINE) as child:
+        child.load(f"{server.address}#m", silence=0.5)
+        for name in ("a", "b"):
+            got = ask(child, name)
+            assert got.text == "It is 42." and got.finished is not None and got.finished.reason == "stop"
+    assert len(server.bodies) == 2
+
+
+@pytest.mark.parametrize(
+    "refusal", ["max_tokens is too large: 32768. This model supports at most 16384.", "logprobs are needed", "no seed, please"]
+)
+def test_what_every_request_would_meet_fails_the_run(refusal: str) -> None:
+    with serving(status(400, refusal)) as server, running(ENGINE) as child:
+        child.load(f"{server.address}#m")
+        child.send(*(generate(str(number), "hi", chat=True) for number in range(4)))
+        while (event := child.next_event()) is not None and not isinstance(event, Failed):
+            pass
+    assert event is not None and (event.kind, event.remedy != "") == ("usage", True) and refusal in event.message
+
+
+def test_a_limit_under_its_newer_name_is_sent_where_the_server_asks_for_it() -> None:
+    refusal = status(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
+    with serving(refusal, answer(*HELLO)) as server:
+        got, _ = answered(server)
+    assert got.text == "It is 42."
+    assert "max_tokens" not in server.bodies[1] and server.bodies[1]["max_completion_tokens"] == 40
+
+
+BYTES = b': hello\r\n\r\ndata: {"a": 1}\r\n\r\nevent: x\r\ndata: {"b":\r\ndata: 2}\r\n\r\ndata: [DONE]'
+
+
+@pytest.mark.parametrize("step", range(1, 12))
+def test_events_are_the_same_wherever_the_network_cuts_them(step: int) -> None:
+    for stream in (BYTES, BYTES.replace(b"\r\n", b"\n"), b"\xef\xbb\xbf" + BYTES.replace(b"\r\n", b"\r")):
+        events = Events()
+        found = [data for at in range(0, len(stream), step) for data in events.cut(stream[at : at + step])] + events.end()
+        assert found == [b'{"a": 1}', b'{"b":\n2}', b"[DONE]"]
 
 
 def test_what_a_run_sets_in_the_template_is_sent() -> None:
