@@ -30,7 +30,7 @@ VERSIONS = "SELECT prompt_version, benchmark_version FROM jobs WHERE id = ?"
 @pytest.fixture(autouse=True)
 def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a run of ten questions is not over before it is stopped."""
-    monkeypatch.setenv("LRM_LLAMACPP_SLOTS", "1")
+    monkeypatch.setenv("LRM_LLAMA_CPP_SLOTS", "1")
 
 
 def write(folder: Path, wording: str, gold: int) -> None:
@@ -41,7 +41,7 @@ def write(folder: Path, wording: str, gold: int) -> None:
 
 
 def spec(folder: Path) -> RunSpec:
-    sampling = Sampling(max_tokens=2000, temperature=0.0)
+    sampling = Sampling(max_tokens=300, temperature=0.0)
     return RunSpec("pocket", "none", "aime", "llama.cpp", sampling, limit=10, policy="observe", data=folder,
                    prompts=folder / "prompts.toml")  # fmt: skip
 
