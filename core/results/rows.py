@@ -404,6 +404,7 @@ class ProvenanceRun(TypedDict):
     weights_sha256: str | None
     bytes: int | None
     prompt_version: str | None
+    benchmark_version: str | None
     sampling: dict[str, object]
     seed: int | None
     item_limit: int | None

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks.base import Benchmark, Item
-from benchmarks.prompts import PromptTemplate, load_template
 from benchmarks.registry import get
 from core.collapse import Detector
 from core.engines.host import wire
@@ -25,7 +24,7 @@ from core.grading.settle import settle
 from core.jobs.engines import FORMATS, WITHOUT_WEIGHTS
 from core.runner.child import TRIES, ChildDied
 from core.runner.engine_process import EngineProcess
-from core.runner.questions import questions, version
+from core.runner.inputs import inputs
 from core.runner.watchdog import FLAG_S, Watchdog
 from core.runner.weights import Weights
 from core.settings import Settings
@@ -118,7 +117,7 @@ class Run:
         self.id = job.id
         self.weights = Weights(store, job)
         self.benchmark: Benchmark = get(job.benchmark)
-        self.template: PromptTemplate = load_template(self.benchmark.prompt_key, job.prompts)
+        self.template, self.questions = inputs(store, job)
         self.replicas = [Replica(engine) for engine in engines]
         self.started: list[StartedResponse] = []
         self.outcomes: list[Outcome] = []
@@ -130,11 +129,11 @@ class Run:
 
         Raises LrmError where the run cannot go on; what it has so far is stored.
         """
-        items, next_tick = questions(self.job), time.monotonic() + TICK_S
+        next_tick = time.monotonic() + TICK_S
         while self.waiting is None or self.waiting or any(replica.streams for replica in self.replicas):
             for replica in self.replicas:
                 if not replica.given_up:
-                    self._serve(replica, items)
+                    self._serve(replica)
             self._send_requests()
             if time.monotonic() >= next_tick:
                 self._flush()
@@ -158,7 +157,7 @@ class Run:
         backlog = self.store.log_backlog
         return min(SLOW_TICK_S * backlog, SLOWEST_TICK_S) if backlog else TICK_S
 
-    def _serve(self, replica: Replica, items: list[Item]) -> None:
+    def _serve(self, replica: Replica) -> None:
         """Load an engine that is not loaded, and handle its messages and failures."""
         engine = replica.engine
         try:
@@ -171,7 +170,7 @@ class Run:
                     replica.watchdog.note(event)
                 self._handle(replica, event)
             if replica.load_sent and replica.watchdog is None and engine.ready is not None:
-                self._loaded(replica, engine.ready, items)
+                self._loaded(replica, engine.ready)
             self._check_progress(replica)
         except EngineOutOfMemory as error:
             if replica.watchdog is None or replica.slots_loaded == 1:  # the engine has tried fewer slots before it loaded
@@ -193,7 +192,7 @@ class Run:
             or all(other.watchdog is not None or other.given_up for other in before)
         )
 
-    def _loaded(self, replica: Replica, ready: wire.Ready, items: list[Item]) -> None:
+    def _loaded(self, replica: Replica, ready: wire.Ready) -> None:
         """Start the watchdog of an engine that has loaded; the first one also plans the run.
 
         Raises WeightsChanged where the files changed while it read them, since nobody knows what it holds.
@@ -202,7 +201,8 @@ class Run:
         general = self.settings.general
         replica.watchdog = Watchdog(general.silence_s, general.prefill_s, ready)
         if self.waiting is None:
-            self._plan(items, ready)
+            self.store.plan(self.id, self.template, f"{ready.engine} {ready.version}", self.job.sha256, self.questions)
+            self.waiting = deque(self.store.pending(self.id))
             self._speed_from = time.monotonic()
 
     def _engine_died(self, replica: Replica, death: ChildDied) -> None:
@@ -269,18 +269,6 @@ class Run:
         if options.get("spans_nodes") and job.gpus:
             options.setdefault("tensor_parallel", max(1, job.gpus // options.get("pipeline_parallel", 1)))
         return options
-
-    def _plan(self, items: list[Item], ready: wire.Ready) -> None:
-        engine = f"{ready.engine} {ready.version}"
-        versions = {
-            "prompt": self.template.version,
-            "engine": engine,
-            "weights": self.job.sha256,
-            "benchmark": version(self.job),
-        }
-        seeds = [[response_seed(self.job.seed, item.key, n) for n in range(self.job.samples)] for item in items]
-        self.store.plan(self.id, self.benchmark.name, items, seeds, versions)
-        self.waiting = deque(self.store.pending(self.id))
 
     def _check_progress(self, replica: Replica) -> None:
         """Warn about an engine that sends no tokens, and restart it when the limit has passed."""
@@ -437,8 +425,3 @@ def audited(job: RunJob, key: str, sample: int) -> bool:
     of_sample = f"/{sample}" if sample else ""  # the first sample's draw is that of runs with one sample
     draw = hashlib.sha256(f"audit/{job.id}/{job.seed}/{key}{of_sample}".encode()).digest()
     return int.from_bytes(draw[:4], "big") < job.audit_share * 2**32
-
-
-def response_seed(seed: int, key: str, sample: int = 0) -> int:
-    """The seed of one response: 31 bits of a hash of the run's seed, the question and the sample's number."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{key}/{sample}".encode()).digest()[:4], "big") >> 1

@@ -22,6 +22,7 @@ from core.runner.allocation import Allocation
 from core.runner.cluster.shares import Cluster, RayShare
 from core.runner.current_settings import CurrentSettings
 from core.runner.engine_process import EngineProcess
+from core.runner.inputs import PromptChanged
 from core.runner.prepare import Preparer
 from core.runner.questions import preload
 from core.runner.run import Run
@@ -137,7 +138,7 @@ class Lane:
             self._store.end_job(number, state)
         except (LeaseLost, StoreDamaged, *PASSING):
             raise
-        except WeightsChanged as error:
+        except (WeightsChanged, PromptChanged) as error:
             log.warning("job %d waits: %s", number, error)
             self.end_engines()
             self._store.end_job(number, "paused", error.message, error.remedy)
@@ -199,7 +200,7 @@ class Scheduler:
                 self._refuse(job, resources, total)
             elif (lane := self._lane(job, resources, settings.general)) is None:
                 waiting.add(queue)
-                if isinstance(job, RunJob):
+                if isinstance(job, RunJob) and not self._store.kept(job.id).planned:
                     preload(job)
                 local = f"waits for {needed} GPU{'s' * (needed > 1)}" if needed else ""
                 self._store.set_message(job.id, FULL if resources.cluster else local)

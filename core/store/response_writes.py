@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.base import Item
+from benchmarks.prompts import PromptTemplate
 from core.store.columns import Columns, LoopColumns
 from core.store.fence import FencedStore
+from core.store.inputs import Kept, Questions, keep_template, kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +70,28 @@ class Outcome:
 class ResponseWrites(FencedStore):
     """Writes about responses."""
 
-    def plan(
-        self,
-        job: int,
-        benchmark: str,
-        items: Sequence[Item],
-        seeds: Sequence[Sequence[int]],
-        versions: Mapping[str, str | None],
-    ) -> None:
-        """Create the pending responses that are missing, one a seed of each item, a sample each.
+    def kept(self, job: int) -> Kept:
+        """What is kept of what a run asks."""
+        with self._mutex:
+            return kept(self.connection, job)
 
-        Responses of an engine that died become pending again.
+    def plan(
+        self, job: int, template: PromptTemplate, engine: str, weights: str | None, questions: Questions | None = None
+    ) -> None:
+        """Begin an attempt of a run: note engine, weights and wording. Responses of an engine that died become pending again.
+
+        The first attempt brings `questions`, which become pending responses, a seed and a sample each.
         """
         with self.fenced() as connection:
             connection.execute("UPDATE responses SET state = 'pending' WHERE job_id = ? AND state = 'active'", (job,))
             connection.execute(
-                "UPDATE jobs SET prompt_version = :prompt, engine_version = :engine, benchmark_version = :benchmark, "
-                "weights_sha256 = coalesce(weights_sha256, :weights) WHERE id = :id",
-                {**versions, "id": job},
+                "UPDATE jobs SET prompt_version = ?, engine_version = ?, weights_sha256 = coalesce(weights_sha256, ?) "
+                "WHERE id = ?",
+                (template.version, engine, weights, job),
             )
-            for position, (item, of_item) in enumerate(zip(items, seeds, strict=True)):
-                number = item_id(connection, benchmark, item)
-                connection.executemany(
-                    "INSERT OR IGNORE INTO responses (job_id, item_id, position, sample, seed) VALUES (?, ?, ?, ?, ?)",
-                    [(job, number, position, sample, seed) for sample, seed in enumerate(of_item)],
-                )
+            keep_template(connection, template)
+            if questions is not None:
+                _add_pending(connection, job, questions)
 
     def pending(self, job: int) -> list[Pending]:
         """The responses still to be generated, those with stored tokens first."""
@@ -170,6 +169,16 @@ class ResponseWrites(FencedStore):
             (outcome.response_id, outcome.text, array("I", outcome.ids).tobytes()),
         )
         connection.execute("DELETE FROM chunks WHERE response_id = ?", (outcome.response_id,))
+
+
+def _add_pending(connection: sqlite3.Connection, job: int, questions: Questions) -> None:
+    connection.execute("UPDATE jobs SET benchmark_version = ? WHERE id = ?", (questions.version, job))
+    for position, (item, seeds) in enumerate(zip(questions.items, questions.seeds, strict=True)):
+        number = item_id(connection, questions.benchmark, item)
+        connection.executemany(
+            "INSERT OR IGNORE INTO responses (job_id, item_id, position, sample, seed) VALUES (?, ?, ?, ?, ?)",
+            [(job, number, position, sample, seed) for sample, seed in enumerate(seeds)],
+        )
 
 
 def _start(connection: sqlite3.Connection, start: StartedResponse) -> None:

@@ -13,7 +13,7 @@ from sqlite_utils import Database, Migrations
 from core.store.doubts import mark_doubtful
 from core.store.protocol import canonical_json
 
-VERSION_OF_STEPS = 12
+VERSION_OF_STEPS = 13
 
 
 steps = Migrations("lrm-tui")
@@ -139,6 +139,23 @@ def samples_and_endings(db: Database) -> None:
     for column in ("ending TEXT", "prompt_thinking TEXT", "lenient_credit REAL", "lenient_score REAL", "inferred INTEGER"):
         db.execute(f"ALTER TABLE responses ADD COLUMN {column}")
     db.execute("CREATE INDEX responses_by_ending ON responses (ending) WHERE state = 'done'")
+
+
+@steps(name="0013_prompts_of_runs")
+def prompts_of_runs(db: Database) -> None:
+    """The wordings that runs ask with, each once, by the version that `jobs.prompt_version` names.
+
+    Runs whose questions changed between two attempts, which asked both, are marked as doubtful: two items share a place.
+    """
+    db.execute(
+        "CREATE TABLE prompts (version TEXT PRIMARY KEY, text TEXT NOT NULL, chat INTEGER NOT NULL CHECK (chat IN (0, 1))) "
+        "STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "UPDATE jobs SET doubt = coalesce(doubt, 'its questions changed while it ran') "
+        "WHERE kind = 'run' AND engine <> 'imported' AND EXISTS (SELECT 1 FROM responses WHERE job_id = jobs.id "
+        "GROUP BY position, sample HAVING count(*) > 1)"
+    )
 
 
 def _edit_schema(db: Database, table: str, old: str, new: str) -> None:

@@ -7,7 +7,8 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
-from core.runner.run import audited, response_seed
+from core.runner.inputs import response_seed
+from core.runner.run import audited
 from tests.e2e.kill import check, finished, stored
 from tests.helpers.jobs import run_job
 from tests.helpers.runs import ended, host, queued, spec

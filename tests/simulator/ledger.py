@@ -24,8 +24,9 @@ SELECT id, kind, benchmark, engine, seed, item_limit, samples, sampling, data_fo
 """
 _MIXED = """
 SELECT r.job_id, count(DISTINCT substr(i.fields, instr(i.fields, 'wording'), 10)), count(DISTINCT substr(t.prompt, 1, 3)),
-       count(*), max(coalesce(j.item_limit, 1000) * j.samples)
-FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id
+       count(*), max(coalesce(j.item_limit, 1000) * j.samples), max(substr(i.fields, instr(i.fields, 'wording'), 10)),
+       max(j.benchmark_version), max(substr(t.prompt, 1, 3)), max(substr(p.text, 1, 3))
+FROM responses r JOIN items i ON i.id = r.item_id JOIN jobs j ON j.id = r.job_id LEFT JOIN prompts p ON p.version = j.prompt_version
 LEFT JOIN response_texts t ON t.response_id = r.id AND t.text <> '' GROUP BY r.job_id
 """
 _SURE = "SELECT id, weights_sha256 FROM jobs WHERE kind = 'run' AND state = 'done' AND doubt IS NULL"
@@ -90,18 +91,23 @@ class Ledger:
             self._violated(f"{where}: response {number} is not what its engine said: {text!r}")
 
     def _unmixed(self, connection: sqlite3.Connection, done: Mapping[int, Facts], where: str) -> None:
-        """The responses of a run come from one wording, and if it has ended without a doubt, from the weights of its hash."""
+        """The responses of a run come from one wording, whose version it names, and without a doubt from the weights of its hash."""
         run = sqlite3.Connection.execute
-        for job, wordings, prompts, count, most in run(connection, _MIXED):
+        named: dict[str, str] = {}
+        for job, wordings, prompts, count, most, wording, version, prompt, kept in run(connection, _MIXED):
             if count > most:
                 self._violated(f"{where}: run {job} has {count} responses of {most}")
             if max(wordings, prompts) > 1:
                 self._violated(f"{where}: run {job} mixes {wordings} versions of its questions, {prompts} of its prompt")
+            if named.setdefault(version, wording) != wording:
+                self._violated(f"{where}: run {job} asks {wording} under the version of {named[version]}")
+            if prompt not in (None, kept):
+                self._violated(f"{where}: run {job} asks {prompt} under the version of {kept}")
         for job, sha256 in run(connection, _SURE):
             letters = {letter for facts in done.values() if facts[1] == job for letter in _LETTER.findall(str(facts[7]))}
             if letters - {self._weights.get(sha256)}:
-                named = ", ".join(sorted(letters))
-                self._violated(f"{where}: run {job} is of the weights {named} under the hash of {self._weights.get(sha256)}")
+                found = ", ".join(sorted(letters))
+                self._violated(f"{where}: run {job} is of the weights {found} under the hash of {self._weights.get(sha256)}")
 
     def check_copy(self, path: Path, scratch: Path, where: str) -> None:
         """Compare what a file holds with what it must hold, as one would find it who opens it now."""

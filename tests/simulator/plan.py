@@ -42,7 +42,7 @@ ACTIONS: dict[str, tuple[int, Action]] = {
     "restore": (1, files.restore),
 }
 """Each with its weight. All steps are drawn from it but the first, which adds the first runs."""
-UNMENDED = ("settings", "questions", "prompt")
+UNMENDED = ("settings",)
 """Kinds that break an invariant of today's code: they are drawn where `--actions` names them."""
 USUAL = tuple(name for name in ACTIONS if name not in UNMENDED)
 ALWAYS = ("add", "start")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from unittest.mock import patch
 from core.engines.host import wire
 from core.engines.openai.attempt import Try
 from core.runner import processes
+from core.store.inputs import Kept
 from core.store.runner_store import RunnerStore
 
 
@@ -38,6 +40,11 @@ def _read_unchecked(attempt: Try, sent: Any) -> list[str]:
     return [sent.choices[0].delta.content]
 
 
+def _nothing_kept(_connection: sqlite3.Connection, _run: int) -> Kept:
+    """Each attempt of a run is planned from the files of that moment."""
+    return Kept(False, False, None, None)
+
+
 def _nothing(*_: object) -> None:
     """Nothing is refused."""
 
@@ -46,6 +53,7 @@ PLANTS: dict[str, dict[str, object]] = {
     "2": {"core.store.runner_store.RunnerStore.settle": _log_stays_beside},
     "3": {"core.store.connection._refuse_other_names": _nothing, "core.runner.runner.hold": _lock_of_no_file},
     "4": {"core.runner.runner.end_left": _end_all_listed},
+    "5": {"core.store.response_writes.kept": _nothing_kept},
     "8": {"core.engines.openai.attempt.Try._read": _read_unchecked},
     "8, at the runner": {"core.runner.engine_process.incoming.event": wire.decode},
 }

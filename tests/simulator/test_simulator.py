@@ -25,7 +25,7 @@ from tests.simulator.threads import Event, RLock
 from tests.simulator.world import World, memory_folder
 
 SEEDS = 200
-FOUND_BY = {"2": (23,), "3": (23,), "4": (0,), "8": (46,), "8, at the runner": (23,)}
+FOUND_BY = {"2": (91,), "3": (12,), "4": (31,), "5": (28,), "8": (20,), "8, at the runner": (23,)}
 """Seeds that find each planted fault; `python -m tests.simulator --plant N` looks for others, should the plans change."""
 
 
@@ -151,6 +151,51 @@ def test_the_ledger_notices(room: Path, damage: str, found: str) -> None:
     assert not violations
     connection.executescript(damage)
     ledger.read(connection, "here")
+    connection.close()
+    assert found in violations[0]
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        ("UPDATE jobs SET prompt_version = 'two' WHERE id = 1", "run 1 asks p01 under the version of p02"),
+        ("UPDATE jobs SET benchmark_version = 'b' WHERE id = 1", "run 2 asks wording002 under the version of wording001"),
+        ("UPDATE responses SET item_id = 1 WHERE job_id = 2 AND position = 0", "run 2 mixes 2 versions of its questions"),
+        (
+            "UPDATE response_texts SET prompt = 'p07 q' WHERE response_id = 1",
+            "run 1 mixes 1 versions of its questions, 2 of its",
+        ),
+    ],
+)
+def test_the_ledger_notices_inputs_that_mix_or_have_another_version(room: Path, damage: str, found: str) -> None:
+    world = World(0, room)
+    violations: list[str] = []
+    connection = sqlite3.connect(world.store)
+    connection.executescript(
+        "INSERT INTO models VALUES (1, 'm', 'm', 'hf', 'f', NULL, NULL, NULL); INSERT INTO artifacts (id, model_id, compression, "
+        "format) VALUES (1, 1, 'none', 'hf'); INSERT INTO variants (id, artifact_id) VALUES (1, 1); INSERT INTO prompts VALUES "
+        "('one', 'p01 {problem}', 0), ('two', 'p02 {problem}', 0)"
+    )
+    for run, (version, prompt) in enumerate((("a", "one"), ("b", "two")), 1):
+        connection.execute(
+            "INSERT INTO jobs (kind, position, variant_id, benchmark, engine, sampling, created, prompt_version, "
+            "benchmark_version) VALUES ('run', 1, 1, 'aime', 'transformers', '{}', 0, ?, ?)",
+            (prompt, version),
+        )
+        for position in (0, 1):
+            item = connection.execute(
+                "INSERT INTO items (benchmark, key, revision, fields, gold) VALUES ('aime', ?, ?, ?, '[]')",
+                (f"q{position}", str(run), f"wording{run:03} of problem {position}"),
+            ).lastrowid
+            response = connection.execute(
+                "INSERT INTO responses (job_id, item_id, position, seed, state, finish_reason) VALUES (?, ?, ?, 0, 'done', 'length')",
+                (run, item, position),
+            ).lastrowid
+            connection.execute("INSERT INTO response_texts VALUES (?, ?, 'a', NULL)", (response, f"p{run:02} q"))
+    Ledger(violations.append, {}).read(connection, "here")
+    assert not violations
+    connection.executescript(damage)
+    Ledger(violations.append, {}).read(connection, "here")
     connection.close()
     assert found in violations[0]
 

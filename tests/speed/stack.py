@@ -28,7 +28,7 @@ from core.engines.host.wire import Deltas, Generate, Sampling
 from core.engines.llamacpp.engine import LlamaCpp
 from core.jobs import queue as jobs
 from core.runner.client import ensure_runner, stop_runner
-from core.runner.run import response_seed
+from core.runner.inputs import response_seed
 from core.spec import RunSpec
 from core.store.connection import connect
 from tests.speed.machine import Others

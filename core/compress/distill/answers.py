@@ -12,6 +12,7 @@ from benchmarks.prompts import load_template
 from benchmarks.registry import get
 from core.errors import DataError
 from core.store.connection import opened
+from core.store.inputs import kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ def _answers(connection: sqlite3.Connection, run: int) -> Iterator[tuple[Answer,
     _, state, benchmark, prompts = row
     if state != "done":
         raise DataError(f"Run {run} is {state}: its answers are not complete.", "Requeue this job when it is done.")
-    template = load_template(get(benchmark).prompt_key, Path(prompts) if prompts else None)
+    file = Path(prompts) if prompts else None
+    template = kept(connection, run).template or load_template(get(benchmark).prompt_key, file)
     for row in connection.execute(_ANSWERS, (run,)).fetchall():
         question = template.fill(json.loads(row["fields"]))
         yield Answer(question, template.chat, row["text"]), bool(row["right"]) and row["finish_reason"] == "stop"

@@ -16,7 +16,7 @@ from core.store.joins import JOBS, MODEL
 _RUNS = f"""
 SELECT j.id AS run, {MODEL} AS model, a.compression, j.benchmark, j.engine, j.engine_version,
        coalesce(j.weights_sha256, a.sha256) AS weights_sha256, a.bytes,
-       j.prompt_version, j.sampling, j.seed, j.item_limit, j.policy, j.created, j.finished, j.doubt,
+       j.prompt_version, j.benchmark_version, j.sampling, j.seed, j.item_limit, j.policy, j.created, j.finished, j.doubt,
        (SELECT count(*) FROM responses r WHERE r.job_id = j.id) AS responses
 FROM {JOBS}
 WHERE j.kind = 'run' AND j.id IN (SELECT value FROM json_each(?)) ORDER BY j.id
@@ -24,7 +24,7 @@ WHERE j.kind = 'run' AND j.id IN (SELECT value FROM json_each(?)) ORDER BY j.id
 
 
 def provenance(connection: sqlite3.Connection, runs: list[int]) -> Provenance:
-    """{versions, runs}: each run with engine, version, hash of its weights, prompt, sampling, seed, policy and times."""
+    """{versions, runs}: each run with engine, versions, hash of its weights, sampling, seed, policy and times."""
     rows = [_run(row) for row in connection.execute(_RUNS, (json.dumps(runs),))]
     schema = int(connection.execute("PRAGMA user_version").fetchone()[0])
     packages = {name: _version(name) for name in ("lrm-tui", "numpy", "pandas")}
@@ -42,6 +42,7 @@ def _run(row: sqlite3.Row) -> ProvenanceRun:
         "weights_sha256": row["weights_sha256"],
         "bytes": row["bytes"],
         "prompt_version": row["prompt_version"],
+        "benchmark_version": row["benchmark_version"],
         "sampling": _in_order(json.loads(row["sampling"])),
         "seed": row["seed"],
         "item_limit": row["item_limit"],

@@ -17,7 +17,7 @@ from core.compress.distill.distill import distill_folder
 from core.compress.hf_folder import HfFolder
 from core.compress.recipes import Distillation
 from core.errors import CompressionError, DataError
-from core.store.connection import connect
+from core.store.connection import connect, opened
 from tests.helpers import tiny
 
 FIELDS = {"premises": "The cat sat on the mat.", "conclusion": "Who sat?"}
@@ -75,6 +75,14 @@ def test_only_correct_answers_that_ended_by_themselves_are_kept_and_each_once(st
     found = sampled(store, (1,))
     assert (found.finished, found.correct) == (7, 3)
     assert [answer.text for answer in found.answers] == [ANSWER, "em"]
+
+
+def test_a_student_is_asked_in_the_wording_that_its_teacher_was_asked_in(store: Path) -> None:
+    with opened(store, "user") as connection:
+        connection.execute("UPDATE jobs SET prompt_version = 'v' WHERE id = 1")
+        connection.execute("INSERT INTO prompts VALUES ('v', 'Kept: {conclusion}', 0)")
+    answer = sampled(store, (1,)).answers[0]
+    assert answer.question.startswith("Kept: ") and not answer.chat
 
 
 @pytest.mark.parametrize(("run", "message"), [(2, "running"), (3, "None of the 1"), (9, "no run 9")])
