@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
@@ -17,8 +18,9 @@ from core.files.content import model_files
 from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
 from core.jobs.identity import model_row
 from core.jobs.models import named, resolve
-from core.settings import load
+from core.settings import Settings, load
 from core.spec import AUDIT_SHARE, Format, Model, Policy, RunSpec, Sampling
+from core.store import batches
 from core.store.connection import transaction
 from core.store.joins import JOBS, MODEL
 from core.store.protocol import canonical_json
@@ -28,6 +30,8 @@ from core.store.variants import artifact_row, prepare_first, variant_row
 if TYPE_CHECKING:
     from core.engines.decode.facts import TemplateFacts
 
+Checked = tuple[RunSpec, Model, Format, str]
+"""A run with its model, the format that it needs and the name of its compression."""
 MOST_TEMPERATURE = 2.0
 """Servers refuse more, and from there on a model's words are nearly drawn at random."""
 
@@ -48,19 +52,40 @@ def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
     from core.compress.calibration import adopted
 
     store = Path(connection.execute("PRAGMA database_list").fetchone()["file"])
-    settled = [replace(spec, compression=adopted(spec.compression, store), kv_type=_kv_type(spec)) for spec in specs]
+    settings = load()
+    settled = [replace(spec, compression=adopted(spec.compression, store), kv_type=_kv_type(spec, settings)) for spec in specs]
     checked = check(settled)
     for _spec, _model, _format, compression in checked:
         _check_teachers(connection, compression)
-    with transaction(connection):
-        return [_add_one(connection, *run) for run in checked]
+    for abandoned in batches.left(connection):
+        batches.remove(connection, abandoned)
+    if len(checked) <= batches.LARGEST or connection.in_transaction:
+        with transaction(connection):
+            return _added(connection, checked)
+    return _add_batch(connection, checked)
 
 
-def _kv_type(spec: RunSpec) -> str | None:
+def _add_batch(connection: sqlite3.Connection, checked: Sequence[Checked]) -> list[int]:
+    """Add more runs than one transaction shall hold; none of them can start before all are there."""
+    batch = batches.begin(connection)
+    ids: list[int] = []
+    try:
+        for at in range(0, len(checked), batches.LARGEST):
+            with transaction(connection):
+                ids += _added(connection, checked[at : at + batches.LARGEST], batch)
+        batches.end(connection, batch)
+    except BaseException:
+        with suppress(Exception):  # else the next one that adds jobs, or the runner, removes what is there
+            batches.remove(connection, batch)
+        raise
+    return ids
+
+
+def _kv_type(spec: RunSpec, settings: Settings) -> str | None:
     """The type of the KV cache that a variant is named after; None for the usual one, and where the engine sets none."""
     engine = "llama.cpp"
     usual = ENGINES[engine].options().kv_type
-    kind = spec.kv_type or (load().options(engine).get("kv_type") if spec.engine == engine else None)
+    kind = spec.kv_type or (settings.options(engine).get("kv_type") if spec.engine == engine else None)
     return None if kind == usual else kind
 
 
@@ -71,14 +96,19 @@ def names(connection: sqlite3.Connection, runs: Iterable[int]) -> list[tuple[str
     return [(row["name"], row["source"]) for row in connection.execute(sql, (marks,))]
 
 
-def check(specs: Iterable[RunSpec]) -> list[tuple[RunSpec, Model, Format, str]]:
+def check(specs: Iterable[RunSpec]) -> list[Checked]:
     """What `add` would queue: each run with its model, the format it needs and its compression's name. Raises as `add` does."""
     from core.jobs.prompting import check_template
     from core.jobs.requirements import check_extras
 
-    checked = [(spec, *_checked(spec)) for spec in specs]
-    check_extras(checked, load())
-    return [(_settled(spec, check_template(model, spec)), model, form, recipe) for spec, model, form, recipe in checked]
+    found: dict[str, Checked] = {}
+    each = [(spec, repr(replace(spec, seed=0))) for spec in specs]  # what holds for a run holds for it with any other seed
+    for spec, kind in each:
+        if kind not in found:
+            found[kind] = (spec, *_checked(spec))
+    check_extras(list(found.values()), load())
+    facts = {kind: check_template(model, spec) for kind, (spec, model, _, _) in found.items()}
+    return [(_settled(spec, facts[kind]), *found[kind][1:]) for spec, kind in each]
 
 
 def _settled(spec: RunSpec, facts: TemplateFacts) -> RunSpec:
@@ -147,12 +177,24 @@ def _check_teachers(connection: sqlite3.Connection, compression: str) -> None:
             raise UsageError(f"{problem}: {compression} has nothing to learn from.", f"Runs of this store: {known}.")
 
 
-def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, form: Format, compression: str) -> int:
-    artifact = artifact_row(connection, model_row(connection, model, spec.name), form, compression)
-    variant = variant_row(connection, artifact, spec.template_options, spec.kv_type)
-    prepare_first(connection, variant, _next_position(connection))
+def _added(connection: sqlite3.Connection, checked: Iterable[Checked], batch: int | None = None) -> list[int]:
+    """Add runs within the caller's transaction. Returns their ids."""
+    variants: dict[str, int] = {}
+    ids = []
+    for spec, model, form, compression in checked:
+        kind = repr((spec.name, model, form, compression, spec.template_options, spec.kv_type))
+        if kind not in variants:
+            artifact = artifact_row(connection, model_row(connection, model, spec.name), form, compression)
+            variants[kind] = variant_row(connection, artifact, spec.template_options, spec.kv_type)
+            prepare_first(connection, variants[kind], _next_position(connection), batch)
+        ids.append(_add_one(connection, spec, model, variants[kind], batch))
+    return ids
+
+
+def _add_one(connection: sqlite3.Connection, spec: RunSpec, model: Model, variant: int, batch: int | None) -> int:
     row = {
         "kind": "run",
+        "batch": batch,
         "position": _next_position(connection),
         "variant_id": variant,
         "benchmark": spec.benchmark,

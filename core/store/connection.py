@@ -31,7 +31,7 @@ from core.store.identity import note_name, refuse_second_name, set_aside, wait_f
 from core.store.integrity import QUICK_BYTES, RESTORE, RUNNER_BYTES, refuse_damaged, refuse_foreign
 from core.store.mounts import NETWORK, file_system
 
-SCHEMA_VERSION = 13
+SCHEMA_VERSION = 14
 BUSY_TIMEOUT_S = 5.0
 
 Role = Literal["reader", "user", "runner"]

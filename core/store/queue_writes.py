@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.files.redact import mask
 from core.spec import PrepareJob, RunJob, Sampling, TemplateOptions
+from core.store.batches import READY, left, remove_some
 from core.store.columns import ArtifactFacts
 from core.store.fence import FencedStore, storable
 from core.store.joins import JOBS
@@ -23,6 +24,9 @@ class QueueWrites(FencedStore):
     def startable(self) -> list[PrepareJob | RunJob]:
         """The jobs in the queue that can start, in their order; runs whose variant could not be made fail instead."""
         with self._mutex:
+            for batch in left(self.connection):
+                with self.fenced() as connection:
+                    remove_some(connection, batch)
             if self.connection.execute(_ORPHANS).fetchone() is not None:
                 with self.fenced() as connection:
                     self._fail_orphans(connection)
@@ -182,7 +186,7 @@ _JOB = ("id", "artifact_id", "model", "source", "compression", "format", "sha256
 _WAITING = f"""
 SELECT j.*, m.name AS model, m.source, a.id AS artifact_id, a.compression, a.format, a.path, a.sha256, v.kv_type, v.thinking,
        v.effort, v.budget, v.arguments FROM {JOBS}
-WHERE j.state = 'queued' AND (j.kind = 'prepare' OR a.ready_at IS NOT NULL)
+WHERE j.state = 'queued' AND (j.kind = 'prepare' OR a.ready_at IS NOT NULL) AND {READY}
 """
 _LEFT = f"UPDATE runner SET wanted = 'stop' WHERE NOT (? AND EXISTS ({_WAITING}))"
 _STARTABLE = f"{_WAITING} ORDER BY j.position LIMIT 100"

@@ -13,7 +13,7 @@ from sqlite_utils import Database, Migrations
 from core.store.doubts import mark_doubtful
 from core.store.protocol import canonical_json
 
-VERSION_OF_STEPS = 13
+VERSION_OF_STEPS = 14
 
 
 steps = Migrations("lrm-tui")
@@ -156,6 +156,22 @@ def prompts_of_runs(db: Database) -> None:
         "WHERE kind = 'run' AND engine <> 'imported' AND EXISTS (SELECT 1 FROM responses WHERE job_id = jobs.id "
         "GROUP BY position, sample HAVING count(*) > 1)"
     )
+
+
+@steps(name="0014_batches_of_jobs")
+def batches_of_jobs(db: Database) -> None:
+    """Batches of jobs that a process (its pid and start time) is adding, and the indexes that a long queue needs.
+
+    A number is never used again: jobs keep that of their batch.
+    """
+    db.execute(
+        "CREATE TABLE open_batches (id INTEGER PRIMARY KEY AUTOINCREMENT, pid INTEGER NOT NULL, started REAL NOT NULL, "
+        "at REAL NOT NULL) STRICT"
+    )
+    db.execute("ALTER TABLE jobs ADD COLUMN batch INTEGER")
+    db.execute("CREATE INDEX jobs_of_batches ON jobs (batch) WHERE batch IS NOT NULL")
+    db.execute("CREATE INDEX jobs_in_order ON jobs (position)")
+    db.execute("CREATE INDEX preparations ON jobs (variant_id) WHERE kind = 'prepare'")
 
 
 def _edit_schema(db: Database, table: str, old: str, new: str) -> None:

@@ -42,14 +42,14 @@ def variant_row(connection: sqlite3.Connection, artifact: int, options: Template
     return int(connection.execute(sql, key).fetchone()[0])
 
 
-def prepare_first(connection: sqlite3.Connection, variant: int, position: float) -> None:
+def prepare_first(connection: sqlite3.Connection, variant: int, position: float, batch: int | None = None) -> None:
     """Queue the preparation of a variant's artifact at a place in the queue, unless it is ready or waits already."""
     connection.execute(
-        "INSERT INTO jobs (kind, position, variant_id, created) SELECT 'prepare', ?, v.id, ? FROM variants v "
+        "INSERT INTO jobs (kind, position, variant_id, created, batch) SELECT 'prepare', ?, v.id, ?, ? FROM variants v "
         "JOIN artifacts a ON a.id = v.artifact_id WHERE v.id = ? AND a.ready_at IS NULL AND NOT EXISTS ("
         "SELECT 1 FROM jobs j JOIN variants other ON other.id = j.variant_id WHERE j.kind = 'prepare' "
         "AND j.state IN ('queued', 'running', 'paused') AND other.artifact_id = a.id)",
-        (position, time.time(), variant),
+        (position, time.time(), batch, variant),
     )
 
 
