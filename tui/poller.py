@@ -17,7 +17,9 @@ from textual.message import Message
 from core.errors import LrmError, StoreError
 from core.store import snapshot as views
 from core.store.connection import connect, translated
+from core.store.identity import FileId, file_id
 from core.store.snapshot import Snapshot
+from core.store.wal import log_of
 from core.store.watch import Watch
 from tui.meter import Meter, Sample
 
@@ -91,7 +93,7 @@ class Poller(threading.Thread):
         self._ended = threading.Event()
         self._followed: int | None = None
         self._connection: sqlite3.Connection | None = None
-        self._file = 0
+        self._file: tuple[int, FileId | None] = (0, None)
         self._version = -1
         self._watch: Watch | None = None
         self._meter: Meter | None = None
@@ -141,7 +143,7 @@ class Poller(threading.Thread):
     def _open(self) -> bool:
         """Open the store, again where its file was replaced. Returns whether there is one to read."""
         try:
-            file = self._store.stat().st_ino
+            file = self._files()
         except FileNotFoundError:
             self._close()
             self._missing()
@@ -156,8 +158,12 @@ class Poller(threading.Thread):
             connection.close()
             self._missing()
             return False
-        self._connection, self._file, self._watch = connection, file, Watch(connection)
+        self._connection, self._file, self._watch = connection, self._files(), Watch(connection)
         return True
+
+    def _files(self) -> tuple[int, FileId | None]:
+        """The store's file and its log, either of which somebody may replace or delete. Raises FileNotFoundError."""
+        return self._store.stat().st_ino, file_id(log_of(self._store))
 
     def _sample(self) -> None:
         """Take a sample of the machine; the first call imports the libraries for it."""

@@ -38,6 +38,8 @@ def _serve(path: Path, handshake: int | None, supervisor: int | None) -> int:
     runner.serve()
     if runner.store.moved():
         os._exit(0)  # closing the connection would delete a log by name, which may be a new store's by now
+    if runner.log_lost:
+        os._exit(1)  # the supervisor starts another, which begins a new log
     return 0
 
 

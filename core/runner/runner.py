@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,7 @@ class Runner:
             note_file(lock, path)
         self.store = RunnerStore(path)
         self.scheduler = Scheduler(self.store, self.folder)
-        self._stopping = False
+        self._stopping = self.log_lost = False
 
     def serve(self) -> None:
         """Run the queue until told to stop; every engine is ended, whatever happens."""
@@ -76,13 +77,16 @@ class Runner:
     def _leave(self) -> None:
         if self.store.moved():
             self.store.leave_moved()
+        elif self.store.log_lost():
+            self.log_lost = True
+            log.warning("%s", self.store.save_log())
         else:
             self.store.retire()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
         self.store.stop_requested = True
-        self.scheduler.changed.set()
+        threading.Thread(target=self.scheduler.changed.set).start()  # the interrupted code may hold the event's own lock
 
     def _loop(self) -> None:
         idle_since, refused = time.monotonic(), False

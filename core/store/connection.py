@@ -151,6 +151,10 @@ def _explained(path: Path, error: sqlite3.Error) -> StoreError:
         )
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return StoreDamaged(f"{path} is damaged ({error}).", RESTORE)
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ:
+        return StoreBusy(
+            f"The log of {path} is not the one that was in use.", "Try again in a moment: its runner begins another."
+        )
     if code == sqlite3.SQLITE_IOERR:
         return StoreFull(f"Writing {path} failed ({error}).", "Check the disk and its free space.")
     return StoreError(f"The store {path} answered: {error}.", "Run `lrm-tui doctor`.")

@@ -18,6 +18,7 @@ from core.errors import LeaseLost, StoreDamaged
 from core.files.redact import mask
 from core.store.connection import connect, transaction, translated
 from core.store.identity import file_id
+from core.store.wal import log_of
 from core.text import REPLACEMENT
 
 LONGEST_MESSAGE = 4000
@@ -31,7 +32,7 @@ class FencedStore:
         self.connection = connect(path, "runner")
         self._mutex = threading.RLock()  # one transaction at a time on the one connection that may checkpoint
         self._damage: StoreDamaged | None = None
-        self._file = file_id(path)
+        self._file, self._log = file_id(path), file_id(log_of(path))
         self.token = 0
         self.stop_requested = False
 
@@ -48,6 +49,8 @@ class FencedStore:
                 f"{self.path} was moved or replaced while a runner served it.",
                 "This runner ends; start another.",
             )
+        if self.log_lost():
+            raise LeaseLost(f"{log_of(self.path)} was deleted while a runner served the store.", "Another runner goes on.")
         try:
             with self._mutex, translated(self.path), transaction(self.connection):
                 renewed = self.connection.execute(
@@ -63,6 +66,13 @@ class FencedStore:
     def moved(self) -> bool:
         """Whether the file that this runner serves is no longer the one at its path."""
         return file_id(self.path) not in (self._file, None)
+
+    def log_lost(self) -> bool:
+        """Whether the write-ahead log of this connection is no longer the one beside the file."""
+        present = file_id(log_of(self.path))
+        if self._log in ((0, 0), None):
+            self._log = present
+        return present not in (self._log, None)
 
     def requests(self, job: int | None) -> tuple[bool, str | None]:
         """Whether the runner should stop, and the request for a job: `cancel`, `pause` or None."""

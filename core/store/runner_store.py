@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from core.store.connection import transaction, translated
 from core.store.content_writes import ContentWrites
+from core.store.identity import file_id
 from core.store.queue_writes import QueueWrites
 from core.store.response_writes import ResponseWrites
-from core.store.wal import Checkpoints, users
+from core.store.wal import Checkpoints, log_of, size, users
 
 LOG_NOTICE_EVERY_S = 3600.0
 LEAVE_MOVED_S = 10.0  # how long readers may delay the last checkpoint of a moved file
@@ -63,6 +66,24 @@ class RunnerStore(QueueWrites, ContentWrites, ResponseWrites):
                 self.connection.execute(_STOPPED)
             if self._checkpoints.merge_all(LEAVE_MOVED_S):
                 self._checkpoints.remove_log()
+
+    def save_log(self) -> str:
+        """Save what a deleted log holds, which only this connection still sees. Returns a sentence that says how.
+
+        It is merged into the file, unless somebody has begun another log meanwhile: then it is kept in a file of its own.
+        """
+        log = log_of(self.path)
+        with self._mutex, translated(self.path):
+            if not size(log) and self._checkpoints.merge_all(LEAVE_MOVED_S):
+                self._checkpoints.remove_log()
+                return "All that it held was merged into the file."
+        for descriptor in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):
+                if file_id(descriptor) == self._log:
+                    kept = Path(f"{log}.{time.time_ns()}")
+                    shutil.copyfile(descriptor, kept)
+                    return f"Another log has been begun meanwhile: what it held is kept as {kept}, and not in the store."
+        return "What it held since the last checkpoint is lost."
 
     def retire(self) -> None:
         """Record that no runner serves any more, checkpoint, and close the connection."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import RunnerError, StoreError
+from core.errors import LeaseLost, RunnerError, StoreBusy, StoreError
 from core.files.locks import is_locked
 from core.runner.client import ensure_runner, status, stop_runner
 from core.runner.processes import VARIABLE, owner, process_start, run_id
@@ -23,7 +23,9 @@ from core.runner.runner import Runner
 from core.store.backup import backup
 from core.store.connection import connect, opened, runner_lock, work_folder
 from core.store.runner_store import RunnerStore
+from tests.e2e.kill import check, finished, stored
 from tests.helpers.pids import alive
+from tests.helpers.runs import ended, queued, spec
 from tests.helpers.waiting import until
 
 NOTICE = "INSERT INTO notices (at, level, message) VALUES (1, 'info', ?)"
@@ -195,3 +197,46 @@ def test_stores_side_by_side_are_served_each(path: Path) -> None:
     until(lambda: status(other).alive, 20)
     assert status(other).pid != status(path).pid
     assert stop_runner(other) and status(path).alive
+
+
+def test_a_log_that_is_deleted_under_a_runner_is_merged_and_another_runner_goes_on(tmp_path: Path) -> None:
+    with queued(tmp_path, spec(limit=40)) as (store, (job,)):
+        until(lambda: len(finished(store)) >= 3)
+        first = status(tmp_path / "runs.db").pid
+        before, begun = finished(store), stored(store)
+        store.close()
+        (tmp_path / "runs.db-wal").unlink()
+        until(lambda: serving(tmp_path / "runs.db") not in (None, first))
+        with closing(connect(tmp_path / "runs.db", "reader")) as again:
+            check(again, before, begun)
+            assert ended(again, job)["state"] == "done"
+            check(again, before, begun)
+            assert len(finished(again)) == 40
+            assert again.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    log = "".join(path.read_text() for path in (tmp_path / ".lrm-tui").rglob("runner.log"))
+    assert "was deleted while a runner served the store" in log and "All that it held was merged" in log
+
+
+def serving(path: Path) -> int | None:
+    """The runner; None in the moment in which the log is neither the old nor a new one."""
+    try:
+        return status(path).pid if status(path).alive else None
+    except StoreBusy as error:
+        assert "is not the one that was in use" in error.message
+        return None
+
+
+def test_of_a_log_that_was_replaced_what_the_runner_had_stored_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    runner = RunnerStore(path)
+    runner.take_over(0.0)
+    runner.notice("info", "not merged yet")
+    log = path.with_name("runs.db-wal")
+    written = log.read_bytes()
+    log.unlink()
+    log.write_bytes(b"another's")
+    with pytest.raises(LeaseLost, match="was deleted"):
+        runner.notice("info", "too late")
+    assert "Another log has been begun meanwhile" in runner.save_log()
+    (kept,) = tmp_path.glob("runs.db-wal.*")
+    assert kept.read_bytes() == written and log.read_bytes() == b"another's"
