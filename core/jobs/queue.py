@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from core.engines.host.options import ENGINES
 from core.errors import UsageError
+from core.files import address_space
 from core.files.content import model_files
 from core.jobs.engines import WITHOUT_WEIGHTS, engine_for, format_for
 from core.jobs.identity import model_row
@@ -21,7 +22,7 @@ from core.jobs.models import named, resolve
 from core.settings import Settings, load
 from core.spec import AUDIT_SHARE, Format, Model, Policy, RunSpec, Sampling
 from core.store import batches
-from core.store.connection import transaction
+from core.store.connection import file_of, transaction
 from core.store.joins import JOBS, MODEL
 from core.store.protocol import canonical_json
 from core.store.queue_writes import template_options
@@ -51,7 +52,8 @@ def add(connection: sqlite3.Connection, specs: Iterable[RunSpec]) -> list[int]:
     """
     from core.compress.calibration import adopted
 
-    store = Path(connection.execute("PRAGMA database_list").fetchone()["file"])
+    address_space.check()
+    store = file_of(connection)
     settings = load()
     settled = [replace(spec, compression=adopted(spec.compression, store), kv_type=_kv_type(spec, settings)) for spec in specs]
     checked = check(settled)

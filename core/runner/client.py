@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import RunnerError, StoreBusy
+from core.files import address_space
 from core.files.locks import is_locked
 from core.files.logs import limit
 from core.files.private import open_private, private_folder
@@ -45,6 +46,7 @@ def ensure_runner(path: Path) -> int:
 
     Returns only when the runner is proven alive. Raises RunnerError with the child's error message where it is not.
     """
+    address_space.check()
     deadline = time.monotonic() + HANDSHAKE_S
     first = present = status(path)
     # A runner that comes after a killed one holds the lock before its number is in the store.

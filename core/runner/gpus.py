@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,8 +17,13 @@ from core.settings import General
 
 LOCKS = Path("/tmp/lrm-tui-gpus")
 VARIABLE = "CUDA_VISIBLE_DEVICES"
-LOW_PRIORITY = ("nice", "-n", "5")
-"""Prefix of CPU-bound commands: a lower priority than screen and runner."""
+NICE = "nice"
+"""Gives CPU-bound commands a lower priority than screen and runner; they run without it where it is missing."""
+
+
+def low_priority() -> tuple[str, ...]:
+    """The prefix of CPU-bound commands."""
+    return (found, "-n", "5") if (found := shutil.which(NICE)) else ()
 
 
 class LocalGpus:
@@ -43,7 +49,7 @@ class LocalGpus:
 
     def child(self, command: ChildCommand, general: General) -> tuple[list[str], dict[str, str]]:
         """See `Allocation.child`: the command itself, which sees these GPUs alone; without any it runs at a lower priority."""
-        return [*(() if self._gpus else LOW_PRIORITY), *command.line], {**command.environment, **self.environment()}
+        return [*(() if self._gpus else low_priority()), *command.line], {**command.environment, **self.environment()}
 
     def split(self, parts: int) -> list[LocalGpus]:
         """`parts` allocations with an equal number of these GPUs each. Without any, the parts share the processors."""

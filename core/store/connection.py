@@ -108,6 +108,12 @@ def opened(path: Path, role: Role) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def file_of(connection: sqlite3.Connection) -> Path:
+    """The file of a connection, also where its folder's name is no UTF-8."""
+    sql = "SELECT CAST(file AS BLOB) FROM pragma_database_list WHERE name = 'main'"
+    return Path(os.fsdecode(connection.execute(sql).fetchone()[0]))
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """One immediate transaction: committed as a whole, or rolled back as a whole."""

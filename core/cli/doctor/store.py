@@ -15,6 +15,7 @@ from core.cli.doctor.finding import Finding
 from core.cli.doctor.privacy import keys, private
 from core.cli.doctor.runner import recent_notices, runner_checks
 from core.errors import LrmError
+from core.files import address_space
 from core.runner.client import status
 from core.settings import load
 from core.store.connection import opened, writable
@@ -30,6 +31,7 @@ def states(path: Path) -> Iterator[Finding]:
     """All checks of the store at `path`, which need not exist yet."""
     yield _place(path)
     yield _limits()
+    yield _address_space()
     readable = _readable(path)
     yield readable
     if readable.ok and path.exists():
@@ -60,6 +62,14 @@ def _limits() -> Finding:
         return Finding("file size", True, "no limit")
     remedy = "Raise it (`ulimit -f unlimited`) before the runner starts: a run pauses when its store reaches it."
     return Finding("file size", False, f"files may grow to {most:,} bytes", remedy, needed=False)
+
+
+def _address_space() -> Finding:
+    most = address_space.limit()
+    if most is None:
+        return Finding("memory limit", True, "none")
+    detail = f"processes may map {most // 2**20:,} MiB (`ulimit -v`)"
+    return Finding("memory limit", False, detail, address_space.RAISE, needed=most < address_space.LEAST)
 
 
 def _readable(path: Path) -> Finding:

@@ -81,7 +81,9 @@ def serve_templates() -> int:
     """Render what stdin asks for, a JSON line each, until it closes. The kernel ends a template that takes too long."""
     stdin, stdout = take_pipes()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     for line in stdin:
         signal.setitimer(signal.ITIMER_PROF, CPU_S)
         try:
