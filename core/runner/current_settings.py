@@ -8,7 +8,7 @@ from core.errors import UsageError
 from core.settings import Settings, load
 from core.store.runner_store import RunnerStore
 
-log = logging.getLogger("runner")
+log = logging.getLogger("lrm.runner")
 
 
 class CurrentSettings:

@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.simulator.plan import ACTIONS, USUAL, Plan, drawn
+from tests.simulator.plan import ACTIONS, EVERY_ACTION, Plan, drawn
 from tests.simulator.plants import PLANTS, planted
 from tests.simulator.shrink import kind, shrunk
 from tests.simulator.simulate import Result, simulate
@@ -33,7 +33,7 @@ def room() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def one(seed: int, plan: Plan | None = None, plant: str | None = None, actions: Sequence[str] = USUAL) -> Result:
+def one(seed: int, plan: Plan | None = None, plant: str | None = None, actions: Sequence[str] = EVERY_ACTION) -> Result:
     """Simulate one seed."""
     with room() as folder, planted(plant):
         return simulate(seed, plan or drawn(seed, actions), folder)
@@ -51,7 +51,7 @@ def explain(seed: int, violation: str, plant: str | None, actions: Sequence[str]
     plan = shrunk(drawn(seed, actions), lambda smaller: one(seed, smaller, plant).violation)
     steps = "\n".join(f"  {step.number:3} {step.at:6.2f} s  {step.action}" for step in plan.steps)
     options = ["--seed", str(seed), "--steps", *(str(step.number) for step in plan.steps), "--faults", *plan.faults]
-    if tuple(actions) != USUAL:
+    if tuple(actions) != EVERY_ACTION:
         options += ["--actions", *actions]
     options += ["--plant", plant] if plant else []
     faults = f"  faults of engines: {', '.join(plan.faults) or 'none'}"
@@ -94,7 +94,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="run this one, and print all that happens")
     parser.add_argument("--steps", type=int, nargs="*", help="with --seed: only these steps of its plan")
     parser.add_argument("--faults", nargs="*", help="with --seed: only these faults of engines")
-    parser.add_argument("--actions", nargs="+", choices=tuple(ACTIONS), default=USUAL, help="draw from these alone")
+    parser.add_argument("--actions", nargs="+", choices=tuple(ACTIONS), default=EVERY_ACTION, help="draw from these alone")
     parser.add_argument("--plant", choices=sorted(PLANTS), help="take the mend of a known fault out")
     parser.add_argument("--on", action="store_true", help="go on after a failing seed, and count what breaks")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)

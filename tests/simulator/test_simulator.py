@@ -18,7 +18,7 @@ from tests.simulator.kernel import Kernel
 from tests.simulator.ledger import Ledger
 from tests.simulator.machine import Machine
 from tests.simulator.patches import simulated
-from tests.simulator.plan import USUAL, Plan, Step, drawn
+from tests.simulator.plan import EVERY_ACTION, Plan, Step, drawn
 from tests.simulator.plants import PLANTS
 from tests.simulator.shrink import kind, shrunk
 from tests.simulator.threads import Event, RLock
@@ -38,7 +38,7 @@ def room() -> Iterator[Path]:
 
 @pytest.mark.parametrize("first", range(0, SEEDS, 50))
 def test_every_invariant_holds_for_every_seed(first: int) -> None:
-    failed = batch(first, first + 50, None, USUAL)
+    failed = batch(first, first + 50, None, EVERY_ACTION)
     assert not failed, "\n".join(f"{what}\n  python -m tests.simulator --seed {seed}" for seed, what in failed)
 
 
