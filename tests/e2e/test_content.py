@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from core.compress.gguf.export import export_folder
+from core.compress.hf_folder import HfFolder
 from core.files.content import sha256
 from core.jobs import queue
 from core.runner.client import ensure_runner, stop_runner
@@ -38,15 +40,33 @@ def place(tmp_path: Path, models: tuple[Path, Path]) -> Path:
     return Path(shutil.copytree(models[0], tmp_path / "models" / "checkpoint-1000"))
 
 
+@pytest.fixture(scope="module")
+def files(models: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same as GGUF files."""
+    made = tmp_path_factory.mktemp("files")
+    for model in models:
+        export_folder(HfFolder.open(model), made / f"{model.name}.gguf", lambda done, total, message: None)
+    return made / "one.gguf", made / "two.gguf"
+
+
+@pytest.fixture
+def file(tmp_path: Path, files: tuple[Path, Path]) -> Path:
+    """The first file, in a place where it can be replaced."""
+    (tmp_path / "models").mkdir()
+    return Path(shutil.copyfile(files[0], tmp_path / "models" / "checkpoint-1000.gguf"))
+
+
 def spec(model: Path, compression: str = "none", tokens: int = 8, limit: int = 2) -> RunSpec:
-    return RunSpec(str(model), compression, "pocket-facts", "transformers", Sampling(max_tokens=tokens), limit=limit)
+    engine = "llama.cpp" if model.is_file() else "transformers"
+    return RunSpec(str(model), compression, "pocket-facts", engine, Sampling(max_tokens=tokens), limit=limit)
 
 
 def put(content: Path, place: Path) -> None:
     """Replace a checkpoint as a training script or a download does: file by file, by rename."""
-    for file in content.iterdir():
-        shutil.copyfile(file, place / f".{file.name}")
-        os.replace(place / f".{file.name}", place / file.name)
+    for file in [content] if content.is_file() else content.iterdir():
+        target = place if content.is_file() else place / file.name
+        shutil.copyfile(file, target.with_name(f".{file.name}"))
+        os.replace(target.with_name(f".{file.name}"), target)
 
 
 def add(path: Path, one: RunSpec) -> int:
@@ -85,12 +105,11 @@ def test_ready_weights_that_are_replaced_are_another_model(tmp_path: Path, place
         assert ended(store, third)["state"] == "done" and row(store, third)["name"] == "checkpoint-1000"
 
 
-def test_a_touched_file_is_the_same_model(tmp_path: Path, place: Path) -> None:
-    with queued(tmp_path, spec(place)) as (store, (first,)):
+def test_a_touched_file_is_the_same_model(tmp_path: Path, file: Path) -> None:
+    with queued(tmp_path, spec(file)) as (store, (first,)):
         assert ended(store, first)["state"] == "done"
-        for file in place.iterdir():
-            os.utime(file)
-        second = add(tmp_path / "runs.db", spec(place))
+        os.utime(file)
+        second = add(tmp_path / "runs.db", spec(file))
         assert ended(store, second)["state"] == "done" and row(store, second)["name"] == "checkpoint-1000"
         assert not notices(store)
 
@@ -105,43 +124,43 @@ def test_a_compression_of_replaced_weights_is_made_anew(tmp_path: Path, place: P
         assert row(store, second)["name"] == "checkpoint-1000~2"
 
 
-def test_weights_that_are_replaced_before_they_are_measured(tmp_path: Path, place: Path, models: tuple[Path, Path]) -> None:
+def test_weights_that_are_replaced_before_they_are_measured(tmp_path: Path, file: Path, files: tuple[Path, Path]) -> None:
     path = tmp_path / "runs.db"
     with closing(connect(path, "user")) as writer:
-        (job,) = queue.add(writer, [spec(place)])
-    put(models[1], place)
+        (job,) = queue.add(writer, [spec(file)])
+    put(files[1], file)
     ensure_runner(path)
     try:
         with closing(connect(path, "reader")) as store:
             assert ended(store, job)["state"] == "done"
-            assert row(store, job)["weights_sha256"] == sha256(models[1]) and row(store, job)["name"] == "checkpoint-1000"
+            assert row(store, job)["weights_sha256"] == sha256(files[1]) and row(store, job)["name"] == "checkpoint-1000"
     finally:
         stop_runner(path)
 
 
 def test_a_run_under_way_waits_for_its_own_weights(
-    tmp_path: Path, place: Path, models: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, file: Path, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LRM_TRANSFORMERS_SLOTS", "1")
+    monkeypatch.setenv("LRM_LLAMA_CPP_SLOTS", "1")
     path = tmp_path / "runs.db"
-    long = spec(place, tokens=200, limit=60)
+    long = spec(file, tokens=200, limit=400)
     with queued(tmp_path, long) as (store, (job,)):
         until(lambda: stored(store))
         stop_runner(path)
-        put(models[1], place)
+        put(files[1], file)
         ensure_runner(path)
         until(lambda: row(store, job)["state"] == "paused", 30)
         assert "holds other weights than those that this run began with" in row(store, job)["error"]
         assert "Restore the files" in row(store, job)["remedy"] and "new run" in row(store, job)["remedy"]
-        put(models[0], place)
+        put(files[0], file)
         with closing(connect(path, "user")) as writer:
             queue.requeue(writer, job)
         ensure_runner(path)
         until(lambda: row(store, job)["state"] == "done", 120)
-        assert row(store, job)["weights_sha256"] == sha256(models[0])
+        assert row(store, job)["weights_sha256"] == sha256(files[0])
         with closing(connect(path, "user")) as writer:
             clone = queue.spec_of(writer, job)
-        assert clone == replace(long, model=str(place))
+        assert clone == replace(long, model=str(file))
 
 
 def test_a_compressed_file_that_is_gone_or_changed_is_made_again(tmp_path: Path, place: Path) -> None:
