@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 from core.engines.host import wire
-from core.engines.openai.attempt import Try
+from core.engines.openai.reading import Reply
 from core.runner import processes
 from core.store.inputs import Kept
 from core.store.runner_store import RunnerStore
@@ -31,13 +31,13 @@ def _end_all_listed(prefix: str, listed: Sequence[tuple[int, float]]) -> list[in
     return [*processes.end_marked(prefix), *(pid for pid, started in listed if processes.end_process(pid, started))]
 
 
-def _read_unchecked(attempt: Try, sent: Any) -> list[str]:
+def _read_unchecked(reply: Reply, events: list[bytes]) -> tuple[str, int]:
     """What a server sent is handed on as it is."""
-    if sent.usage is not None:
-        counts = {name: getattr(sent.usage, name, None) for name in ("prompt_tokens", "completion_tokens")}
-        attempt.usage = {name: int(count) for name, count in counts.items() if count is not None}
-    attempt.reason = "stop"
-    return [sent.choices[0].delta.content]
+    sent = json.loads(events[0])
+    reply.usage = {name: int(count) for name, count in sent.get("usage", {}).items()}
+    reply.reason = "stop"
+    text: str = sent["choices"][0]["delta"]["content"]
+    return text, 1
 
 
 def _nothing_kept(_connection: sqlite3.Connection, _run: int) -> Kept:
@@ -54,7 +54,7 @@ PLANTS: dict[str, dict[str, object]] = {
     "3": {"core.store.connection._refuse_other_names": _nothing, "core.runner.runner.hold": _lock_of_no_file},
     "4": {"core.runner.runner.end_left": _end_all_listed},
     "5": {"core.store.response_writes.kept": _nothing_kept},
-    "8": {"core.engines.openai.attempt.Try._read": _read_unchecked},
+    "8": {"core.engines.openai.reading.Reply.read": _read_unchecked},
     "8, at the runner": {"core.runner.engine_process.incoming.event": wire.decode},
 }
 """By the number of the fault: names of the code, and what stands there instead."""

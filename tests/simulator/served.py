@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
-from openai.types.chat import ChatCompletionChunk
-
 from core.engines.host import wire
-from core.engines.host.options import OpenAIOptions
-from core.engines.openai.attempt import Try
+from core.engines.openai.reading import Broken, Reply
 
 REPLIES: tuple[dict[str, Any], ...] = (
     {"choices": [{"delta": {"content": 7}, "finish_reason": "stop"}]},
@@ -25,18 +23,11 @@ REPLIES: tuple[dict[str, Any], ...] = (
 
 def events(key: str, reply: dict[str, Any]) -> Iterator[wire.Event]:
     """What a host sends for a reply that consists of one odd chunk: an error of this response, where it cannot be read."""
-    attempt = Try(OpenAIOptions(), 1e9)
+    read = Reply()
     try:
-        texts = attempt._read(_sent(reply))
-    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
+        text, pieces = read.read([json.dumps(reply).encode()])
+    except (Broken, ValueError, LookupError) as error:
         yield wire.Finished(key, "error", f"The server's reply cannot be read: {error}.")
         return
-    for text in texts:
-        yield wire.Deltas((wire.Delta(key, text, (), 1),))
-    yield wire.Finished(key, "error", "The server sent something else.", attempt.usage)
-
-
-def _sent(reply: dict[str, Any]) -> ChatCompletionChunk:
-    """As the library hands it on: unchecked, with empty fields where there is nothing."""
-    usage = reply.get("usage")
-    return ChatCompletionChunk.construct(**reply, usage=None) if usage is None else ChatCompletionChunk.construct(**reply)
+    yield wire.Deltas((wire.Delta(key, text, (), pieces),))
+    yield wire.Finished(key, "error", "The server sent something else.", read.usage)
