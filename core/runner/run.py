@@ -26,7 +26,7 @@ from core.runner.child import TRIES, ChildDied
 from core.runner.engine_process import EngineProcess
 from core.runner.inputs import inputs
 from core.runner.watchdog import FLAG_S, Watchdog
-from core.runner.weights import Weights
+from core.runner.weights import Files, Weights
 from core.settings import Settings
 from core.spec import PROMPT_ROOM, STATE_AFTER, JobState, RunJob
 from core.store.columns import Columns
@@ -74,6 +74,7 @@ class Replica:
     engine: EngineProcess
     streams: dict[str, Response] = field(default_factory=dict)
     load_sent: bool = False  # whether it was told to load since the run began or since it died
+    files: Files = field(default_factory=dict)  # as they were when it was told to load
     watchdog: Watchdog | None = None  # there from the moment that it is loaded
     slots: int | None = None  # the reduced number after memory ran out
     tries: int = 0  # deaths in a row
@@ -162,7 +163,7 @@ class Run:
         engine = replica.engine
         try:
             if not replica.load_sent and self._may_load(replica):
-                self.weights.check()
+                replica.files = self.weights.check()
                 engine.load(self.job, self._options(replica), self.settings)
                 replica.load_sent = True
             for event in engine.events() if replica.load_sent else ():
@@ -195,9 +196,12 @@ class Run:
     def _loaded(self, replica: Replica, ready: wire.Ready) -> None:
         """Start the watchdog of an engine that has loaded; the first one also plans the run.
 
-        Raises WeightsChanged where the files changed while it read them, since nobody knows what it holds.
+        Where the files changed while it read them nobody knows what it holds, also if they are the old ones by now: it is
+        loaded again. Raises WeightsChanged where they are others.
         """
-        self.weights.check()
+        if self.weights.check() != replica.files:
+            self._load_again(replica)
+            return
         general = self.settings.general
         replica.watchdog = Watchdog(general.silence_s, general.prefill_s, ready)
         if self.waiting is None:
@@ -220,6 +224,16 @@ class Run:
             self._end_engine(replica)
             message = f"The engine of run {self.id} died and is started again ({death})."
             self.store.notice("warning", message, job=self.id)
+
+    def _load_again(self, replica: Replica) -> None:
+        replica.tries += 1
+        if replica.tries == TRIES:
+            message = f"The files of {self.job.model} changed each of the {TRIES} times that they were loaded."
+            self._give_up(replica, EngineError(message, "Requeue the run once nothing writes them any more."))
+            return
+        self._end_engine(replica)
+        message = f"The files of {self.job.model} changed while they were loaded, and are loaded again."
+        self.store.notice("warning", message, job=self.id)
 
     def _retry_smaller(self, replica: Replica, slots: int, what: str) -> None:
         self._end_engine(replica)

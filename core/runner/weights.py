@@ -16,6 +16,9 @@ from core.spec import PrepareJob, RunJob
 from core.store.content_writes import Content
 from core.store.runner_store import RunnerStore
 
+Files = dict[Path, tuple[int, int]]
+"""Inode and time of the last write (ns) of each file."""
+
 
 class WeightsChanged(LrmError):
     """A run under way cannot go on, since its weights are others now; it waits for the user's decision."""
@@ -26,7 +29,7 @@ class Weights:
 
     def __init__(self, store: RunnerStore, job: PrepareJob | RunJob) -> None:
         self._store, self._job = store, job
-        self._files: dict[Path, tuple[int, int]] = {}
+        self._files: Files = {}
 
     def settle(self) -> bool:
         """Whether the job can start. Where not, it, and what else has nothing yet, was queued behind a preparation.
@@ -54,15 +57,19 @@ class Weights:
         self._check_begun(content, None)
         return True
 
-    def check(self) -> None:
-        """Raise WeightsChanged where the files differ from those that the run began with; asked before an engine loads."""
+    def check(self) -> Files:
+        """The files as they are now, asked before an engine loads and when it has loaded: equal answers mean that it read them.
+
+        Raises WeightsChanged where they differ from those that the run began with.
+        """
         content = self._store.content(self._job.id)
         if content.model_format in WITHOUT_WEIGHTS or content.path is None:
-            return
+            return {}
         path = Path(content.path)
         if not self._is_same(path, content.stamp, content.sha256, content.artifact):
             raise _changed(path)
         self._files = _written(path)
+        return self._files
 
     def written_since(self) -> bool:
         """Whether a file that an engine of this run may have mapped was written into since it was loaded."""
@@ -107,7 +114,7 @@ def _changed(path: Path) -> WeightsChanged:
     )
 
 
-def _written(path: Path) -> dict[Path, tuple[int, int]]:
+def _written(path: Path) -> Files:
     """Inode and time of the last write of each of a model's files."""
     try:
         files = model_files(path)

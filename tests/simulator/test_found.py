@@ -56,6 +56,23 @@ def test_weights_replaced_while_an_engine_loads_them_pause_the_run() -> None:
             world.close()
 
 
+@pytest.mark.parametrize("seconds", [0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5])
+def test_weights_that_are_back_once_an_engine_has_loaded_others_are_loaded_again(seconds: float) -> None:
+    with room() as folder:
+        world = World(1, folder)
+        with simulated(world):
+            users.add(world, random.Random(2))
+            assert world.kernel.run(30.0, lambda: bool(world.machine.alive("engine")))
+            world.write_weights("b", in_place=False)
+            world.kernel.run(seconds)
+            world.write_weights("a", in_place=False)
+            world.kernel.run(30.0)
+            users.finish(world)
+            world.kernel.run(30.0)
+            assert set(world.states(world.store).values()) == {"done"}
+            world.close()
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[RunnerStore]:
     store = RunnerStore(tmp_path / "runs.db")
