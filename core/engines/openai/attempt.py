@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
@@ -12,12 +13,13 @@ import httpx2
 import msgspec
 
 from ..host.options import OpenAIOptions
+from ..host.valid_text import valid_json
 from .events import Events
 from .reading import Broken, Malformed, Reply
 
 USAGE_S = 10.0  # how long the usage may come after the end of the text
 LONGEST_WAIT_S = 3600.0  # a server that asks for more is not taken at its word
-LONGEST_ERROR = 2**16
+LONGEST_ERROR = 2**20
 LATE = 0.02  # of its patience: how late a wait may end, so that not every piece of text sets the timer anew
 _AGAIN = (408, 409, 425, 429)
 
@@ -119,8 +121,8 @@ async def _beginning(response: httpx2.Response) -> bytes:
 def _message(body: bytes) -> str:
     """What a server says of an error, in any of the usual places; else its text."""
     try:
-        found: object = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
+        found: object = valid_json(json.loads(body))
+    except (ValueError, RecursionError):
         return body.decode(errors="replace").strip()
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):

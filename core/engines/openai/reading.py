@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 
+from ..host.valid_text import valid_json
 from ..host.wire import FinishReason
 from ..thinking import THINK_END, in_text
 from .replies import Choice, Chunk, Content, Fault, Part, ended, joined
@@ -132,8 +135,16 @@ def _closes(reasoning: str) -> bool:
 
 
 def _chunk(data: bytes) -> Chunk:
-    """A chunk whose types and ranges are right. Raises Malformed naming the field that is not."""
+    """A chunk whose types and ranges are right. Raises Malformed naming the field that is not.
+
+    Half surrogate pairs, which msgspec refuses and some servers send where they cut a character, become U+FFFD.
+    """
     try:
-        return _DECODER.decode(data)
+        try:
+            return _DECODER.decode(data)
+        except msgspec.DecodeError as error:
+            if "surrogate" not in str(error):
+                raise
+            return msgspec.convert(valid_json(json.loads(data)), Chunk)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise Malformed(f"what came is not OpenAI's protocol: {error}") from error

@@ -139,6 +139,13 @@ def test_an_error_amid_a_stream_is_told_and_asked_again() -> None:
     assert event is not None and "out of memory" in event.message
 
 
+def test_half_a_surrogate_pair_is_replaced() -> None:
+    chunk = '{"choices": [{"delta": {"content": "It is \\ud83d 42."}, "finish_reason": "stop"}]}'
+    with serving(raw(f"data: {chunk}\n\ndata: [DONE]\n\n")) as server:
+        got, _ = answered(server)
+    assert got.text == "It is \ufffd 42." and got.finished is not None and got.finished.reason == "stop"
+
+
 def test_a_server_that_does_not_stream_is_read() -> None:
     message = {"role": "assistant", "reasoning_content": "24+48.", "content": "It is 72."}
     whole = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": {"completion_tokens": 9}}
