@@ -65,7 +65,7 @@ def fill(file: Path) -> None:
     assert shutil.disk_usage(file.parent).free == 0
 
 
-@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("killed", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_run_goes_on_after_the_disk_was_full(tmp_path: Path, killed: bool) -> None:
     """Filled in the middle of a run: the runner waits, even one that is killed meanwhile, and ends the run when there is room."""
     with small_disk(tmp_path) as disk, closing(_begun(disk)) as connection:

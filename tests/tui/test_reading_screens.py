@@ -196,7 +196,7 @@ SCREENS: dict[str, Steps] = {
             size,
             colour,
             id=f"{size[0]}x{size[1]}-{colour}",
-            marks=[pytest.mark.long] if size[0] > 80 and colour != "colour" else [],
+            marks=[pytest.mark.long] if size[0] == 200 or (size[0] > 80 and colour != "colour") else [],
         )
         for size in SIZES
         for colour in ("colour", "no colour")

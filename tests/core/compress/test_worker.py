@@ -137,7 +137,11 @@ def test_a_way_that_does_not_exist_is_a_usage_error(gguf_model: Path, tmp_path: 
 
 @pytest.mark.parametrize(
     ("compression", "made_before"),
-    [pytest.param("none", None, marks=pytest.mark.long), ("magnitude-50", None), ("q8_0", "none")],
+    [
+        pytest.param("none", None, marks=pytest.mark.long),
+        pytest.param("magnitude-50", None, marks=pytest.mark.long),
+        ("q8_0", "none"),
+    ],
 )
 def test_a_full_disk_is_said_and_leaves_nothing_half_made(
     hf_model: Path, tmp_path: Path, compression: str, made_before: str | None
@@ -198,7 +202,7 @@ def ended(worker: subprocess.Popen[bytes]) -> Message:
     return message
 
 
-@pytest.mark.parametrize("word", [b"", b"cancel\n"])
+@pytest.mark.parametrize("word", [b"", pytest.param(b"cancel\n", marks=pytest.mark.long)])
 def test_the_end_of_stdin_ends_the_work_which_can_go_on_unless_it_was_called_off(tmp_path: Path, word: bytes) -> None:
     folder = tiny.save_model(tmp_path / "big", hidden_size=512, intermediate_size=2048, num_hidden_layers=8)
     out = tmp_path / "out"
