@@ -10,8 +10,6 @@ import os
 import sqlite3
 import time
 
-import psutil
-
 from core.store.connection import transaction
 
 LARGEST = 2_000
@@ -25,6 +23,8 @@ READY = "(j.batch IS NULL OR j.batch NOT IN (SELECT id FROM open_batches))"
 
 def begin(connection: sqlite3.Connection) -> int:
     """Record a batch that this process is about to add. Returns its number."""
+    import psutil  # which takes the time that reading a command line may take
+
     with transaction(connection):
         started = psutil.Process().create_time()
         sql = "INSERT INTO open_batches (pid, started, at) VALUES (?, ?, ?)"
@@ -64,6 +64,8 @@ def remove_some(connection: sqlite3.Connection, batch: int) -> bool:
 
 
 def _alive(pid: int, started: float) -> bool:
+    import psutil
+
     try:
         return abs(psutil.Process(pid).create_time() - started) <= _SAME_START_S
     except psutil.NoSuchProcess:
