@@ -74,6 +74,7 @@ def _add_batch(connection: sqlite3.Connection, checked: Sequence[Checked]) -> li
     try:
         for at in range(0, len(checked), batches.LARGEST):
             with transaction(connection):
+                batches.require(connection, batch)
                 ids += _added(connection, checked[at : at + batches.LARGEST], batch)
         batches.end(connection, batch)
     except BaseException:

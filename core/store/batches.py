@@ -10,6 +10,7 @@ import os
 import sqlite3
 import time
 
+from core.errors import StoreError
 from core.store.connection import transaction
 
 LARGEST = 2_000
@@ -31,9 +32,18 @@ def begin(connection: sqlite3.Connection) -> int:
         return int(connection.execute(sql, (os.getpid(), started, time.time())).lastrowid or 0)
 
 
+def require(connection: sqlite3.Connection, batch: int) -> None:
+    """Raise StoreError, within the caller's transaction, where the record of a batch is gone: what is added now could start."""
+    if connection.execute("SELECT 1 FROM open_batches WHERE id = ?", (batch,)).fetchone() is None:
+        raise StoreError(
+            "What was being added was taken for abandoned, and removed.", "Nothing was queued: repeat the command."
+        )
+
+
 def end(connection: sqlite3.Connection, batch: int) -> None:
-    """Let the jobs of a batch start: it is whole."""
+    """Let the jobs of a batch start: it is whole. Raises StoreError where it was removed meanwhile."""
     with transaction(connection):
+        require(connection, batch)
         connection.execute("DELETE FROM open_batches WHERE id = ?", (batch,))
 
 

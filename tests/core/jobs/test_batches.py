@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import StoreError
 from core.jobs import queue
 from core.spec import RunSpec
 from core.store import batches
@@ -83,6 +84,26 @@ def test_what_fails_amid_it_leaves_nothing(store: sqlite3.Connection) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="full"):
         queue.add(store, runs(220))
     assert jobs(store) == len(kept) + 1 and not store.execute("SELECT * FROM open_batches").fetchall()
+
+
+def test_a_batch_that_was_taken_for_abandoned_is_not_added_on(
+    store: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the clock jumps, so that a living process looks like another one of its number."""
+    added, chunks = queue._added, []
+
+    def removed(connection: sqlite3.Connection, checked: object, batch: int) -> list[int]:
+        ids = added(connection, checked, batch)  # type: ignore[arg-type]
+        chunks.append(ids)
+        if len(chunks) == 2:
+            while not batches.remove_some(connection, batch):
+                pass
+        return ids
+
+    monkeypatch.setattr(queue, "_added", removed)
+    with pytest.raises(StoreError, match="taken for abandoned"):
+        queue.add(store, runs(220))
+    assert len(chunks) == 2 and jobs(store) == 0
 
 
 @pytest.mark.parametrize("remover", ["the next that adds", "the runner"])
