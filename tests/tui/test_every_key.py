@@ -99,15 +99,20 @@ async def test_no_key_ends_the_app(store: Path, screen: str, size: tuple[int, in
         assert app.is_running and app.return_code is None
 
 
+async def choose(app: LrmApp, pilot: Pilot[None], kind: str) -> None:
+    """Put the queue's cursor on the job of a kind."""
+    table = app.query_one("#queue", Pane).table
+    await eventually(lambda: table.row_count == len(KINDS) and table.has_focus)
+    table.select(str(JOBS[kind]))
+    await pilot.pause()
+    assert table.selected == str(JOBS[kind])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_form_opens_for_a_run_and_is_refused_for_an_import(store: Path, kind: str) -> None:
     app = LrmApp(store)
     async with app.run_test(size=(80, 24)) as pilot:
-        table = app.query_one("#queue", Pane).table
-        await eventually(lambda: table.row_count == len(KINDS) and table.has_focus)
-        table.select(str(JOBS[kind]))
-        await pilot.pause()
-        assert table.selected == str(JOBS[kind])
+        await choose(app, pilot, kind)
         await pilot.press("d")
         await eventually(lambda: isinstance(app.screen, ModalScreen) or app._notifications)
         refused = [n.message for n in app._notifications]
@@ -119,11 +124,7 @@ async def test_the_form_opens_for_a_run_and_is_refused_for_an_import(store: Path
 async def test_a_question_is_asked_only_where_the_answer_is_taken(store: Path, kind: str) -> None:
     app = LrmApp(store)
     async with app.run_test(size=(80, 24)) as pilot:
-        table = app.query_one("#queue", Pane).table
-        await eventually(lambda: table.row_count == len(KINDS) and table.has_focus)
-        table.select(str(JOBS[kind]))
-        await pilot.pause()
-        assert table.selected == str(JOBS[kind])
+        await choose(app, pilot, kind)
         await pilot.press("c")
         await eventually(lambda: isinstance(app.screen, ModalScreen) or app._notifications)
         asked = isinstance(app.screen, ModalScreen)

@@ -15,7 +15,7 @@ import msgspec
 from ..host.options import OpenAIOptions
 from ..host.valid_text import valid_json
 from .events import Events
-from .reading import Broken, Malformed, Reply
+from .reading import Broken, Reply
 
 USAGE_S = 10.0  # how long the usage may come after the end of the text
 LONGEST_WAIT_S = 3600.0  # a server that asks for more is not taken at its word
@@ -140,6 +140,3 @@ def _retry_after(text: str) -> float | None:
         except (ValueError, ArithmeticError):
             return None
     return seconds if 0 <= seconds <= LONGEST_WAIT_S else None
-
-
-__all__ = ["Broken", "Malformed", "OutOfTime", "Refused", "Try"]

@@ -116,8 +116,9 @@ class OpenAI(Tasks):
 
     async def _answer(self, request: Generate) -> AsyncIterator[Event]:
         """See `Tasks`: tries until one ends with text, the cap is reached, or the server has failed too often."""
-        from .attempt import Broken, Malformed, OutOfTime, Refused, Try
+        from .attempt import OutOfTime, Refused, Try
         from .limits import BadReply
+        from .reading import Broken, Malformed
 
         cap = time.monotonic() + self._options.seconds
         sent = body(self._model, request)
